@@ -1,0 +1,25 @@
+"""Automatic data curation for self-supervised learning, on Spark."""
+
+from importlib import import_module
+from typing import Any
+
+__version__ = "0.1.0"
+
+_PUBLIC = {
+    "load_config": "equipoise.config",
+    "get_session": "equipoise.session",
+    "read_table": "equipoise.tables",
+    "register_views": "equipoise.tables",
+    "Level": "equipoise.kernels.levels",
+    "fit_hierarchy": "equipoise.pipeline.hierarchy",
+    "select": "equipoise.pipeline.selection",
+}
+
+__all__ = ["__version__", *_PUBLIC]  # noqa: PLE0604
+
+
+def __getattr__(name: str) -> Any:
+    """Loads the public names on first use: the kernels must not wait for Spark to be imported."""
+    if name in _PUBLIC:
+        return getattr(import_module(_PUBLIC[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,258 @@
+"""YAML and dotted overrides -> frozen, validated models. Unknown keys are refused, with the nearest known one."""
+
+import difflib
+import re
+from collections.abc import Iterable
+from pathlib import Path, PurePosixPath
+from typing import Annotated, Any, Literal, Self
+
+import yaml
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationError, model_validator
+
+from equipoise.errors import ConfigError
+
+SOURCE_NAME = re.compile(r"[^0-9A-Za-z_\-]+")
+
+
+class Section(BaseModel):
+    """A part of the configuration: immutable, and closed to keys that it does not know."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _name_the_nearest_key(cls, values: Any) -> Any:
+        if isinstance(values, dict) and cls.model_config.get("extra") == "forbid":
+            for key in values.keys() - cls.model_fields.keys():
+                raise ValueError(f"unknown key {key!r}; {nearest(str(key), cls.model_fields)}")
+        return values
+
+
+class _Source(Section):
+    path: str
+    name: str | None = None
+
+    @property
+    def source_name(self) -> str:
+        """The value of the column ``source``: the given name, else the last part of the path without its suffix."""
+        return self.name or SOURCE_NAME.sub("_", PurePosixPath(self.path.rstrip("/")).stem)
+
+
+class ImagesSource(_Source):
+    """A folder of images, at any depth; items are kept by reference unless ``inline``."""
+
+    kind: Literal["images"]
+    label: Literal["parent_folder"] | None = None
+    inline: bool = False
+    extensions: tuple[str, ...] = ("png", "jpg", "jpeg", "webp", "bmp", "gif", "tif", "tiff")
+
+
+class TextsSource(_Source):
+    """A folder (or file) of ``.txt``, one document each, or of JSON lines with the field ``text``."""
+
+    kind: Literal["texts"]
+    text: str = "text"
+    id: str | None = None
+    label: str | None = None
+    inline: bool = True
+
+
+class TableSource(_Source):
+    """A Delta or Parquet folder, or a table ``catalog.schema.table``, with a column of contents or of uris."""
+
+    kind: Literal["table"]
+    id: str | None = None
+    uri: str | None = None
+    content: str | None = None
+    label: str | None = None
+    attributes: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _has_something_to_embed(self) -> Self:
+        if self.uri is None and self.content is None:
+            raise ValueError("a table source needs the column of its contents (content) or of their places (uri)")
+        return self
+
+
+class EmbeddingsSource(_Source):
+    """Ready-made vectors: ``.npy`` (with a file of ids beside), or Parquet or Delta with a vector column."""
+
+    kind: Literal["embeddings"]
+    ids: str | None = None
+    id: str | None = None
+    vector: str = "embedding"
+    label: str | None = None
+
+
+Source = Annotated[ImagesSource | TextsSource | TableSource | EmbeddingsSource, Field(discriminator="kind")]
+
+
+class Embed(Section):
+    """Which encoder makes the vectors; keys beside these are the encoder's own options, checked by it."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    encoder: str
+    batch_size: PositiveInt = 256
+    items_per_commit: PositiveInt = 1_000_000
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The encoder's own options."""
+        return dict(self.model_extra or {})
+
+
+class Resampling(Section):
+    """Rounds of re-clustering the ``points`` closest items of every cluster (Vo et al. 2024, section 3.3)."""
+
+    rounds: PositiveInt = 10
+    points: Literal["half"] | Annotated[int, Field(ge=1)] = "half"
+
+
+class Level(Section):
+    """One level of the hierarchy."""
+
+    k: PositiveInt
+    splits: PositiveInt = 1
+    resampling: Resampling | None = None
+
+    @model_validator(mode="after")
+    def _splits_are_plain(self) -> Self:
+        if self.splits > 1 and self.resampling:
+            raise ValueError(f"splits: {self.splits} takes no resampling: drop one of the two")
+        if self.k % self.splits:
+            raise ValueError(f"k: {self.k} is no multiple of splits: {self.splits}")
+        return self
+
+
+class DriverLimit(Section):
+    """Levels within both limits run on the driver; 0 keeps every level on Spark."""
+
+    bytes: Annotated[float, Field(ge=0)] = 1e9
+    flops: Annotated[float, Field(ge=0)] = 1e13
+
+
+class Cluster(Section):
+    """The hierarchical k-means."""
+
+    metric: Literal["euclidean", "cosine"] = "euclidean"
+    seeding: Literal["kmeans++", "random"] = "kmeans++"
+    iterations: PositiveInt = 50
+    tolerance: Annotated[float, Field(ge=0)] = 1e-4
+    checkpoint_every: PositiveInt = 5
+    partitions: PositiveInt | None = None
+    driver_limit: DriverLimit = DriverLimit()
+    levels: Annotated[tuple[Level, ...], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _levels_fall(self) -> Self:
+        for number, (below, level) in enumerate(zip(self.levels, self.levels[1:], strict=False), start=2):
+            if level.k >= below.k:
+                raise ValueError(
+                    f"level {number} has k = {level.k}, not below the {below.k} of level {number - 1}: "
+                    "every level clusters the centroids of the one before, so k must fall"
+                )
+            if level.splits > 1:
+                raise ValueError(f"level {number} has splits: {level.splits}; only level 1 can be split")
+        return self
+
+
+class Selection(Section):
+    """One named selection over the clustering (DESIGN of the rules: README, "Sampling")."""
+
+    name: Annotated[str, Field(pattern=r"^[\w\-]+$")]
+    target: PositiveInt | None = None
+    per_cluster: PositiveInt | None = None
+    method: Literal["hierarchical", "flat"] = "hierarchical"
+    within: Literal["random", "closest", "farthest"] = "random"
+    max_copies: PositiveInt = 1
+    where: str | None = None
+
+    @model_validator(mode="after")
+    def _one_size(self) -> Self:
+        if (self.target is None) == (self.per_cluster is None):
+            raise ValueError(f"selection {self.name!r} needs one of target and per_cluster")
+        return self
+
+
+class Config(Section):
+    """A whole run. Stages whose section is absent are not run."""
+
+    name: Annotated[str, Field(pattern=r"^[\w\-.]+$")]
+    workspace: str
+    seed: int = 0
+    source: Source
+    embed: Embed | None = None
+    cluster: Cluster | None = None
+    select: tuple[Selection, ...] = ()
+    spark: dict[str, str] = Field(default_factory=dict)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _spark_values_are_text(cls, values: Any) -> Any:
+        spark = values.get("spark") if isinstance(values, dict) else None
+        if not isinstance(spark, dict):
+            return values
+        return {**values, "spark": {str(key): _spark_text(value) for key, value in spark.items()}}
+
+    @model_validator(mode="after")
+    def _stages_fit(self) -> Self:
+        if self.source.kind == "embeddings" and self.embed:
+            raise ValueError("source.kind: embeddings brings its vectors; drop the section embed")
+        names = [selection.name for selection in self.select]
+        for name in {name for name in names if names.count(name) > 1}:
+            raise ValueError(f"select has {names.count(name)} entries named {name!r}; names must differ")
+        if self.select and not self.cluster:
+            raise ValueError("select samples clusters: add the section cluster")
+        return self
+
+
+def _spark_text(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """The part of an error message that names the nearest known word, or all of them."""
+    known = list(known)
+    close = difflib.get_close_matches(word, known, n=1)
+    return f"did you mean {close[0]!r}?" if close else f"known: {', '.join(known)}"
+
+
+def load_config(path: str | Path, overrides: Iterable[str] = ()) -> Config:
+    """Reads a YAML file, applies ``dotted.key=value`` overrides and validates the whole.
+
+    Raises:
+        ConfigError: the file is missing or no YAML, a key is unknown, a value is of the wrong type or out of range.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise ConfigError(f"config {path} does not exist; the examples are in conf/")
+    try:
+        tree = OmegaConf.load(path)
+        for override in overrides:
+            key, equals, value = override.partition("=")
+            if not equals:
+                raise ConfigError(f"override {override!r} is not of the form dotted.key=value")
+            OmegaConf.update(tree, key, yaml.safe_load(value), merge=True)
+        values = OmegaConf.to_container(tree, resolve=True)
+    except (OmegaConfBaseException, yaml.YAMLError, AttributeError, ValueError, IndexError) as error:
+        raise ConfigError(f"config {path} cannot be read: {' '.join(str(error).split())}") from error
+    if not isinstance(values, dict):
+        raise ConfigError(f"config {path} is no mapping of sections; the examples are in conf/")
+    try:
+        return Config.model_validate({"name": path.stem, **values})
+    except ValidationError as error:
+        raise ConfigError(f"config {path}: {_explain(error)}") from error
+
+
+def _explain(error: ValidationError) -> str:
+    lines = []
+    for problem in error.errors(include_url=False):
+        place = ".".join(str(part) for part in problem["loc"])
+        message = problem["msg"].removeprefix("Value error, ")
+        value = problem["input"]
+        shown = f" (got {value!r})" if not isinstance(value, dict | list | BaseModel) else ""
+        lines.append(f"{place}: {message}{shown}" if place else message)
+    return "; ".join(lines)

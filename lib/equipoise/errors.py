@@ -1,0 +1,25 @@
+"""What can go wrong, by whose hand: every message names the key or item, its value, the limit and the way out."""
+
+
+class EquipoiseError(Exception):
+    """An error that the user can mend: the command line prints its message alone and exits with 2."""
+
+
+class ConfigError(EquipoiseError):
+    """The configuration asks for something that cannot be: found before any work."""
+
+
+class InputError(EquipoiseError):
+    """The data cannot be used as asked: missing paths, vectors of different lengths, fewer items than clusters."""
+
+
+class TableError(EquipoiseError):
+    """The workspace or one of its tables cannot be read or written."""
+
+
+class RunError(EquipoiseError):
+    """A run of this id exists and stands in the way: changed settings, a stage that is missing."""
+
+
+class SessionError(EquipoiseError):
+    """Spark, Delta or Java are not there or not set up as needed."""

@@ -1,0 +1,104 @@
+"""One level of hierarchical k-means: Lloyd, then rounds of resampling (Vo et al. 2024, section 3.3)."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from typing import Literal
+
+from equipoise.kernels.draws import Purpose, derived_seed
+from equipoise.kernels.lloyd import Step, lloyd
+from equipoise.kernels.nearest import Floats
+from equipoise.kernels.seeding import Seeding, seed_centroids
+from equipoise.kernels.vectors import Vectors
+
+Metric = Literal["euclidean", "cosine"]
+
+
+@dataclass(frozen=True)
+class Level:
+    """A level to build: ``k`` clusters, ``rounds`` of resampling with ``points`` items a cluster.
+
+    ``points`` is a number, or "half" of the mean cluster size, rounded down, at least 2. With ``splits`` above 1 the
+    level is ``k / splits`` coarse clusters of ``splits`` sub-clusters each.
+    """
+
+    k: int
+    rounds: int = 0
+    points: int | Literal["half"] = "half"
+    splits: int = 1
+
+    def points_per_cluster(self, count: int) -> int:
+        """How many of ``count`` vectors a cluster keeps for resampling."""
+        return max(2, count // self.k // 2) if self.points == "half" else self.points
+
+
+@dataclass(frozen=True)
+class KMeans:
+    """How every k-means of a hierarchy is run."""
+
+    metric: Metric = "euclidean"
+    seeding: Seeding = "kmeans++"
+    iterations: int = 50
+    tolerance: float = 1e-4
+
+    @property
+    def spherical(self) -> bool:
+        """Whether vectors and centroids are kept at unit length."""
+        return self.metric == "cosine"
+
+
+@dataclass(frozen=True)
+class LevelState:
+    """How far a level is: enough to go on from here to the same end.
+
+    ``anchor`` (k, d) are the centroids whose closest members the current round clusters; None in round 0.
+    """
+
+    resampling: int
+    step: Step
+    anchor: Floats | None = None
+
+
+def fit_level(
+    vectors: Vectors,
+    level: Level,
+    *,
+    kmeans: KMeans,
+    seed: int,
+    state: LevelState | None = None,
+    on_step: Callable[[LevelState], None] = lambda state: None,
+) -> Floats:
+    """Centroids (k, d) of one level.
+
+    Args:
+        vectors: the level's input.
+        level: number of clusters and resampling.
+        kmeans: metric, seeding and stopping.
+        seed: of this level.
+        state: where an earlier run of the same level was broken off.
+        on_step: told of every iteration.
+
+    Raises:
+        InputError: fewer vectors than clusters, or all of them equal.
+    """
+    number, anchor, step = (state.resampling, state.anchor, state.step) if state else (0, None, None)
+    for number in range(number, level.rounds + 1):
+        with _round_input(vectors, anchor, r=level.points_per_cluster(vectors.count)) as members:
+            if anchor is not None and members.count < level.k:
+                return anchor  # fewer different vectors than clusters: nothing to resample
+            step = step or _first_step(members, level.k, kmeans=kmeans, seed=derived_seed(seed, Purpose.SEEDING, number))
+            for step in lloyd(
+                members, step, iterations=kmeans.iterations, tolerance=kmeans.tolerance, spherical=kmeans.spherical
+            ):
+                on_step(LevelState(number, step, anchor))
+        anchor, step = step.centroids, None
+    assert anchor is not None
+    return anchor
+
+
+def _round_input(vectors: Vectors, anchor: Floats | None, *, r: int) -> AbstractContextManager[Vectors]:
+    return nullcontext(vectors) if anchor is None else vectors.closest(anchor, r)
+
+
+def _first_step(members: Vectors, k: int, *, kmeans: KMeans, seed: int) -> Step:
+    return Step(0, seed_centroids(members, k, method=kmeans.seeding, seed=seed), float("inf"))

@@ -1,0 +1,154 @@
+"""The small interface that the k-means loop sees, and its implementation on arrays.
+
+Where the vectors live is somebody else's business: ``ArrayVectors`` here, ``SparkVectors`` in the pipeline.
+"""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple, Protocol, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from equipoise.errors import InputError
+from equipoise.kernels.draws import Purpose, draws
+from equipoise.kernels.nearest import Floats, nearest, prepare
+from equipoise.kernels.statistics import ClusterStats, add_up, block_stats
+from equipoise.kernels.threads import ordered_map
+
+ROWS_PER_BLOCK = 8192
+
+Ids = NDArray[np.int64]
+
+
+class Vectors(Protocol):
+    """Vectors with ids, somewhere. A context manager: leaving it frees what it holds."""
+
+    @property
+    def count(self) -> int:
+        """Number of vectors."""
+
+    @property
+    def dim(self) -> int:
+        """Their length."""
+
+    def sample(self, n: int, *, seed: int) -> Floats:
+        """``n`` vectors (n, d), uniform, without replacement, in the order of their ids."""
+
+    def assign(self, centroids: Floats) -> ClusterStats:
+        """Sums, counts and costs of the clusters around ``centroids`` (k, d)."""
+
+    def farthest(self, centroids: Floats, clusters: Ids) -> Floats:
+        """The member of each of ``clusters`` that lies farthest from its centroid: (len(clusters), d)."""
+
+    def closest(self, centroids: Floats, r: int) -> "Vectors":
+        """The ``r`` members of every cluster that lie closest to its centroid (all where there are fewer)."""
+
+    def labelled(self, centroids: Floats) -> Any:
+        """Item id, label and squared distance of every vector, where the vectors are: arrays or a DataFrame."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(self, *exception: object) -> None: ...
+
+
+class Labelled(NamedTuple):
+    """Where every item belongs: ``distances_sq`` are squared Euclidean."""
+
+    item_ids: Ids
+    labels: Ids
+    distances_sq: Floats
+
+
+class ArrayVectors:
+    """Vectors in memory. Blocks of fixed size on all cores, added up in order: the same bits on any machine size."""
+
+    def __init__(self, vectors: ArrayLike, item_ids: ArrayLike | None = None) -> None:
+        """Takes vectors (n, d), kept as float32 in the order of their ids (0 to n - 1 where none are given).
+
+        Raises:
+            InputError: the array is not two-dimensional, is empty, or holds NaN or infinity.
+        """
+        array = np.asarray(vectors, dtype=np.float32)
+        if array.ndim != 2 or array.size == 0:
+            raise InputError(f"vectors have the shape {array.shape}; k-means needs (n, d) with at least one of each")
+        ids = np.arange(len(array)) if item_ids is None else np.asarray(item_ids, dtype=np.int64)
+        if ids.shape != (len(array),):
+            raise InputError(f"{len(array)} vectors came with item ids of the shape {ids.shape}; give one id a vector")
+        finite = np.isfinite(array).all(axis=1)
+        if not finite.all():
+            raise InputError(f"the vector of item {ids[~finite][0]} is not finite; leave such items out")
+        if (np.diff(ids) < 0).any():
+            order = np.argsort(ids, kind="stable")
+            array, ids = array[order], ids[order]
+        self.vectors, self.item_ids = np.ascontiguousarray(array), ids
+
+    @property
+    def count(self) -> int:
+        """Number of vectors."""
+        return len(self.vectors)
+
+    @property
+    def dim(self) -> int:
+        """Their length."""
+        return int(self.vectors.shape[1])
+
+    def sample(self, n: int, *, seed: int) -> Floats:
+        """``n`` vectors, uniform, without replacement, in the order of their ids."""
+        return self.vectors[np.sort(smallest_draws(self.item_ids, n, seed=seed))]
+
+    def assign(self, centroids: Floats) -> ClusterStats:
+        """Sums, counts and costs of the clusters around ``centroids`` (k, d)."""
+        prepared = prepare(centroids)
+        partials = ordered_map(lambda block: block_stats(block, prepared), self._blocks())
+        return add_up(partials, k=prepared.k, dim=self.dim)
+
+    def farthest(self, centroids: Floats, clusters: Ids) -> Floats:
+        """The member of each of ``clusters`` that lies farthest from its centroid."""
+        _, labels, distances_sq = self.labelled(centroids)
+        return self.vectors[farthest_members(labels, distances_sq, clusters)]
+
+    def closest(self, centroids: Floats, r: int) -> "ArrayVectors":
+        """The ``r`` members of every cluster that lie closest to its centroid."""
+        _, labels, distances_sq = self.labelled(centroids)
+        order = np.lexsort((self.item_ids, distances_sq, labels))
+        chosen = np.sort(order[_ranks(labels[order]) < r])
+        return ArrayVectors(self.vectors[chosen], self.item_ids[chosen])
+
+    def labelled(self, centroids: Floats) -> Labelled:
+        """Item id, label and squared distance of every vector."""
+        prepared = prepare(centroids)
+        parts = list(ordered_map(lambda block: nearest(block, prepared), self._blocks()))
+        labels, distances_sq = (np.concatenate(column) for column in zip(*parts, strict=True))
+        return Labelled(self.item_ids, labels, distances_sq)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        """Nothing to free."""
+
+    def _blocks(self) -> Sequence[Floats]:
+        return [self.vectors[start : start + ROWS_PER_BLOCK] for start in range(0, self.count, ROWS_PER_BLOCK)]
+
+
+def unit_length(vectors: NDArray[np.floating]) -> Floats:
+    """The rows (n, d) divided by their L2 norms, as float32; zero rows stay zero."""
+    norms = np.linalg.norm(vectors.astype(np.float64), axis=1, keepdims=True)
+    return (vectors / np.where(norms == 0, 1, norms)).astype(np.float32)
+
+
+def smallest_draws(item_ids: Ids, n: int, *, seed: int) -> Ids:
+    """Positions of the ``n`` items with the smallest draws: the same items however they are spread."""
+    return np.lexsort((item_ids, draws(seed, Purpose.SAMPLE, item_ids)))[:n]
+
+
+def farthest_members(labels: Ids, distances_sq: Floats, clusters: Ids) -> Ids:
+    """Positions of the farthest member of each of ``clusters``, all of which have members; the first among equals."""
+    order = np.lexsort((-distances_sq, labels))
+    return order[np.searchsorted(labels[order], clusters)]
+
+
+def _ranks(sorted_labels: Ids) -> Ids:
+    """The rank of every row among the rows of its label, from 0; ``sorted_labels`` ascend."""
+    starts = np.flatnonzero(np.diff(sorted_labels, prepend=sorted_labels[0] - 1))
+    return np.arange(len(sorted_labels)) - np.repeat(starts, np.diff(starts, append=len(sorted_labels)))

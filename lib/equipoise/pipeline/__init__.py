@@ -1,0 +1,1 @@
+"""DataFrame in, DataFrame out: what Spark does around the kernels. Knows no paths, tables or configuration files."""

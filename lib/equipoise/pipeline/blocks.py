@@ -1,0 +1,131 @@
+"""DataFrames of vectors to packed blocks and back."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+from pyspark.sql import types as t
+
+from equipoise.errors import InputError
+from equipoise.kernels.nearest import Floats
+from equipoise.kernels.packing import Block, pack, unpack
+from equipoise.kernels.vectors import ROWS_PER_BLOCK, Ids, Labelled, unit_length
+from equipoise.schemas import Col
+
+BYTES_PER_PARTITION = 64 * 2**20
+BYTES_PER_BLOCK = 16 * 2**20
+BLOCK = "block"
+
+BLOCK_SCHEMA = t.StructType([t.StructField(BLOCK, t.BinaryType())])
+VECTOR_SCHEMA = t.StructType(
+    [t.StructField(Col.item_id, t.LongType()), t.StructField(Col.embedding, t.ArrayType(t.FloatType(), False))]
+)
+LABELLED_SCHEMA = t.StructType(
+    [
+        t.StructField(Col.item_id, t.LongType()),
+        t.StructField(Col.cluster_id, t.LongType()),
+        t.StructField(Col.distance_sq, t.FloatType()),
+    ]
+)
+
+
+def count_and_dim(embeddings: DataFrame) -> tuple[int, int]:
+    """Number of vectors and their length; runs a job.
+
+    Raises:
+        InputError: there are none, or they differ in length.
+    """
+    size = F.size(Col.embedding)
+    row = embeddings.agg(F.count("*"), F.min(size), F.max(size)).first()
+    count, shortest, longest = row if row else (0, None, None)
+    if not count:
+        raise InputError("there are no embeddings to cluster: check the source and what became of it in rejects")
+    if shortest != longest or shortest < 1:
+        raise InputError(f"vectors of {shortest} and of {longest} numbers cannot be clustered together: make them one length")
+    return count, longest
+
+
+def partitions_for(count: int, dim: int) -> int:
+    """Number of partitions for so many float32 vectors, from their bytes alone: never from the cores."""
+    return -(-count * dim * 4 // BYTES_PER_PARTITION)
+
+
+def blocks(embeddings: DataFrame, *, partitions: int, dim: int, spherical: bool, half: bool = False) -> DataFrame:
+    """Embeddings (item_id, embedding) packed into blocks, the same ones on any number of cores.
+
+    ``spherical`` brings the vectors to unit length; ``half`` stores float16.
+    """
+    rows_per_block = max(1, min(ROWS_PER_BLOCK, BYTES_PER_BLOCK // (4 * dim)))
+    dtype = np.float16 if half else np.float32
+
+    def packed(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for block in _rebatched(batches, rows_per_block=rows_per_block, dim=dim):
+            vectors = unit_length(block.vectors) if spherical else block.vectors
+            stored = pack(Block(block.item_ids, vectors.astype(dtype)))
+            yield pa.RecordBatch.from_arrays([pa.array([stored], pa.binary())], [BLOCK])
+
+    spread = embeddings.select(Col.item_id, Col.embedding).repartition(partitions, Col.item_id)
+    return spread.sortWithinPartitions(Col.item_id).mapInArrow(packed, BLOCK_SCHEMA)
+
+
+def _rebatched(batches: Iterator[pa.RecordBatch], *, rows_per_block: int, dim: int) -> Iterator[Block]:
+    """Blocks of exactly ``rows_per_block`` rows (the last one shorter), whatever size the batches come in."""
+    waiting: list[Block] = []
+    n_waiting = 0
+    for batch in batches:
+        vectors = batch.column(1).flatten().to_numpy(zero_copy_only=False).astype(np.float32, copy=False)
+        waiting.append(Block(batch.column(0).to_numpy(), vectors.reshape(-1, dim)))
+        n_waiting += batch.num_rows
+        while n_waiting >= rows_per_block:
+            joined = concatenated(waiting)
+            yield Block(joined.item_ids[:rows_per_block], joined.vectors[:rows_per_block])
+            waiting = [Block(joined.item_ids[rows_per_block:], joined.vectors[rows_per_block:])]
+            n_waiting -= rows_per_block
+    if n_waiting:
+        yield concatenated(waiting)
+
+
+def concatenated(parts: list[Block]) -> Block:
+    """One block of several."""
+    if len(parts) == 1:
+        return parts[0]
+    return Block(np.concatenate([part.item_ids for part in parts]), np.concatenate([part.vectors for part in parts]))
+
+
+def packed_arrays(item_ids: Ids, vectors: Floats) -> list[bytes]:
+    """Arrays as a list of packed blocks."""
+    rows = max(1, min(ROWS_PER_BLOCK, BYTES_PER_BLOCK // (4 * vectors.shape[1])))
+    starts = range(0, len(item_ids), rows)
+    return [pack(Block(item_ids[start : start + rows], vectors[start : start + rows])) for start in starts]
+
+
+def vectors_frame(spark: SparkSession, item_ids: Ids, vectors: Floats) -> DataFrame:
+    """Arrays on the driver as a DataFrame (item_id, embedding); they travel as blocks, not as rows."""
+    packed = packed_arrays(item_ids, vectors)
+    block_rows = spark.sparkContext.parallelize([(one,) for one in packed], len(packed))
+    return spark.createDataFrame(block_rows, BLOCK_SCHEMA).mapInArrow(_unpacked, VECTOR_SCHEMA)
+
+
+def _unpacked(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    for batch in batches:
+        for packed in batch.column(0):
+            item_ids, vectors = unpack(packed.as_py())
+            offsets = np.arange(len(item_ids) + 1, dtype=np.int32) * vectors.shape[1]
+            rows = pa.ListArray.from_arrays(offsets, vectors.astype(np.float32, copy=False).ravel())
+            yield pa.RecordBatch.from_arrays([pa.array(item_ids), rows], VECTOR_SCHEMA.names)
+
+
+def labelled_frame(spark: SparkSession, labelled: Labelled) -> DataFrame:
+    """Labels on the driver as a DataFrame (item_id, cluster_id, distance_sq)."""
+    return spark.createDataFrame(
+        pd.DataFrame(dict(zip(LABELLED_SCHEMA.names, labelled, strict=True))), LABELLED_SCHEMA
+    )
+
+
+def labelled_arrays(labelled: DataFrame) -> Labelled:
+    """The same back on the driver, in the order of the ids; for as many rows as a level has clusters."""
+    rows = labelled.toPandas().sort_values(Col.item_id)
+    return Labelled(*(rows[name].to_numpy() for name in LABELLED_SCHEMA.names))

@@ -1,0 +1,199 @@
+"""Every table of a workspace: its columns, key, partitioning and one-line meaning.
+
+This is the only place where column names are spelled: code refers to them through :class:`Col`.
+"""
+
+from dataclasses import dataclass
+
+from pyspark.sql import types as t
+
+SCHEMA_VERSION = 1
+
+
+class Col:
+    """Names of columns, one attribute each."""
+
+    # items
+    item_id = "item_id"
+    given_id = "given_id"
+    source = "source"
+    uri = "uri"
+    content_hash = "content_hash"
+    modified_at = "modified_at"
+    content = "content"
+    label = "label"
+    width = "width"
+    height = "height"
+    n_bytes = "bytes"
+    attributes = "attributes"
+    # vectors
+    encoder_id = "encoder_id"
+    embedding = "embedding"
+    # rejects
+    stage = "stage"
+    reason = "reason"
+    detail = "detail"
+    chunk = "chunk"
+    # clusters
+    run_id = "run_id"
+    level = "level"
+    cluster_id = "cluster_id"
+    parent_id = "parent_id"
+    centroid = "centroid"
+    n_children = "n_children"
+    n_items = "n_items"
+    mean_distance_sq = "mean_distance_sq"
+    distance_sq = "distance_sq"
+    # selections
+    selection = "selection"
+    copies = "copies"
+    origin = "origin"
+    # sharing a target among clusters and items
+    budget = "budget"
+    quota = "quota"
+    draw = "draw"
+    bucket = "bucket"
+    rank = "rank"
+    group_id = "group_id"
+    n_pool = "n_pool"
+    n_curated = "n_curated"
+    n_baseline = "n_baseline"
+    # progress
+    resampling = "resampling"
+    iteration = "iteration"
+    objective = "objective"
+    n_empty = "n_empty"
+    seconds = "seconds"
+    key = "key"
+    state = "state"
+    # metrics
+    name = "name"
+    group = "group"
+    value = "value"
+    # runs
+    status = "status"
+    config = "config"
+    fingerprint = "fingerprint"
+    seed = "seed"
+    input_versions = "input_versions"
+    code_version = "code_version"
+    application_id = "application_id"
+    at = "at"
+    n_in = "n_in"
+    n_out = "n_out"
+    n_rejected = "n_rejected"
+    n_dropped = "n_dropped"
+    drops = "drops"
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table: ``key`` columns identify a row, ``partitions`` are those that writes replace by."""
+
+    name: str
+    meaning: str
+    schema: t.StructType
+    key: tuple[str, ...]
+    partitions: tuple[str, ...] = ()
+
+    @property
+    def columns(self) -> list[str]:
+        """Column names in the order of the schema."""
+        return self.schema.fieldNames()
+
+
+def _schema(**fields: t.DataType) -> t.StructType:
+    return t.StructType([t.StructField(name, kind) for name, kind in fields.items()])
+
+
+_LONG, _INT, _TEXT, _DOUBLE, _FLOAT = t.LongType(), t.IntegerType(), t.StringType(), t.DoubleType(), t.FloatType()
+_BINARY, _TIME, _BOOLEAN = t.BinaryType(), t.TimestampType(), t.BooleanType()
+_VECTOR = t.ArrayType(_FLOAT, containsNull=False)
+
+POOL = Table(
+    "pool",
+    "every item that was ever ingested, by reference unless its source says inline",
+    _schema(
+        item_id=_LONG, source=_TEXT, uri=_TEXT, content_hash=_TEXT, modified_at=_TIME, content=_BINARY, label=_TEXT,
+        width=_INT, height=_INT, bytes=_LONG, attributes=t.MapType(_TEXT, _TEXT),
+    ),  # fmt: skip
+    key=(Col.item_id,),
+)
+REJECTS = Table(
+    "rejects",
+    "items that a stage could not use, with the reason",
+    _schema(run_id=_TEXT, item_id=_LONG, stage=_TEXT, uri=_TEXT, reason=_TEXT, detail=_TEXT),
+    key=(Col.run_id, Col.item_id, Col.stage),
+    partitions=(Col.run_id,),
+)
+EMBEDDINGS = Table(
+    "embeddings",
+    "one vector an item and encoder",
+    _schema(encoder_id=_TEXT, item_id=_LONG, embedding=_VECTOR),
+    key=(Col.encoder_id, Col.item_id),
+    partitions=(Col.encoder_id,),
+)
+CENTROIDS = Table(
+    "centroids",
+    "the cluster tree: one row a cluster and level",
+    _schema(
+        run_id=_TEXT, level=_INT, cluster_id=_LONG, parent_id=_LONG, centroid=_VECTOR, n_children=_LONG, n_items=_LONG,
+        mean_distance_sq=_DOUBLE,
+    ),  # fmt: skip
+    key=(Col.run_id, Col.level, Col.cluster_id),
+    partitions=(Col.run_id,),
+)
+ASSIGNMENTS = Table(
+    "assignments",
+    "the level-1 cluster of every item",
+    _schema(run_id=_TEXT, item_id=_LONG, cluster_id=_LONG, distance_sq=_FLOAT),
+    key=(Col.run_id, Col.item_id),
+    partitions=(Col.run_id,),
+)
+CURATED = Table(
+    "curated",
+    "the selections: what to train on, with the number of copies",
+    _schema(run_id=_TEXT, selection=_TEXT, item_id=_LONG, copies=_INT, cluster_id=_LONG, origin=_TEXT),
+    key=(Col.run_id, Col.selection, Col.item_id),
+    partitions=(Col.run_id,),
+)
+ITERATIONS = Table(
+    "iterations",
+    "the k-means iterations, one row each",
+    _schema(
+        run_id=_TEXT, level=_INT, resampling=_INT, iteration=_INT, objective=_DOUBLE, n_empty=_LONG, seconds=_DOUBLE
+    ),
+    key=(Col.run_id, Col.level, Col.resampling, Col.iteration),
+    partitions=(Col.run_id,),
+)
+METRICS = Table(
+    "metrics",
+    "measurements of pools and selections",
+    _schema(run_id=_TEXT, selection=_TEXT, name=_TEXT, group=_TEXT, value=_DOUBLE),
+    key=(Col.run_id, Col.selection, Col.name, Col.group),
+    partitions=(Col.run_id,),
+)
+CHECKPOINTS = Table(
+    "checkpoints",
+    "the state of a level that is being built",
+    _schema(run_id=_TEXT, stage=_TEXT, key=_TEXT, state=_BINARY),
+    key=(Col.run_id, Col.stage, Col.key),
+    partitions=(Col.run_id,),
+)
+RUNS = Table(
+    "runs",
+    "what happened: append-only events, the newest row of a run_id and stage is its state",
+    _schema(
+        run_id=_TEXT, stage=_TEXT, status=_TEXT, config=_TEXT, fingerprint=_TEXT, seed=_LONG,
+        input_versions=t.MapType(_TEXT, _LONG), code_version=_TEXT, application_id=_TEXT, at=_TIME, n_in=_LONG,
+        n_out=_LONG, n_rejected=_LONG, n_dropped=_LONG, drops=t.MapType(_TEXT, _LONG),
+    ),  # fmt: skip
+    key=(Col.run_id, Col.stage, Col.at),
+)
+
+TABLES = {
+    table.name: table
+    for table in (
+        POOL, REJECTS, EMBEDDINGS, CENTROIDS, ASSIGNMENTS, CURATED, ITERATIONS, METRICS, CHECKPOINTS, RUNS,
+    )  # fmt: skip
+}

@@ -1,0 +1,153 @@
+"""Levels, and the state of unfinished ones, in Delta: what lets a killed run go on where it was."""
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from equipoise.kernels.levels import LevelState
+from equipoise.kernels.lloyd import Step
+from equipoise.kernels.vectors import Labelled
+from equipoise.pipeline.blocks import labelled_frame, vectors_frame
+from equipoise.pipeline.hierarchy import FittedLevel
+from equipoise.schemas import ASSIGNMENTS, CENTROIDS, CHECKPOINTS, ITERATIONS, Col
+from equipoise.tables.workspace import Workspace
+
+NO_PARENT = -1
+
+
+@dataclass
+class DeltaCheckpoint:
+    """Implements :class:`equipoise.pipeline.hierarchy.Checkpoint` on the tables of a workspace.
+
+    The rows of ``iterations`` wait here for the next commit of a state or level: a Delta commit of its own for each
+    would cost half a second an iteration.
+    """
+
+    workspace: Workspace
+    run_id: str
+    stage: str
+    waiting: list[dict[str, Any]] = field(default_factory=list)
+
+    def record(self, number: int, state: LevelState) -> None:
+        """Notes an iteration, to be written with the next commit."""
+        step = state.step
+        self.waiting.append(
+            {
+                Col.level: number,
+                Col.resampling: state.resampling,
+                Col.iteration: step.iteration,
+                Col.objective: step.objective,
+                Col.n_empty: step.n_empty,
+                Col.seconds: step.seconds,
+            }
+        )
+
+    def load_level(self, number: int) -> FittedLevel | None:
+        """A finished level, from ``centroids``."""
+        rows = self._rows(CENTROIDS).filter(F.col(Col.level) == number).toPandas().sort_values(Col.cluster_id)
+        if rows.empty:
+            return None
+        parents = rows[Col.parent_id].fillna(NO_PARENT).to_numpy(np.int64)
+        return FittedLevel(
+            cluster_ids=rows[Col.cluster_id].to_numpy(),
+            centroids=np.stack(rows[Col.centroid].to_list()).astype(np.float32),
+            n_children=rows[Col.n_children].to_numpy(),
+            n_items=rows[Col.n_items].to_numpy(),
+            mean_distance_sq=rows[Col.mean_distance_sq].to_numpy(),
+            parents=None if (parents == NO_PARENT).all() else parents,
+        )
+
+    def save_level(self, number: int, levels: Sequence[FittedLevel]) -> None:
+        """Writes the new level and, with the parents that they have now, the clusters below, in one commit."""
+        numbers = list(range(number - len(levels) + 1, number + 1))
+        rows = [self._level_rows(one, level) for one, level in zip(numbers, levels, strict=True)]
+        joined = rows[0] if len(rows) == 1 else rows[0].unionByName(rows[1])
+        self._write_iterations(number)
+        self.workspace.replace(CENTROIDS, joined, where={Col.run_id: self.run_id, Col.level: numbers})
+        self.workspace.delete(CHECKPOINTS, where=self._key(number))
+
+    def load_state(self, number: int) -> LevelState | None:
+        """The state of an unfinished level, from ``checkpoints``."""
+        rows = self._rows(CHECKPOINTS).filter(
+            (F.col(Col.stage) == self.stage) & (F.col(Col.key) == self._key(number)[Col.key])
+        )
+        row = rows.select(Col.state).first()
+        return _unpack(bytes(row[0])) if row else None
+
+    def save_state(self, number: int, state: LevelState) -> None:
+        """Replaces the state of an unfinished level, and writes the iterations that led there."""
+        self._write_iterations(number)
+        row = pd.DataFrame([{**self._key(number), Col.state: _pack(state)}])
+        rows = self.workspace.spark.createDataFrame(row, CHECKPOINTS.schema)
+        self.workspace.replace(CHECKPOINTS, rows, where=self._key(number))
+
+    def save_assignments(self, labelled: Labelled | DataFrame) -> DataFrame:
+        """Writes the level-1 clusters of all items and reads them back."""
+        spark = self.workspace.spark
+        rows = labelled_frame(spark, labelled) if isinstance(labelled, Labelled) else labelled
+        assigned = rows.withColumn(Col.run_id, F.lit(self.run_id))
+        self.workspace.replace(ASSIGNMENTS, assigned, where={Col.run_id: self.run_id})
+        return self._rows(ASSIGNMENTS)
+
+    def _rows(self, table: Any) -> DataFrame:
+        return self.workspace.read(table).filter(F.col(Col.run_id) == self.run_id)
+
+    def _key(self, number: int) -> dict[str, str]:
+        return {Col.run_id: self.run_id, Col.stage: self.stage, Col.key: f"{Col.level}-{number}"}
+
+    def _level_rows(self, number: int, level: FittedLevel) -> DataFrame:
+        spark = self.workspace.spark
+        sizes = pd.DataFrame(
+            {
+                Col.item_id: level.cluster_ids,
+                Col.parent_id: NO_PARENT if level.parents is None else level.parents,
+                Col.n_children: level.n_children,
+                Col.n_items: level.n_items,
+                Col.mean_distance_sq: level.mean_distance_sq,
+            }
+        )
+        return (
+            vectors_frame(spark, level.cluster_ids, level.centroids)
+            .join(spark.createDataFrame(sizes), on=Col.item_id, how="inner")
+            .select(
+                F.lit(self.run_id).alias(Col.run_id),
+                F.lit(number).alias(Col.level),
+                F.col(Col.item_id).alias(Col.cluster_id),
+                F.expr(f"nullif({Col.parent_id}, {NO_PARENT})").alias(Col.parent_id),
+                F.col(Col.embedding).alias(Col.centroid),
+                Col.n_children,
+                Col.n_items,
+                Col.mean_distance_sq,
+            )
+        )
+
+    def _write_iterations(self, number: int) -> None:
+        """Writes what waits, beside the iterations of earlier commits; those that were done twice stay once."""
+        if not self.waiting:
+            return
+        rows = pd.DataFrame([{Col.run_id: self.run_id, **row} for row in self.waiting])
+        self.workspace.insert_new(ITERATIONS, self.workspace.spark.createDataFrame(rows))
+        self.waiting.clear()
+
+
+def _pack(state: LevelState) -> bytes:
+    arrays = {"centroids": state.step.centroids} | ({} if state.anchor is None else {"anchor": state.anchor})
+    step = state.step
+    numbers = np.array([state.resampling, step.iteration, step.n_empty, step.is_last], dtype=np.int64)
+    target = io.BytesIO()
+    np.savez(target, numbers=numbers, measured=np.array([step.objective, step.seconds]), **arrays)
+    return target.getvalue()
+
+
+def _unpack(packed: bytes) -> LevelState:
+    arrays = np.load(io.BytesIO(packed), allow_pickle=False)
+    resampling, iteration, n_empty, is_last = (int(number) for number in arrays["numbers"])
+    objective, seconds = (float(number) for number in arrays["measured"])
+    step = Step(iteration, arrays["centroids"], objective, n_empty, seconds, bool(is_last))
+    return LevelState(resampling, step, arrays["anchor"] if "anchor" in arrays else None)
