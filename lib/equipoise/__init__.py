@@ -15,7 +15,7 @@ _PUBLIC = {
     "select": "equipoise.pipeline.selection",
 }
 
-__all__ = ["__version__", *_PUBLIC]  # noqa: PLE0604
+__all__ = ["__version__", *_PUBLIC]
 
 
 def __getattr__(name: str) -> Any:

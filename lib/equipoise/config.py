@@ -1,6 +1,5 @@
 """YAML and dotted overrides -> frozen, validated models. Unknown keys are refused, with the nearest known one."""
 
-import difflib
 import re
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
@@ -11,7 +10,7 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationError, model_validator
 
-from equipoise.errors import ConfigError
+from equipoise.errors import ConfigError, nearest
 
 SOURCE_NAME = re.compile(r"[^0-9A-Za-z_\-]+")
 
@@ -211,13 +210,6 @@ class Config(Section):
 
 def _spark_text(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def nearest(word: str, known: Iterable[str]) -> str:
-    """The part of an error message that names the nearest known word, or all of them."""
-    known = list(known)
-    close = difflib.get_close_matches(word, known, n=1)
-    return f"did you mean {close[0]!r}?" if close else f"known: {', '.join(known)}"
 
 
 def load_config(path: str | Path, overrides: Iterable[str] = ()) -> Config:

@@ -1,5 +1,8 @@
 """What can go wrong, by whose hand: every message names the key or item, its value, the limit and the way out."""
 
+import difflib
+from collections.abc import Iterable
+
 
 class EquipoiseError(Exception):
     """An error that the user can mend: the command line prints its message alone and exits with 2."""
@@ -23,3 +26,10 @@ class RunError(EquipoiseError):
 
 class SessionError(EquipoiseError):
     """Spark, Delta or Java are not there or not set up as needed."""
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """The part of an error message that names the nearest known word, or all of them."""
+    known = list(known)
+    close = difflib.get_close_matches(word, known, n=1)
+    return f"did you mean {close[0]!r}?" if close else f"known: {', '.join(known)}"

@@ -106,7 +106,13 @@ def _schema(**fields: t.DataType) -> t.StructType:
     return t.StructType([t.StructField(name, kind) for name, kind in fields.items()])
 
 
-_LONG, _INT, _TEXT, _DOUBLE, _FLOAT = t.LongType(), t.IntegerType(), t.StringType(), t.DoubleType(), t.FloatType()
+_LONG, _INT, _TEXT, _DOUBLE, _FLOAT = (
+    t.LongType(),
+    t.IntegerType(),
+    t.StringType(),
+    t.DoubleType(),
+    t.FloatType(),
+)
 _BINARY, _TIME, _BOOLEAN = t.BinaryType(), t.TimestampType(), t.BooleanType()
 _VECTOR = t.ArrayType(_FLOAT, containsNull=False)
 
@@ -114,9 +120,18 @@ POOL = Table(
     "pool",
     "every item that was ever ingested, by reference unless its source says inline",
     _schema(
-        item_id=_LONG, source=_TEXT, uri=_TEXT, content_hash=_TEXT, modified_at=_TIME, content=_BINARY, label=_TEXT,
-        width=_INT, height=_INT, bytes=_LONG, attributes=t.MapType(_TEXT, _TEXT),
-    ),  # fmt: skip
+        item_id=_LONG,
+        source=_TEXT,
+        uri=_TEXT,
+        content_hash=_TEXT,
+        modified_at=_TIME,
+        content=_BINARY,
+        label=_TEXT,
+        width=_INT,
+        height=_INT,
+        bytes=_LONG,
+        attributes=t.MapType(_TEXT, _TEXT),
+    ),
     key=(Col.item_id,),
 )
 REJECTS = Table(
@@ -137,9 +152,15 @@ CENTROIDS = Table(
     "centroids",
     "the cluster tree: one row a cluster and level",
     _schema(
-        run_id=_TEXT, level=_INT, cluster_id=_LONG, parent_id=_LONG, centroid=_VECTOR, n_children=_LONG, n_items=_LONG,
+        run_id=_TEXT,
+        level=_INT,
+        cluster_id=_LONG,
+        parent_id=_LONG,
+        centroid=_VECTOR,
+        n_children=_LONG,
+        n_items=_LONG,
         mean_distance_sq=_DOUBLE,
-    ),  # fmt: skip
+    ),
     key=(Col.run_id, Col.level, Col.cluster_id),
     partitions=(Col.run_id,),
 )
@@ -161,7 +182,13 @@ ITERATIONS = Table(
     "iterations",
     "the k-means iterations, one row each",
     _schema(
-        run_id=_TEXT, level=_INT, resampling=_INT, iteration=_INT, objective=_DOUBLE, n_empty=_LONG, seconds=_DOUBLE
+        run_id=_TEXT,
+        level=_INT,
+        resampling=_INT,
+        iteration=_INT,
+        objective=_DOUBLE,
+        n_empty=_LONG,
+        seconds=_DOUBLE,
     ),
     key=(Col.run_id, Col.level, Col.resampling, Col.iteration),
     partitions=(Col.run_id,),
@@ -184,16 +211,37 @@ RUNS = Table(
     "runs",
     "what happened: append-only events, the newest row of a run_id and stage is its state",
     _schema(
-        run_id=_TEXT, stage=_TEXT, status=_TEXT, config=_TEXT, fingerprint=_TEXT, seed=_LONG,
-        input_versions=t.MapType(_TEXT, _LONG), code_version=_TEXT, application_id=_TEXT, at=_TIME, n_in=_LONG,
-        n_out=_LONG, n_rejected=_LONG, n_dropped=_LONG, drops=t.MapType(_TEXT, _LONG),
-    ),  # fmt: skip
+        run_id=_TEXT,
+        stage=_TEXT,
+        status=_TEXT,
+        config=_TEXT,
+        fingerprint=_TEXT,
+        seed=_LONG,
+        input_versions=t.MapType(_TEXT, _LONG),
+        code_version=_TEXT,
+        application_id=_TEXT,
+        at=_TIME,
+        n_in=_LONG,
+        n_out=_LONG,
+        n_rejected=_LONG,
+        n_dropped=_LONG,
+        drops=t.MapType(_TEXT, _LONG),
+    ),
     key=(Col.run_id, Col.stage, Col.at),
 )
 
 TABLES = {
     table.name: table
     for table in (
-        POOL, REJECTS, EMBEDDINGS, CENTROIDS, ASSIGNMENTS, CURATED, ITERATIONS, METRICS, CHECKPOINTS, RUNS,
-    )  # fmt: skip
+        POOL,
+        REJECTS,
+        EMBEDDINGS,
+        CENTROIDS,
+        ASSIGNMENTS,
+        CURATED,
+        ITERATIONS,
+        METRICS,
+        CHECKPOINTS,
+        RUNS,
+    )
 }

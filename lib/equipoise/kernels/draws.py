@@ -56,9 +56,7 @@ def draws(seed: int, purpose: Purpose, *keys: ArrayLike) -> NDArray[np.int64]:
     Source: xxHash64 of one 8-byte value (``XXH64.hashLong`` in Spark), each hash the seed of the next.
     """
     if not -(2**63) <= seed < 2**63:
-        raise ConfigError(
-            f"seed is {seed}; it must fit into 64 bits (-2^63 to 2^63 - 1): choose a smaller one"
-        )
+        raise ConfigError(f"seed is {seed}; it must fit into 64 bits (-2^63 to 2^63 - 1): choose a smaller one")
     start = _hash_long(_bits(int(purpose)), _hash_long(_bits(seed), _SPARK_SEED))
     columns = np.broadcast_arrays(*(np.asarray(key, dtype=np.int64) for key in keys))
     hashed = np.empty(columns[0].shape, dtype=np.uint64)

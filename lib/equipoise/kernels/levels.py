@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from equipoise.kernels.draws import Purpose, derived_seed
 from equipoise.kernels.lloyd import Step, lloyd
@@ -40,6 +40,11 @@ class KMeans:
     seeding: Seeding = "kmeans++"
     iterations: int = 50
     tolerance: float = 1e-4
+
+    @property
+    def stopping(self) -> dict[str, Any]:
+        """The keywords of :func:`equipoise.kernels.lloyd.lloyd`."""
+        return {"iterations": self.iterations, "tolerance": self.tolerance, "spherical": self.spherical}
 
     @property
     def spherical(self) -> bool:
@@ -81,17 +86,18 @@ def fit_level(
     Raises:
         InputError: fewer vectors than clusters, or all of them equal.
     """
-    number, anchor, step = (state.resampling, state.anchor, state.step) if state else (0, None, None)
-    for number in range(number, level.rounds + 1):
+    first, anchor, step = (state.resampling, state.anchor, state.step) if state else (0, None, None)
+    for resampling in range(first, level.rounds + 1):
         with _round_input(vectors, anchor, r=level.points_per_cluster(vectors.count)) as members:
             if anchor is not None and members.count < level.k:
                 return anchor  # fewer different vectors than clusters: nothing to resample
-            step = step or _first_step(members, level.k, kmeans=kmeans, seed=derived_seed(seed, Purpose.SEEDING, number))
-            for step in lloyd(
-                members, step, iterations=kmeans.iterations, tolerance=kmeans.tolerance, spherical=kmeans.spherical
-            ):
-                on_step(LevelState(number, step, anchor))
-        anchor, step = step.centroids, None
+            last = step or _first_step(
+                members, level.k, kmeans=kmeans, seed=derived_seed(seed, Purpose.SEEDING, resampling)
+            )
+            for iterated in lloyd(members, last, **kmeans.stopping):
+                last = iterated
+                on_step(LevelState(resampling, last, anchor))
+        anchor, step = last.centroids, None
     assert anchor is not None
     return anchor
 

@@ -43,13 +43,9 @@ def quotas(sizes: NDArray[np.int64], budget: int, *, draws: NDArray[np.int64]) -
     """
     sizes = np.asarray(sizes, dtype=np.int64)
     if budget < 0 or (sizes < 0).any():
-        raise ConfigError(
-            f"budget is {budget}, smallest size {sizes.min(initial=0)}: neither may be negative"
-        )
+        raise ConfigError(f"budget is {budget}, smallest size {sizes.min(initial=0)}: neither may be negative")
     if sizes.shape != np.shape(draws):
-        raise ConfigError(
-            f"there are {sizes.shape} sizes and {np.shape(draws)} draws: give one draw for each size"
-        )
+        raise ConfigError(f"there are {sizes.shape} sizes and {np.shape(draws)} draws: give one draw for each size")
     cut = cut_of(sizes, budget)
     shares = np.minimum(sizes, cut)
     larger = np.flatnonzero(sizes > cut)

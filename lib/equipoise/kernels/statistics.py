@@ -40,7 +40,7 @@ def block_stats(vectors: NDArray[np.floating], prepared: PreparedCentroids) -> P
     touched, position, counts = np.unique(labels, return_inverse=True, return_counts=True)
     n = len(labels)
     members = sparse.csr_matrix((np.ones(n), position, np.arange(n + 1)), shape=(n, len(touched))).T
-    sums = np.asarray(members @ vectors.astype(np.float64))
+    sums: NDArray[np.float64] = np.asarray(members @ vectors.astype(np.float64))
     return PartialStats(touched, sums, counts, np.bincount(position, weights=distances_sq, minlength=len(touched)))
 
 

@@ -21,7 +21,10 @@ BLOCK = "block"
 
 BLOCK_SCHEMA = t.StructType([t.StructField(BLOCK, t.BinaryType())])
 VECTOR_SCHEMA = t.StructType(
-    [t.StructField(Col.item_id, t.LongType()), t.StructField(Col.embedding, t.ArrayType(t.FloatType(), False))]
+    [
+        t.StructField(Col.item_id, t.LongType()),
+        t.StructField(Col.embedding, t.ArrayType(t.FloatType(), False)),
+    ]
 )
 LABELLED_SCHEMA = t.StructType(
     [
@@ -39,12 +42,13 @@ def count_and_dim(embeddings: DataFrame) -> tuple[int, int]:
         InputError: there are none, or they differ in length.
     """
     size = F.size(Col.embedding)
-    row = embeddings.agg(F.count("*"), F.min(size), F.max(size)).first()
-    count, shortest, longest = row if row else (0, None, None)
+    count, shortest, longest = embeddings.agg(F.count("*"), F.min(size), F.max(size)).collect()[0]  # one row
     if not count:
         raise InputError("there are no embeddings to cluster: check the source and what became of it in rejects")
     if shortest != longest or shortest < 1:
-        raise InputError(f"vectors of {shortest} and of {longest} numbers cannot be clustered together: make them one length")
+        raise InputError(
+            f"vectors of {shortest} and of {longest} numbers cannot be clustered together: make them one length"
+        )
     return count, longest
 
 
@@ -120,9 +124,7 @@ def _unpacked(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
 
 def labelled_frame(spark: SparkSession, labelled: Labelled) -> DataFrame:
     """Labels on the driver as a DataFrame (item_id, cluster_id, distance_sq)."""
-    return spark.createDataFrame(
-        pd.DataFrame(dict(zip(LABELLED_SCHEMA.names, labelled, strict=True))), LABELLED_SCHEMA
-    )
+    return spark.createDataFrame(pd.DataFrame(dict(zip(LABELLED_SCHEMA.names, labelled, strict=True))), LABELLED_SCHEMA)
 
 
 def labelled_arrays(labelled: DataFrame) -> Labelled:

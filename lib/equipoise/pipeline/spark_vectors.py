@@ -35,7 +35,13 @@ class SparkVectors:
     """Vectors as a persisted RDD of packed blocks; a context manager that gives the storage back."""
 
     def __init__(
-        self, spark: SparkSession, packed: "RDD[bytes]", *, count: int, dim: int, owned: Iterable[Broadcast[Any]] = ()
+        self,
+        spark: SparkSession,
+        packed: "RDD[bytes]",
+        *,
+        count: int,
+        dim: int,
+        owned: Iterable[Broadcast[Any]] = (),
     ) -> None:
         """Takes over ``packed``, blocks of ``count`` vectors in all, and the broadcasts that it is made with."""
         self.spark, self.count, self.dim, self._owned = spark, count, dim, tuple(owned)
@@ -43,7 +49,12 @@ class SparkVectors:
 
     @classmethod
     def from_embeddings(
-        cls, embeddings: DataFrame, *, partitions: int | None = None, spherical: bool = False, half: bool = False
+        cls,
+        embeddings: DataFrame,
+        *,
+        partitions: int | None = None,
+        spherical: bool = False,
+        half: bool = False,
     ) -> Self:
         """Packs (item_id BIGINT, embedding ARRAY<FLOAT>); ``partitions`` by default from the bytes.
 
@@ -108,7 +119,7 @@ class SparkVectors:
             limits_by_cluster[name][bounds[Col.cluster_id]] = bounds[name]
         near, bound = self._broadcast(centroids), self._broadcast(limits_by_cluster)
 
-        def kept(parts: Iterator[bytes]) -> Iterator[bytes]:
+        def kept(parts: Iterable[bytes]) -> Iterable[bytes]:
             prepared, limits = prepare(near.value), bound.value
             for block in _unpacked(parts):
                 labels, distances_sq = nearest(block.vectors, prepared)

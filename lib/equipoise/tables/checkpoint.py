@@ -14,7 +14,7 @@ from equipoise.kernels.levels import LevelState
 from equipoise.kernels.lloyd import Step
 from equipoise.kernels.vectors import Labelled
 from equipoise.pipeline.blocks import labelled_frame, vectors_frame
-from equipoise.pipeline.hierarchy import FittedLevel
+from equipoise.pipeline.checkpoint import FittedLevel
 from equipoise.schemas import ASSIGNMENTS, CENTROIDS, CHECKPOINTS, ITERATIONS, Col
 from equipoise.tables.workspace import Workspace
 
@@ -23,7 +23,7 @@ NO_PARENT = -1
 
 @dataclass
 class DeltaCheckpoint:
-    """Implements :class:`equipoise.pipeline.hierarchy.Checkpoint` on the tables of a workspace.
+    """Implements :class:`equipoise.pipeline.checkpoint.Checkpoint` on the tables of a workspace.
 
     The rows of ``iterations`` wait here for the next commit of a state or level: a Delta commit of its own for each
     would cost half a second an iteration.
@@ -68,7 +68,7 @@ class DeltaCheckpoint:
         numbers = list(range(number - len(levels) + 1, number + 1))
         rows = [self._level_rows(one, level) for one, level in zip(numbers, levels, strict=True)]
         joined = rows[0] if len(rows) == 1 else rows[0].unionByName(rows[1])
-        self._write_iterations(number)
+        self._write_iterations()
         self.workspace.replace(CENTROIDS, joined, where={Col.run_id: self.run_id, Col.level: numbers})
         self.workspace.delete(CHECKPOINTS, where=self._key(number))
 
@@ -82,7 +82,7 @@ class DeltaCheckpoint:
 
     def save_state(self, number: int, state: LevelState) -> None:
         """Replaces the state of an unfinished level, and writes the iterations that led there."""
-        self._write_iterations(number)
+        self._write_iterations()
         row = pd.DataFrame([{**self._key(number), Col.state: _pack(state)}])
         rows = self.workspace.spark.createDataFrame(row, CHECKPOINTS.schema)
         self.workspace.replace(CHECKPOINTS, rows, where=self._key(number))
@@ -127,7 +127,7 @@ class DeltaCheckpoint:
             )
         )
 
-    def _write_iterations(self, number: int) -> None:
+    def _write_iterations(self) -> None:
         """Writes what waits, beside the iterations of earlier commits; those that were done twice stay once."""
         if not self.waiting:
             return
@@ -137,8 +137,8 @@ class DeltaCheckpoint:
 
 
 def _pack(state: LevelState) -> bytes:
-    arrays = {"centroids": state.step.centroids} | ({} if state.anchor is None else {"anchor": state.anchor})
-    step = state.step
+    step, anchor = state.step, state.anchor
+    arrays: dict[str, Any] = {"centroids": step.centroids} | ({} if anchor is None else {"anchor": anchor})
     numbers = np.array([state.resampling, step.iteration, step.n_empty, step.is_last], dtype=np.int64)
     target = io.BytesIO()
     np.savez(target, numbers=numbers, measured=np.array([step.objective, step.seconds]), **arrays)
@@ -150,4 +150,4 @@ def _unpack(packed: bytes) -> LevelState:
     resampling, iteration, n_empty, is_last = (int(number) for number in arrays["numbers"])
     objective, seconds = (float(number) for number in arrays["measured"])
     step = Step(iteration, arrays["centroids"], objective, n_empty, seconds, bool(is_last))
-    return LevelState(resampling, step, arrays["anchor"] if "anchor" in arrays else None)
+    return LevelState(resampling, step, arrays.get("anchor", None))

@@ -3,9 +3,8 @@
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from equipoise.errors import TableError
+from equipoise.errors import TableError, nearest
 from equipoise.schemas import ASSIGNMENTS, CENTROIDS, TABLES, Col
-from equipoise.config import nearest
 from equipoise.tables.workspace import Workspace
 
 ITEM_PATHS = "item_paths"
@@ -22,7 +21,9 @@ def read_table(spark: SparkSession, workspace: str, name: str, *, version: int |
     if table is None:
         raise TableError(f"there is no table {name!r}; {nearest(name, TABLES)}")
     if not space.exists(table):
-        raise TableError(f"workspace {workspace!r} has no table {name!r} yet: check the path, or run the stage that writes it")
+        raise TableError(
+            f"workspace {workspace!r} has no table {name!r} yet: check the path, or run the stage that writes it"
+        )
     return space.read(table, version)
 
 

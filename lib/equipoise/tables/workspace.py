@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from delta.tables import DeltaTable
+from delta.tables import DeltaMergeBuilder, DeltaTable
 from py4j.protocol import Py4JJavaError
 from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
@@ -27,8 +27,9 @@ class Workspace:
 
     def __init__(self, spark: SparkSession, location: str) -> None:
         """``location``: ``catalog.schema``, or a folder (any path that Spark can write to)."""
-        self.spark, self.location = spark, location.rstrip("/")
+        self.spark = spark
         self.is_catalog = CATALOG_NAME.fullmatch(location) is not None
+        self.location = location if self.is_catalog else _qualified(spark, location.rstrip("/"))
         self._checked: set[str] = set()
 
     def place(self, table: Table) -> str:
@@ -86,25 +87,26 @@ class Workspace:
     def delete(self, table: Table, *, where: Mapping[str, Any]) -> None:
         """Deletes the rows with the values ``where``."""
         self.create(table)
-        _retried(lambda: self._delta(table).delete(_predicate(where)), f"rows of {self.place(table)} cannot be deleted")
+        _retried(
+            lambda: self._delta(table).delete(_predicate(where)),
+            f"rows of {self.place(table)} cannot be deleted",
+        )
 
-    def insert_new(self, table: Table, rows: DataFrame) -> int:
-        """Inserts the rows whose key the table does not have, in one commit; returns how many they were."""
-        same = " and ".join(f"old.{name} <=> new.{name}" for name in table.key)
-        merge = lambda: (  # noqa: E731
-            self._delta(table).alias("old").merge(self._fitted(table, rows).alias("new"), same).whenNotMatchedInsertAll()
-        ).execute()
+    def insert_new(self, table: Table, rows: DataFrame) -> None:
+        """Inserts the rows whose key the table does not have, in one commit."""
         self.create(table)
-        _retried(merge, f"rows cannot be added to {self.place(table)}")
-        metrics = self._delta(table).history(1).collect()[0]["operationMetrics"]
-        return int(metrics.get("numTargetRowsInserted", 0))
+        merge = self._merge(table, self._fitted(table, rows)).whenNotMatchedInsertAll()
+        _retried(merge.execute, f"rows cannot be added to {self.place(table)}")
 
     def delete_matching(self, table: Table, keys: DataFrame) -> None:
         """Deletes the rows whose key is among ``keys``."""
-        same = " and ".join(f"old.{name} <=> gone.{name}" for name in table.key)
         self.create(table)
-        merge = lambda: self._delta(table).alias("old").merge(keys.alias("gone"), same).whenMatchedDelete().execute()  # noqa: E731
-        _retried(merge, f"rows of {self.place(table)} cannot be deleted")
+        merge = self._merge(table, keys).whenMatchedDelete()
+        _retried(merge.execute, f"rows of {self.place(table)} cannot be deleted")
+
+    def _merge(self, table: Table, rows: DataFrame) -> DeltaMergeBuilder:
+        same = " and ".join(f"old.{name} <=> new.{name}" for name in table.key)
+        return self._delta(table).alias("old").merge(rows.alias("new"), same)
 
     def _write(self, table: Table, rows: DataFrame, options: Mapping[str, str]) -> None:
         self.create(table)
@@ -112,7 +114,8 @@ class Workspace:
         writer = writer.mode("overwrite" if options else "append")
         place = self.place(table)
         _retried(
-            lambda: writer.saveAsTable(place) if self.is_catalog else writer.save(place), f"{place} cannot be written"
+            lambda: writer.saveAsTable(place) if self.is_catalog else writer.save(place),
+            f"{place} cannot be written",
         )
 
     def _delta(self, table: Table) -> DeltaTable:
@@ -150,6 +153,16 @@ class Workspace:
                 f"table {self.place(table)} has schema version {found}, this code writes {SCHEMA_VERSION}: "
                 "use another workspace, or the version of Equipoise that made it"
             )
+
+
+def _qualified(spark: SparkSession, folder: str) -> str:
+    """The folder with its scheme and from the root: Delta knows tables by that alone."""
+    jvm: Any = spark.sparkContext._jvm
+    path = jvm.org.apache.hadoop.fs.Path(folder)
+    try:
+        return path.getFileSystem(spark.sparkContext._jsc.hadoopConfiguration()).makeQualified(path).toString()
+    except Py4JJavaError as error:
+        raise TableError(f"workspace {folder!r} cannot be reached: {_short(error)}") from error
 
 
 def _retried(action: Callable[[], Result], complaint: str) -> Result:

@@ -1,0 +1,129 @@
+"""One parser for the jobs and for the ``equipoise`` command, and the exit codes.
+
+0: done. 2: the user's input or config (one message). 1: anything else (the run id and where the log is).
+"""
+
+import argparse
+import logging
+import sys
+import tempfile
+import traceback
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from rich.console import Console
+
+from equipoise import __version__
+from equipoise.errors import EquipoiseError
+
+STAGES = {
+    "curate": "run all stages of a config, or bring an earlier run up to date",
+    "ingest": "give the items of the source ids and add the new ones to the pool",
+    "embed": "turn the items of the pool into vectors",
+    "cluster": "build the cluster tree",
+    "select": "sample the selections from the cluster tree",
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command; returns the exit code."""
+    options = _parser().parse_args(arguments)
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s", stream=sys.stderr)
+    options.run_id = getattr(options, "run_id", None)
+    try:
+        command: Callable[[argparse.Namespace], None] = options.command
+        command(options)
+    except EquipoiseError as error:
+        sys.stderr.write(f"equipoise: {error}\n")
+        return 2
+    except Exception:  # all else: the user gets one line, the whole story goes to a file
+        sys.stderr.write(f"equipoise: {options.run_id or options.job} failed; the log is in {_log(options.job)}\n")
+        return 1
+    return 0
+
+
+def run_job(job: str) -> None:
+    """What ``jobs/JOB.py`` calls: the command of that name with the arguments of the process."""
+    code = main([job, *sys.argv[1:]])
+    if code:
+        sys.exit(code)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser("equipoise", description=__doc__.splitlines()[0], allow_abbrev=False)
+    parser.description = "Automatic data curation for self-supervised learning, on Spark."
+    parser.add_argument("--version", action="version", version=f"equipoise {__version__}")
+    jobs = parser.add_subparsers(dest="job", required=True, metavar="COMMAND")
+    for name, meaning in STAGES.items():
+        job = jobs.add_parser(name, help=meaning, description=meaning, allow_abbrev=False)
+        job.add_argument("--config", required=True, metavar="FILE", help="a YAML file; examples are in conf/")
+        job.add_argument("overrides", nargs="*", metavar="dotted.key=value", help="settings that replace the file's")
+        job.add_argument("--run-id", help="go on with this run (default: a new one, named by the config and the time)")
+        job.add_argument("--force", metavar="STAGE", help="replace a finished stage and all that stands on it")
+        job.add_argument("--quiet", action="store_true", help="print errors only")
+        job.set_defaults(command=_stage)
+    _add_sql(jobs)
+    _add_demo_data(jobs)
+    return parser
+
+
+def _add_sql(jobs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    meaning = "run a SQL query over the tables of a workspace"
+    sql = jobs.add_parser("sql", help=meaning, description=meaning, allow_abbrev=False)
+    sql.add_argument("query", help='for example "select * from runs"')
+    sql.add_argument("--workspace", required=True, help="a folder or catalog.schema")
+    sql.add_argument("--limit", type=int, default=100, metavar="N", help="rows to print at most (default: 100)")
+    sql.set_defaults(command=_sql)
+
+
+def _add_demo_data(jobs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    meaning = "write the data of the demos: real handwritten digits, or docstrings of installed packages"
+    demo = jobs.add_parser("demo-data", help=meaning, description=meaning, allow_abbrev=False)
+    demo.add_argument("what", choices=("digits", "docstrings"))
+    demo.add_argument("--out", required=True, metavar="DIR")
+    demo.set_defaults(command=_demo_data)
+
+
+def _stage(options: argparse.Namespace) -> None:
+    from equipoise.config import load_config  # Spark and its kin take seconds to import: --help does without
+    from equipoise.session import get_session
+    from equipoise.stages.curate import new_run_id, perform
+    from equipoise.stages.progress import ConsoleProgress
+    from equipoise.stages.runs import FAMILIES
+    from equipoise.stages.summary import summarise
+
+    config = load_config(options.config, options.overrides)
+    options.run_id = options.run_id or new_run_id(config)
+    families = FAMILIES if options.job == "curate" else (options.job,)
+    with ConsoleProgress(is_quiet=options.quiet) as progress:
+        progress.message(f"run {options.run_id}: {options.job}, workspace {config.workspace}")
+        spark = get_session(config.spark, name=f"equipoise {options.job} {options.run_id}")
+        perform(
+            config,
+            spark=spark,
+            progress=progress,
+            run_id=options.run_id,
+            families=families,
+            force=options.force,
+        )
+    if not options.quiet:
+        summarise(config, spark=spark, run_id=options.run_id, job=options.job, console=Console(highlight=False))
+
+
+def _sql(options: argparse.Namespace) -> None:
+    from equipoise.session import get_session
+    from equipoise.stages.query import query
+
+    query(get_session(), options.query, workspace=options.workspace, limit=options.limit, console=Console())
+
+
+def _demo_data(options: argparse.Namespace) -> None:
+    from equipoise.stages.demo_data import write_demo_data
+
+    Console(stderr=True, highlight=False).print(write_demo_data(options.what, Path(options.out)))
+
+
+def _log(job: str) -> str:
+    with tempfile.NamedTemporaryFile("w", prefix=f"equipoise-{job}-", suffix=".log", delete=False) as log:
+        traceback.print_exc(file=log)
+    return log.name

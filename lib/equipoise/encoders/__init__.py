@@ -1,0 +1,123 @@
+"""Images and texts -> vectors. Encoders are loaded by name: ``<family>`` or ``<family>:<which>``."""
+
+import hashlib
+import inspect
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+from equipoise.encoders.base import Encoder, Kind, UnreadableItem
+from equipoise.errors import ConfigError, nearest
+
+__all__ = ["Encoder", "UnreadableItem", "encoder_id", "encoder_kind", "given_encoder_id", "load_encoder"]
+
+
+@dataclass(frozen=True)
+class Family:
+    """One kind of encoders.
+
+    Their class takes the argument (where there is one), then the options as keywords. A keyword ``gpu`` says
+    where it runs and is no option. A static method ``revision_of(argument)`` may stand for a revision.
+    """
+
+    module: str
+    name: str
+    argument: str | None = None
+
+    def load(self) -> Callable[..., Encoder]:
+        """The class: imported only when it is asked for, since its libraries are heavy."""
+        return getattr(import_module(f"equipoise.encoders.{self.module}"), self.name)
+
+
+FAMILIES = {
+    "pixels": Family("pixels", "PixelsEncoder"),
+    "sentence-transformers": Family(
+        "sentence_transformers", "SentenceTransformersEncoder", "<name, folder or package/module>"
+    ),
+}
+_PLACEMENT = "gpu"
+
+
+def load_encoder(name: str, *, gpu: int | None = None, **options: Any) -> Encoder:
+    """The encoder, with its model loaded.
+
+    Args:
+        name: a family, and after a colon which one of it: ``pixels``, ``sentence-transformers:<model>``.
+        gpu: the CUDA device to use, modulo their number; ignored by encoders that need none.
+        options: the encoder's own.
+
+    Raises:
+        ConfigError: an unknown family or option, a value out of range, a model that is not there.
+    """
+    family, argument = _find(name)
+    make = family.load()
+    _bind(name, make, options)
+    arguments = [] if argument is None else [argument]
+    placement = {_PLACEMENT: gpu} if _PLACEMENT in inspect.signature(make).parameters else {}
+    return make(*arguments, **options, **placement)
+
+
+def encoder_kind(name: str) -> Kind:
+    """What the encoder reads: ``"images"`` or ``"texts"``. Loads no model.
+
+    Raises:
+        ConfigError: an unknown family.
+    """
+    return _find(name)[0].load().kind  # type: ignore[attr-defined]
+
+
+def encoder_id(name: str, options: Mapping[str, Any]) -> str:
+    """A stable, readable id: the name and a hash of name, revision and all options, defaults included.
+
+    Only letters, digits, ``.``, ``_`` and ``-``: a partition value and a part of paths. Loads no model.
+
+    Raises:
+        ConfigError: an unknown family or option.
+    """
+    family, argument = _find(name)
+    make = family.load()
+    revision = make.revision_of(argument) if hasattr(make, "revision_of") else None
+    identity = json.dumps([name, revision, _bind(name, make, options)], sort_keys=True, default=str)
+    parts = [name.partition(":")[0], *([argument.rstrip("/").rpartition("/")[2]] if argument else [])]
+    return f"{_safe('-'.join(parts))[:80]}-{_short_hash(identity)}"
+
+
+def given_encoder_id(source: str) -> str:
+    """The encoder id of a source's ready-made embeddings."""
+    safe = _safe(source)
+    return f"given-{safe}" if safe == source else f"given-{safe}-{_short_hash(source)}"
+
+
+def _find(name: str) -> tuple[Family, str | None]:
+    key, colon, argument = name.partition(":")
+    family = FAMILIES.get(key)
+    if family is None:
+        raise ConfigError(f"encoder {name!r} is unknown; {nearest(key, FAMILIES)}")
+    if family.argument and not argument:
+        raise ConfigError(f"encoder {name!r} does not say which; write {key}:{family.argument}")
+    if colon and not family.argument:
+        raise ConfigError(f"encoder {name!r}: {key} takes nothing after a colon; write {key!r} and options beside it")
+    return family, argument or None
+
+
+def _bind(name: str, make: Callable[..., Encoder], options: Mapping[str, Any]) -> dict[str, Any]:
+    keywords = [
+        parameter
+        for parameter in inspect.signature(make).parameters.values()
+        if parameter.kind is parameter.KEYWORD_ONLY and parameter.name != _PLACEMENT
+    ]
+    known = {parameter.name: parameter.default for parameter in keywords}
+    for option in options.keys() - known.keys():
+        raise ConfigError(f"encoder {name!r} has no option {option!r}; {nearest(option, known)}")
+    return {**known, **options}
+
+
+def _safe(text: str) -> str:
+    return re.sub(r"[^0-9A-Za-z._\-]+", "-", text)
+
+
+def _short_hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:8]

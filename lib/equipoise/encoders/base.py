@@ -1,0 +1,34 @@
+"""What every encoder is: bytes of an item -> what the model reads -> a vector."""
+
+from collections.abc import Sequence
+from typing import Any, Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+Kind = Literal["images", "texts"]
+
+
+class UnreadableItem(Exception):  # noqa: N818 - it names the item, which goes to the rejects; nothing has failed
+    """One item cannot be used. ``reason`` is a word to group by, ``detail`` says what was found."""
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(reason, detail)
+        self.reason = reason
+        self.detail = detail
+
+
+class Encoder(Protocol):
+    """Turns items into vectors. One instance serves a whole worker process; its options are its identity."""
+
+    kind: Kind
+
+    def decode(self, content: bytes) -> Any:
+        """One item, ready for :meth:`encode`; called from several threads at once.
+
+        Raises:
+            UnreadableItem: the content is broken; the item is rejected, the others go on.
+        """
+
+    def encode(self, items: Sequence[Any]) -> NDArray[np.float32]:
+        """The vectors of a batch of decoded items, (n, d) float32, in the order of ``items``."""

@@ -1,0 +1,48 @@
+"""The plainest encoder: the pixels themselves."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from equipoise.encoders.base import Kind
+from equipoise.encoders.images import decode_image
+from equipoise.errors import ConfigError
+
+_CHANNELS = {"L": 1, "RGB": 3}
+
+
+class PixelsEncoder:
+    """Images resized to ``size`` x ``size``, flattened, L2-normalised: d = size * size * (L: 1, RGB: 3).
+
+    A black image has no direction: it keeps the zero vector, and the clustering decides about it.
+
+    Raises:
+        ConfigError: ``size`` below 1 or no integer, ``mode`` neither L nor RGB.
+    """
+
+    kind: Kind = "images"
+
+    def __init__(self, *, size: int = 32, mode: Literal["L", "RGB"] = "RGB") -> None:
+        if not isinstance(size, int) or isinstance(size, bool) or size < 1:
+            raise ConfigError(f"encoder pixels: size is {size!r}; it must be an integer of at least 1")
+        if mode not in _CHANNELS:
+            raise ConfigError(f"encoder pixels: mode is {mode!r}; it must be one of {', '.join(_CHANNELS)}")
+        self.size = size
+        self.mode = mode
+
+    def decode(self, content: bytes) -> NDArray[np.uint8]:
+        """The resized pixels, (d,) uint8."""
+        image = decode_image(content, self.mode)
+        if image.size != (self.size, self.size):
+            image = image.resize((self.size, self.size), Image.Resampling.BILINEAR)
+        return np.asarray(image, dtype=np.uint8).reshape(-1)
+
+    def encode(self, items: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
+        """Unit vectors (or zero), (n, d) float32."""
+        pixels: NDArray[np.float32] = np.stack(items).astype(np.float32)
+        norms: NDArray[np.float32] = np.linalg.norm(pixels, axis=1, keepdims=True)
+        norms[norms == 0] = 1
+        return pixels / norms

@@ -1,0 +1,142 @@
+"""What lies behind a uri: read by the Python workers, many files at once, never through the driver."""
+
+import hashlib
+import os
+import re
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache, partial
+from typing import NamedTuple
+
+import pyarrow as pa
+from pyarrow import fs
+from pyspark.sql import DataFrame
+from pyspark.sql import types as t
+
+from equipoise.encoders.base import Kind, UnreadableItem
+from equipoise.encoders.images import image_size
+from equipoise.schemas import POOL, Col
+
+# Reading waits for the store, not for the processor.
+READERS = 16
+# Rows whose contents are in memory at a time.
+_ROWS_AT_ONCE = 256
+_SCHEME = re.compile(r"^([A-Za-z][A-Za-z0-9+.\-]+):")
+
+
+def locate(uri: str) -> tuple[fs.FileSystem, str]:
+    """The file system of a uri and the path in it. Nothing in the uri is decoded: names are as they are.
+
+    Known: ``file:``, ``s3:`` (``s3a:``, ``s3n:``), ``gs:``, ``hdfs:``, ``abfs(s):``, plain paths,
+    and Databricks' ``dbfs:`` through its FUSE mount.
+
+    Raises:
+        OSError, ValueError: the scheme is unknown or its file system does not answer.
+    """
+    match = _SCHEME.match(uri)
+    scheme = match.group(1).lower() if match else ""
+    rest = uri[match.end() :] if match else os.path.abspath(uri)
+    absolute = "/" + rest.lstrip("/")
+    if scheme in ("", "file"):
+        return fs.LocalFileSystem(), absolute
+    if scheme == "dbfs":
+        return fs.LocalFileSystem(), absolute if absolute.startswith("/Volumes/") else "/dbfs" + absolute
+    authority, _, path = (rest[2:] if rest.startswith("//") else rest).partition("/")
+    filesystem, root = _remote({"s3a": "s3", "s3n": "s3"}.get(scheme, scheme), authority)
+    return filesystem, f"{root.rstrip('/')}/{path}"
+
+
+def read_bytes(uri: str) -> bytes:
+    """The whole file.
+
+    Raises:
+        UnreadableItem: ``unreadable_file``: it is gone, not allowed, or of an unknown scheme.
+    """
+    try:
+        filesystem, path = locate(uri)
+        with filesystem.open_input_file(path) as file:
+            return file.read()
+    except (OSError, ValueError) as error:
+        raise UnreadableItem("unreadable_file", f"{type(error).__name__}: {error}") from error
+
+
+def with_content(items: DataFrame, kind: Kind | None, *, keep: bool) -> DataFrame:
+    """Adds ``content_hash`` (SHA-256, hex), ``width`` and ``height`` (pixels); fills ``bytes``.
+
+    Items without ``content`` are read from their ``uri``; what cannot be read gets a ``reason``.
+
+    Args:
+        items: with ``uri`` or ``content``, ``bytes``, ``reason``, ``detail``; the partitions are the tasks.
+        kind: with ``"images"`` what has no image's header gets the reason ``unreadable_image``; with None
+            (unknown) width and height are given for images and null for all else.
+        keep: content that was read stays in ``content``; else only what was there before.
+    """
+    added = (POOL.schema[name] for name in (Col.content_hash, Col.width, Col.height))
+    schema = t.StructType([*items.schema, *added])
+    return items.mapInArrow(partial(_with_content, kind=kind, keep=keep), schema)  # type: ignore[arg-type]
+
+
+class _Facts(NamedTuple):
+    content: bytes | None
+    n_bytes: int | None
+    content_hash: str | None = None
+    width: int | None = None
+    height: int | None = None
+    reason: str | None = None
+    detail: str | None = None
+
+
+def slices(batches: Iterable[pa.RecordBatch], n_rows: int) -> Iterator[pa.RecordBatch]:
+    """The batches, cut into pieces of at most ``n_rows``."""
+    for batch in batches:
+        for start in range(0, batch.num_rows, n_rows):
+            yield batch.slice(start, n_rows)
+
+
+def _with_content(batches: Iterable[pa.RecordBatch], *, kind: Kind | None, keep: bool) -> Iterator[pa.RecordBatch]:
+    with ThreadPoolExecutor(READERS) as readers:
+        for batch in slices(batches, _ROWS_AT_ONCE):
+            rows = (batch.column(name).to_pylist() for name in (Col.uri, Col.content))
+            yield _filled(batch, list(readers.map(partial(_facts, kind=kind, keep=keep), *rows)))
+
+
+def _filled(batch: pa.RecordBatch, facts: list[_Facts]) -> pa.RecordBatch:
+    columns = dict(zip(batch.schema.names, batch.columns, strict=True))
+    new = zip(*facts, strict=True)
+    names = (Col.content, Col.n_bytes, Col.content_hash, Col.width, Col.height, Col.reason, Col.detail)
+    kinds = (pa.binary(), pa.int64(), pa.string(), pa.int32(), pa.int32(), pa.string(), pa.string())
+    for name, kind, values in zip(names, kinds, new, strict=True):
+        columns[name] = pa.array(values, kind)
+    return pa.RecordBatch.from_pydict(columns)
+
+
+def _facts(uri: str | None, content: bytes | None, *, kind: Kind | None, keep: bool) -> _Facts:
+    try:
+        read = content if content is not None else _read_known(uri)
+        width, height = _size(read, kind)
+    except UnreadableItem as item:
+        return _Facts(content, None, reason=item.reason, detail=item.detail)
+    kept = read if keep else content
+    return _Facts(kept, len(read), hashlib.sha256(read).hexdigest(), width, height)
+
+
+def _read_known(uri: str | None) -> bytes:
+    if uri is None:
+        raise UnreadableItem("missing_content", "the row has neither content nor uri")
+    return read_bytes(uri)
+
+
+def _size(content: bytes, kind: Kind | None) -> tuple[int | None, int | None]:
+    if kind == "texts":
+        return None, None
+    try:
+        return image_size(content)
+    except UnreadableItem:
+        if kind == "images":
+            raise
+        return None, None
+
+
+@cache
+def _remote(scheme: str, authority: str) -> tuple[fs.FileSystem, str]:
+    return fs.FileSystem.from_uri(f"{scheme}://{authority or 'default'}/")

@@ -1,0 +1,128 @@
+"""Items -> vectors: the encoder runs in the Python workers, its model loaded once in each."""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache, partial
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from pyspark import TaskContext
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+from pyspark.sql import types as t
+
+from equipoise.encoders import Encoder, UnreadableItem, load_encoder
+from equipoise.kernels.threads import limit_worker_threads
+from equipoise.pipeline.content import READERS, read_bytes, slices
+from equipoise.pipeline.items import NOT_FINITE
+from equipoise.schemas import EMBEDDINGS, POOL, REJECTS, Col
+
+# Batches of one task: enough to outweigh its start, few enough to keep all cores busy.
+_BATCHES_PER_TASK = 8
+_VECTORS = t.StructType(
+    [
+        POOL.schema[Col.item_id],
+        POOL.schema[Col.uri],
+        EMBEDDINGS.schema[Col.embedding],
+        REJECTS.schema[Col.reason],
+        REJECTS.schema[Col.detail],
+    ]
+)
+_ARROW = pa.schema(
+    [
+        (Col.item_id, pa.int64()),
+        (Col.uri, pa.string()),
+        (Col.embedding, pa.list_(pa.field("element", pa.float32(), nullable=False))),
+        (Col.reason, pa.string()),
+        (Col.detail, pa.string()),
+    ]
+)
+
+
+def vectors(items: DataFrame, encoder: str, options: Mapping[str, Any], *, n_items: int, batch_size: int) -> DataFrame:
+    """One row an item: item_id, uri, and ``embedding`` or the ``reason`` and ``detail`` why there is none.
+
+    Which items share a batch depends on the ids and ``n_items`` alone, so a repeated run gives the same bits.
+
+    Args:
+        items: item_id, uri, content (null: read from the uri).
+        encoder: a name for :func:`equipoise.encoders.load_encoder`, with its ``options``.
+        n_items: about how many there are; sets the number of tasks.
+        batch_size: items that are decoded and encoded at once.
+    """
+    n_tasks = max(1, -(-n_items // (batch_size * _BATCHES_PER_TASK)))
+    spread = items.select(Col.item_id, Col.uri, Col.content).repartition(n_tasks, Col.item_id)
+    encode = partial(_encode, encoder=encoder, options=json.dumps(dict(options)), batch_size=batch_size)
+    return spread.sortWithinPartitions(Col.item_id).mapInArrow(encode, _VECTORS)  # type: ignore[arg-type]
+
+
+def with_chunk(items: DataFrame, n_chunks: int) -> DataFrame:
+    """Adds ``chunk``, 0 to ``n_chunks`` - 1: by a hash of item_id, the same whenever it is asked for."""
+    chunk = F.pmod(F.xxhash64(F.lit("chunk"), Col.item_id), F.lit(n_chunks)).cast("int")
+    return items.select("*", chunk.alias(Col.chunk))
+
+
+def filter_without(items: DataFrame, done: DataFrame) -> DataFrame:
+    """Drops the items whose item_id is in ``done``."""
+    return items.join(done.select(Col.item_id), on=Col.item_id, how="left_anti")
+
+
+def _encode(
+    batches: Iterable[pa.RecordBatch], *, encoder: str, options: str, batch_size: int
+) -> Iterator[pa.RecordBatch]:
+    loaded = _loaded(encoder, options)
+    task = TaskContext.get()
+    # After the model is loaded: only libraries that are there can be told.
+    limit_worker_threads(task.cpus() if task else 1)
+    with ThreadPoolExecutor(READERS) as readers:
+        for batch in slices(batches, batch_size):
+            uris, contents = (batch.column(name).to_pylist() for name in (Col.uri, Col.content))
+            decoded = list(readers.map(partial(_decoded, loaded), uris, contents))
+            yield _encoded(batch, decoded, loaded)
+
+
+def _decoded(encoder: Encoder, uri: str | None, content: bytes | None) -> Any:
+    try:
+        if content is None and uri is None:
+            raise UnreadableItem("missing_content", "the item has neither content nor uri")
+        return encoder.decode(read_bytes(str(uri)) if content is None else content)
+    except UnreadableItem as item:
+        return item
+
+
+def _encoded(batch: pa.RecordBatch, decoded: list[Any], encoder: Encoder) -> pa.RecordBatch:
+    outcomes: list[UnreadableItem | None] = [item if isinstance(item, UnreadableItem) else None for item in decoded]
+    readable = [place for place, outcome in enumerate(outcomes) if outcome is None]
+    matrix = encoder.encode([decoded[place] for place in readable]) if readable else np.empty((0, 0), np.float32)
+    embeddings: list[Any] = [None] * len(decoded)
+    for place, vector in zip(readable, matrix, strict=True):
+        if np.isfinite(vector).all():
+            embeddings[place] = vector
+        else:
+            outcomes[place] = UnreadableItem(NOT_FINITE, "the encoder's vector holds NaN or infinity")
+    return pa.RecordBatch.from_arrays(
+        [
+            batch.column(Col.item_id),
+            batch.column(Col.uri),
+            pa.array(embeddings, _ARROW.field(Col.embedding).type),
+            pa.array([outcome and outcome.reason for outcome in outcomes], pa.string()),
+            pa.array([outcome and outcome.detail for outcome in outcomes], pa.string()),
+        ],
+        schema=_ARROW,
+    )
+
+
+@cache
+def _loaded(name: str, options: str) -> Encoder:
+    return load_encoder(name, gpu=_gpu(), **json.loads(options))
+
+
+def _gpu() -> int:
+    """The device that Spark gave to the task, else the tasks take turns."""
+    task = TaskContext.get()
+    if task is None:
+        return 0
+    given = task.resources().get("gpu")
+    return int(given.addresses[0]) if given else task.partitionId()

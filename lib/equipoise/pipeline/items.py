@@ -1,0 +1,151 @@
+"""Raw items -> items with ids, each with its verdict: new, or the reason why it is not taken.
+
+A *raw item* is what a source yields (``RAW``); its ``reason`` is set where the source could not make it out.
+"""
+
+from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import functions as F
+from pyspark.sql import types as t
+
+from equipoise.schemas import EMBEDDINGS, POOL, REJECTS, Col
+
+ALREADY_IN_POOL = "already_in_pool"
+DUPLICATE_ID = "duplicate_id"
+ID_COLLISION = "id_collision"
+MISSING_ID = "missing_id"
+NOT_FINITE = "not_finite"
+_KNOWN = "known"
+
+# What every source yields; a source of ready-made vectors adds their column.
+RAW = t.StructType(
+    [
+        t.StructField(Col.key, t.StringType()),
+        t.StructField(Col.given_id, t.LongType()),
+        *(POOL.schema[name] for name in (Col.uri, Col.modified_at, Col.n_bytes, Col.content, Col.label)),
+        POOL.schema[Col.attributes],
+        t.StructField(Col.reason, t.StringType()),
+        t.StructField(Col.detail, t.StringType()),
+    ]
+)
+
+
+def with_item_id(raw_items: DataFrame, source: str) -> DataFrame:
+    """Adds ``source`` and ``item_id``: the user's BIGINT id where given, else xxhash64(source, key).
+
+    An item with neither an id nor a key gets the reason ``missing_id``.
+    """
+    unnamed = F.col(Col.given_id).isNull() & F.col(Col.key).isNull() & F.col(Col.reason).isNull()
+    hashed = F.xxhash64(F.lit(source), F.col(Col.key))
+    return raw_items.select(
+        F.coalesce(F.col(Col.given_id), hashed).alias(Col.item_id),
+        F.lit(source).alias(Col.source),
+        *_except(raw_items, Col.reason, Col.detail),
+        F.when(unnamed, MISSING_ID).otherwise(F.col(Col.reason)).alias(Col.reason),
+        F.when(unnamed, "the row has no id").otherwise(F.col(Col.detail)).alias(Col.detail),
+    )
+
+
+def with_verdict(items: DataFrame, pool: DataFrame) -> DataFrame:
+    """Fills ``reason`` (and ``detail``) of every item that is not to be taken; the new ones keep null.
+
+    ``already_in_pool``: the pool holds it. ``duplicate_id``: the same id and key came before, in an
+    order in which the partitioning has no part. ``id_collision``: another key, or another source, has the id.
+
+    Args:
+        items: of one source, with ``item_id``.
+        pool: the table; only id, source and uri are read.
+    """
+    return _with_pool_verdict(_with_own_verdict(items), pool)
+
+
+def filter_new(items: DataFrame) -> DataFrame:
+    """Drops the items that have a reason not to be taken."""
+    return items.where(F.col(Col.reason).isNull())
+
+
+def rejects(items: DataFrame, *, run_id: str, stage: str) -> DataFrame:
+    """Rows of the table ``rejects``: the items with a reason, but for those that the pool already holds."""
+    refused = items.where(F.col(Col.reason).isNotNull() & (F.col(Col.reason) != ALREADY_IN_POOL))
+    columns = {Col.run_id: F.lit(run_id), Col.stage: F.lit(stage)}
+    return refused.select(*(columns.get(name, F.col(name)).alias(name) for name in REJECTS.columns))
+
+
+def pool_rows(items: DataFrame) -> DataFrame:
+    """Rows of the table ``pool``: the new items. Columns that the items do not have are null."""
+    return filter_new(items).select(
+        *(
+            (F.col(field.name) if field.name in items.columns else F.lit(None)).cast(field.dataType).alias(field.name)
+            for field in POOL.schema
+        )
+    )
+
+
+def embedding_rows(items: DataFrame, encoder_id: str) -> DataFrame:
+    """Rows of the table ``embeddings``: the new items' vectors."""
+    columns = {Col.encoder_id: F.lit(encoder_id)}
+    return filter_new(items).select(*(columns.get(name, F.col(name)).alias(name) for name in EMBEDDINGS.columns))
+
+
+def with_finite_vectors(raw_items: DataFrame) -> DataFrame:
+    """Gives the reason ``not_finite`` where ``embedding`` is null or holds NaN, infinity or null."""
+    vector = F.col(Col.embedding)
+    # array_contains is true where the value is found, and null where it is not but a null is: refused too.
+    found = [F.array_contains(vector, F.lit(value).cast("float")) for value in ("NaN", "Infinity", "-Infinity")]
+    broken = F.coalesce(found[0] | found[1] | found[2], F.lit(True)) & F.col(Col.reason).isNull()
+    what = F.when(vector.isNull(), "the vector is null").otherwise("the vector holds NaN, infinity or null")
+    return raw_items.select(
+        *_except(raw_items, Col.reason, Col.detail),
+        F.when(broken, NOT_FINITE).otherwise(F.col(Col.reason)).alias(Col.reason),
+        F.when(broken, what).otherwise(F.col(Col.detail)).alias(Col.detail),
+    )
+
+
+def vector_lengths(items: DataFrame) -> DataFrame:
+    """One row a length of the vectors that are there: (length, number of items), the commonest first."""
+    vector = F.col(Col.embedding)
+    length = F.size(vector).alias(Col.value)
+    counted = items.where(vector.isNotNull()).groupBy(length).agg(F.count(F.lit(1)).alias(Col.n_items))
+    return counted.select(Col.value, Col.n_items).orderBy(F.desc(Col.n_items), Col.value)
+
+
+def reason_counts(items: DataFrame) -> DataFrame:
+    """One row a reason, null for the items that are taken: (reason, number of items)."""
+    return items.groupBy(Col.reason).agg(F.count(F.lit(1)).alias(Col.n_items))
+
+
+def _with_own_verdict(items: DataFrame) -> DataFrame:
+    broken = F.col(Col.reason).isNotNull()
+    # The whole row decides about the order, so equal ids fall out alike on every cluster.
+    contents = [name for name in (Col.content, Col.embedding) if name in items.columns]
+    order = [F.col(Col.key), F.col(Col.uri), F.xxhash64(*contents), F.col(Col.label), F.col(Col.modified_at)]
+    same_id = Window.partitionBy(Col.item_id, broken).orderBy(*order)
+    place, first_key = F.row_number().over(same_id), F.first(Col.key).over(same_id)
+    later = ~broken & (place > 1)
+    same_key = first_key.eqNullSafe(F.col(Col.key))
+    reason = F.when(later & same_key, DUPLICATE_ID).when(later, ID_COLLISION).otherwise(F.col(Col.reason))
+    detail = F.when(later, F.concat(F.lit("kept: the item of this id with the key "), first_key))
+    return items.select(
+        *_except(items, Col.reason, Col.detail),
+        reason.alias(Col.reason),
+        F.coalesce(F.col(Col.detail), detail).alias(Col.detail),
+    )
+
+
+def _with_pool_verdict(items: DataFrame, pool: DataFrame) -> DataFrame:
+    known = F.col(_KNOWN)
+    held = pool.select(Col.item_id, F.struct(Col.source, Col.uri).alias(_KNOWN))
+    joined = items.join(held, on=Col.item_id, how="left")
+    # Only a uri that is the key tells items of one source apart: an item with an id may have moved.
+    other_file = F.col(Col.key).eqNullSafe(F.col(Col.uri)) & ~known[Col.uri].eqNullSafe(F.col(Col.uri))
+    other = (known[Col.source] != F.col(Col.source)) | other_file
+    origin = F.concat_ws(" ", F.lit("in the pool since before, from"), known[Col.source], known[Col.uri])
+    reason = F.when(known.isNotNull() & other, ID_COLLISION).when(known.isNotNull(), ALREADY_IN_POOL)
+    return joined.select(
+        *_except(items, Col.reason, Col.detail),
+        F.coalesce(reason, F.col(Col.reason)).alias(Col.reason),
+        F.when(known.isNotNull(), origin).otherwise(F.col(Col.detail)).alias(Col.detail),
+    )
+
+
+def _except(rows: DataFrame, *names: str) -> list[Column]:
+    return [F.col(name) for name in rows.columns if name not in names]

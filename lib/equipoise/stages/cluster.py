@@ -1,0 +1,104 @@
+"""The stage ``cluster``: embeddings -> the cluster tree and the level-1 cluster of every item."""
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from equipoise import config as settings
+from equipoise.errors import InputError
+from equipoise.kernels.levels import KMeans, Level, LevelState
+from equipoise.pipeline.fitting import DriverLimit, Fitting, fit_levels
+from equipoise.pipeline.hierarchy import open_vectors
+from equipoise.schemas import EMBEDDINGS, REJECTS, Col
+from equipoise.stages.context import Account, StageContext
+from equipoise.stages.embed import encoder_id_of
+from equipoise.tables import DeltaCheckpoint
+
+STAGE = "cluster"
+
+
+def cluster(context: StageContext) -> Account:
+    """Builds the levels that the run does not have yet.
+
+    Raises:
+        InputError: fewer vectors than clusters, or all of them equal.
+    """
+    section = _section(context)
+    embeddings = embeddings_of_run(context)
+    n_in = embeddings.count()
+    n_rejected = _reject_zero_vectors(context, embeddings) if section.metric == "cosine" else 0
+    _check_size(section, n_in - n_rejected)
+    checkpoint = DeltaCheckpoint(context.workspace, context.run_id, STAGE)
+
+    def on_step(number: int, state: LevelState) -> None:
+        checkpoint.record(number, state)
+        context.progress.iteration(number, len(section.levels), state)
+
+    levels = fit_levels(
+        lambda: open_vectors(
+            _filter_usable(embeddings, section.metric),
+            spherical=section.metric == "cosine",
+            partitions=section.partitions,
+        ),
+        [as_level(level) for level in section.levels],
+        fitting=Fitting(
+            kmeans=KMeans(section.metric, section.seeding, section.iterations, section.tolerance),
+            seed=context.config.seed,
+            spark=context.spark,
+            driver_limit=DriverLimit(section.driver_limit.bytes, section.driver_limit.flops),
+            checkpoint=checkpoint,
+            checkpoint_every=section.checkpoint_every,
+            on_step=on_step,
+        ),
+    )
+    return Account(n_in, int(levels[0].n_items.sum()), n_rejected)
+
+
+def embeddings_of_run(context: StageContext) -> DataFrame:
+    """(item_id, embedding) of the run's encoder, for the items of its source."""
+    embeddings = context.read(EMBEDDINGS).filter(F.col(Col.encoder_id) == encoder_id_of(context.config))
+    items = context.items().select(Col.item_id)
+    return embeddings.join(items, on=Col.item_id, how="left_semi").select(Col.item_id, Col.embedding)
+
+
+def as_level(level: settings.Level) -> Level:
+    """A level of the config as the kernels know it."""
+    if level.resampling is None:
+        return Level(level.k, splits=level.splits)
+    return Level(level.k, rounds=level.resampling.rounds, points=level.resampling.points)
+
+
+def _section(context: StageContext) -> settings.Cluster:
+    assert context.config.cluster is not None, "the stage is planned only where the config has its section"
+    return context.config.cluster
+
+
+def _filter_usable(embeddings: DataFrame, metric: str) -> DataFrame:
+    return embeddings.filter(~_is_zero()) if metric == "cosine" else embeddings
+
+
+def _is_zero() -> Column:
+    return F.forall(Col.embedding, lambda number: number == 0)
+
+
+def _reject_zero_vectors(context: StageContext, embeddings: DataFrame) -> int:
+    zero = embeddings.filter(_is_zero()).join(context.items().select(Col.item_id, Col.uri), Col.item_id, "inner")
+    rejects = zero.select(
+        F.lit(context.run_id).alias(Col.run_id),
+        Col.item_id,
+        F.lit(STAGE).alias(Col.stage),
+        Col.uri,
+        F.lit("zero_vector").alias(Col.reason),
+        F.lit("a vector of zeros has no direction, which metric: cosine needs").alias(Col.detail),
+    )
+    where = {Col.run_id: context.run_id, Col.stage: STAGE}
+    context.workspace.replace(REJECTS, rejects, where=where)
+    written = context.workspace.read(REJECTS).filter(F.col(Col.run_id) == context.run_id)
+    return written.filter(F.col(Col.stage) == STAGE).count()
+
+
+def _check_size(section: settings.Cluster, n_vectors: int) -> None:
+    if section.levels[0].k > n_vectors:
+        raise InputError(
+            f"cluster.levels.0.k = {section.levels[0].k} is above the number of usable embeddings, {n_vectors}: "
+            "lower it, or bring more items"
+        )

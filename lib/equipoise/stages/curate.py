@@ -1,0 +1,78 @@
+"""A run: checks everything that can be checked before any work, then brings its stages up to date."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from pyspark.sql import SparkSession
+
+from equipoise.config import Config
+from equipoise.encoders import encoder_kind
+from equipoise.errors import ConfigError, nearest
+from equipoise.pipeline.sampling import check_where
+from equipoise.schemas import RUNS
+from equipoise.stages.context import Progress, StageContext
+from equipoise.stages.embed import encoder_id_of
+from equipoise.stages.plan import family_of, stages_of
+from equipoise.stages.runs import FAMILIES, Outcome, Run
+from equipoise.tables import Workspace
+
+
+def new_run_id(config: Config) -> str:
+    """The config's name and the time, in UTC."""
+    return f"{config.name}-{datetime.now(UTC):%Y%m%dT%H%M%S}"
+
+
+def perform(
+    config: Config,
+    *,
+    spark: SparkSession,
+    progress: Progress,
+    run_id: str,
+    families: Sequence[str] = FAMILIES,
+    force: str | None = None,
+) -> list[Outcome]:
+    """Brings the stages of ``families`` up to date, in order, those that the config names.
+
+    Args:
+        config: the whole run.
+        spark: with Delta.
+        progress: who is told.
+        run_id: an earlier run goes on where it was.
+        families: ``("cluster",)`` for one job; all of them for ``curate``.
+        force: a family to replace, with all that stands on it, although it is finished.
+
+    Raises:
+        ConfigError, InputError, RunError, TableError: see the stages.
+    """
+    stages = stages_of(config) if tuple(families) == FAMILIES else family_of(config, families[0])
+    if force and force not in {stage.family for stage in stages}:
+        raise ConfigError(f"--force {force}: not a stage of this job; {nearest(force, {s.family for s in stages})}")
+    context = StageContext(spark, config, Workspace(spark, config.workspace), run_id, progress)
+    _check_before_work(context)
+    run, every = Run(context), stages_of(config)
+    outcomes = []
+    for stage in stages:
+        outcome = run.perform(stage, stages=every, force=stage.family == force)
+        progress.message(_told(outcome))
+        outcomes.append(outcome)
+    return outcomes
+
+
+def _check_before_work(context: StageContext) -> None:
+    config = context.config
+    if config.embed:
+        encoder_kind(config.embed.encoder)
+        encoder_id_of(config)
+    for selection in config.select:
+        if selection.where:
+            check_where(context.spark, selection.where)
+    context.workspace.create(RUNS)
+
+
+def _told(outcome: Outcome) -> str:
+    account = outcome.account
+    parts = [f"{account.n_in:,} in", f"{account.n_out:,} out"]
+    parts += [f"{account.n_rejected:,} rejected"] if account.n_rejected else []
+    parts += [f"{count:,} {reason.replace('_', ' ')}" for reason, count in account.drops.items() if count]
+    how = "already done" if outcome.was_skipped else f"{outcome.seconds:.1f} s"
+    return f"{outcome.stage}: {', '.join(parts)} ({how})"

@@ -1,0 +1,80 @@
+"""The data of the demos, made from what is installed: scikit-learn's digits, and the docstrings of packages."""
+
+import ast
+import json
+from collections.abc import Iterator
+from importlib.metadata import distributions
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from sklearn.datasets import load_digits
+
+from equipoise.errors import InputError
+
+SHORTEST_DOCSTRING = 40
+BRIGHTEST = 16
+"""The digits' scans have the grey levels 0 to 16."""
+
+
+def write_demo_data(what: str, folder: Path) -> str:
+    """Writes ``digits`` (PNGs in a folder a class) or ``docstrings`` (JSON lines); says what was written.
+
+    Raises:
+        InputError: the folder cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"--out {folder} cannot be made: {error.strerror}; name another folder") from error
+    return _write_digits(folder) if what == "digits" else _write_docstrings(folder)
+
+
+def _write_digits(folder: Path) -> str:
+    """1,797 real 8x8 scans, thinned to a power law of exponent 1: class c keeps 1 / (c + 1) of its scans."""
+    images, labels = load_digits(return_X_y=True)
+    largest = int(np.bincount(labels).min())
+    n_written = 0
+    for label in range(10):
+        kept = images[labels == label][: round(largest / (label + 1))]
+        (folder / str(label)).mkdir(exist_ok=True)
+        for number, pixels in enumerate(kept):
+            scan = (pixels.reshape(8, 8) * 255 / BRIGHTEST).astype(np.uint8)
+            Image.fromarray(scan).save(folder / str(label) / f"{number:03d}.png")
+        n_written += len(kept)
+    return f"{n_written} scans of handwritten digits, long-tailed by class, are in {folder}"
+
+
+def _write_docstrings(folder: Path) -> str:
+    path = folder / "docstrings.jsonl"
+    n_written = 0
+    with path.open("w", encoding="utf-8") as lines:
+        for record in _docstrings():
+            lines.write(json.dumps(record, ensure_ascii=False) + "\n")
+            n_written += 1
+    return f"{n_written:,} docstrings of the installed packages are in {path}"
+
+
+def _docstrings() -> Iterator[dict[str, str]]:
+    """Different docstrings of modules, classes and functions, with the package as label."""
+    seen: set[str] = set()
+    for package in sorted(distributions(), key=lambda one: one.name):
+        for file in sorted(package.files or [], key=str):
+            if file.suffix != ".py" or "tests" in file.parts:
+                continue
+            for name, text in _docstrings_of(Path(str(file.locate()))):
+                if len(text) >= SHORTEST_DOCSTRING and text not in seen:
+                    seen.add(text)
+                    yield {"id": f"{file}:{name}", "text": text, "label": package.name}
+
+
+def _docstrings_of(path: Path) -> Iterator[tuple[str, str]]:
+    try:
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+    except (OSError, SyntaxError, ValueError):
+        return  # packages ship templates and broken examples
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            text = ast.get_docstring(node)
+            if text:
+                yield f"{getattr(node, 'name', '')}:{getattr(node, 'lineno', 0)}", text

@@ -1,0 +1,96 @@
+"""From a config to the stages of its run, in order."""
+
+from functools import partial
+from typing import Any
+
+from pyspark.sql import functions as F
+
+from equipoise.config import Config, EmbeddingsSource, Section, Selection
+from equipoise.errors import ConfigError
+from equipoise.schemas import (
+    ASSIGNMENTS,
+    CENTROIDS,
+    CHECKPOINTS,
+    CURATED,
+    EMBEDDINGS,
+    ITERATIONS,
+    POOL,
+    REJECTS,
+    Col,
+)
+from equipoise.stages import cluster, embed, ingest, select
+from equipoise.stages.context import StageContext
+from equipoise.stages.runs import Stage
+
+HOW_NOT_WHAT = {"batch_size", "items_per_commit", "checkpoint_every"}
+"""Keys that change how a stage works but not what it makes: changing them refuses nothing."""
+
+
+def stages_of(config: Config) -> list[Stage]:
+    """The stages that the config names, each standing on those before it (selections on no other selection)."""
+    made = [POOL, EMBEDDINGS]
+    stages = [Stage("ingest", _settings(config.source), [], made, ingest.ingest, _clear_ingest)]
+    if config.embed:
+        stages.append(Stage("embed", _settings(config.embed), made, [EMBEDDINGS], embed.embed, _clear_embed))
+    if config.cluster:
+        what = {**_settings(config.cluster), "seed": config.seed}
+        tree = [ASSIGNMENTS, CENTROIDS]
+        stages.append(Stage("cluster", what, made, tree, cluster.cluster, _clear_cluster))
+    return stages + [_selection_stage(config, selection) for selection in config.select]
+
+
+def family_of(config: Config, family: str) -> list[Stage]:
+    """The stages of one job: one, or all selections.
+
+    Raises:
+        ConfigError: the config has no section for it.
+    """
+    stages = [stage for stage in stages_of(config) if stage.family == family]
+    if not stages:
+        if family == "embed" and isinstance(config.source, EmbeddingsSource):
+            raise ConfigError(
+                "source.kind: embeddings brings its vectors, there is nothing to embed: go on with cluster"
+            )
+        raise ConfigError(f"config {config.name!r} has no section {family!r}: add it to run this stage")
+    return stages
+
+
+def _selection_stage(config: Config, selection: Selection) -> Stage:
+    return Stage(
+        f"select:{selection.name}",
+        {**_settings(selection), "seed": config.seed},
+        [ASSIGNMENTS, CENTROIDS],
+        [],
+        partial(select.select, selection=selection),
+        partial(_clear_selection, selection=selection),
+    )
+
+
+def _settings(section: Section) -> dict[str, Any]:
+    return section.model_dump(mode="json", exclude=HOW_NOT_WHAT)
+
+
+def _clear_ingest(context: StageContext) -> None:
+    """The items of this source go, and its ready-made vectors, so that changed files are read anew."""
+    source = context.config.source
+    context.workspace.delete(REJECTS, where={Col.run_id: context.run_id, Col.stage: ingest.STAGE})
+    if isinstance(source, EmbeddingsSource):
+        context.workspace.delete(EMBEDDINGS, where={Col.encoder_id: embed.encoder_id_of(context.config)})
+    context.workspace.delete(POOL, where={Col.source: source.source_name})
+
+
+def _clear_embed(context: StageContext) -> None:
+    """The vectors of this source go, so that they are computed anew; those of other sources stay."""
+    context.workspace.delete(REJECTS, where={Col.run_id: context.run_id, Col.stage: embed.STAGE})
+    encoder = F.lit(embed.encoder_id_of(context.config)).alias(Col.encoder_id)
+    context.workspace.delete_matching(EMBEDDINGS, context.items().select(encoder, Col.item_id))
+
+
+def _clear_cluster(context: StageContext) -> None:
+    context.workspace.delete(REJECTS, where={Col.run_id: context.run_id, Col.stage: cluster.STAGE})
+    for table in (CHECKPOINTS, ITERATIONS, CENTROIDS, ASSIGNMENTS, CURATED):
+        context.workspace.delete(table, where={Col.run_id: context.run_id})
+
+
+def _clear_selection(context: StageContext, selection: Selection) -> None:
+    context.workspace.delete(CURATED, where={Col.run_id: context.run_id, Col.selection: selection.name})

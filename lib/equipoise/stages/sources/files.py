@@ -1,0 +1,122 @@
+"""Files and folders: found and listed, not read."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+
+from py4j.protocol import Py4JJavaError
+from pyspark.errors import PySparkException
+from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from equipoise.errors import InputError, nearest
+from equipoise.pipeline.items import RAW
+from equipoise.schemas import Col
+
+# Columns of Spark's source "binaryFile".
+_FILE = ("path", "modificationTime", "length")
+_MISSING = "PATH_NOT_FOUND"
+
+
+def image_files(spark: SparkSession, path: str, extensions: Sequence[str], *, labelled: bool) -> DataFrame:
+    """One raw item an image file, at any depth below ``path``; ``labelled``: by the folder that it lies in.
+
+    Raises:
+        InputError: the path is missing, or holds no file of these extensions.
+    """
+    return required(files(spark, path, extensions, labelled=labelled), path, extensions)
+
+
+def files(spark: SparkSession, path: str, extensions: Sequence[str], *, labelled: bool = False) -> DataFrame:
+    """One raw item a file of these extensions (in any case): its uri is its key, and the same for ever.
+
+    Raises:
+        InputError: the path is missing.
+    """
+    reader = spark.read.format("binaryFile").option("recursiveFileLookup", True)
+    reader = reader.option("pathGlobFilter", _suffix_glob(extensions))
+    listed = loaded(path, "files", lambda: reader.load(path)).select(*_FILE)
+    where, modified_at, length = (F.col(name) for name in _FILE)
+    # One spelling of a store, whichever client of Hadoop's it is read through.
+    uri = F.regexp_replace(where, "^s3[an]://", "s3://")
+    label = F.element_at(F.split(uri, "/"), -2) if labelled else None
+    columns = {
+        Col.key: uri,
+        Col.uri: uri,
+        Col.modified_at: modified_at,
+        Col.n_bytes: length,
+        Col.label: label,
+    }
+    return raw(listed, columns)
+
+
+def required(raw_items: DataFrame, path: str, extensions: Sequence[str]) -> DataFrame:
+    """The items, if there are any.
+
+    Raises:
+        InputError: there is none.
+    """
+    if raw_items.isEmpty():
+        raise InputError(
+            f"source.path {path} holds no file with one of the extensions {', '.join(extensions)}; "
+            "point it at their folder (sub-folders are searched; names that begin with _ or . are left out)"
+        )
+    return raw_items
+
+
+def loaded(path: str, what: str, load: Callable[[], DataFrame]) -> DataFrame:
+    """What ``load`` returns.
+
+    Raises:
+        InputError: the path does not exist, or holds something else than ``what``.
+    """
+    try:
+        return load()
+    except PySparkException as error:
+        if error.getErrorClass() == _MISSING:
+            raise InputError(missing(path)) from error
+        raise InputError(f"source.path {path} cannot be read as {what}: {first_line(error)}") from error
+    except Py4JJavaError as error:
+        raise InputError(f"source.path {path} cannot be read as {what}: {first_line(error.java_exception)}") from error
+
+
+def missing(path: str) -> str:
+    """The message for a path that is not there."""
+    place = "" if ":" in path or path.startswith("/") else f" (from here: {Path(path).absolute()})"
+    return f"source.path {path} does not exist{place}; check its spelling and the directory that you start from"
+
+
+def first_line(error: object) -> str:
+    """The first line of what Spark says: the rest is its plan or its stack."""
+    return str(error).strip().partition("\n")[0]
+
+
+def raw(rows: DataFrame, columns: Mapping[str, Column | None]) -> DataFrame:
+    """Raw items: ``columns`` by name, null for what a source does not have; names beside RAW's come after."""
+    known = [(columns.get(f.name), f) for f in RAW]
+    more = [column.alias(name) for name, column in columns.items() if name not in RAW.names and column is not None]
+    return rows.select(
+        *((F.lit(None) if column is None else column).cast(f.dataType).alias(f.name) for column, f in known),
+        *more,
+    )
+
+
+def existing(columns: Iterable[str], path: str, wanted: Mapping[str, str | None]) -> None:
+    """Checks that the columns (or fields) which the config names are there.
+
+    Args:
+        columns: those that are there.
+        path: for the message.
+        wanted: key of the config -> column that it names, or None.
+
+    Raises:
+        InputError: naming the key, the column and the nearest one.
+    """
+    columns = list(columns)
+    for key, name in wanted.items():
+        if name is not None and name not in columns:
+            raise InputError(f"source.{key}: {path} has no column {name!r}; {nearest(name, columns)}")
+
+
+def _suffix_glob(extensions: Sequence[str]) -> str:
+    either_case = ("".join(f"[{c.lower()}{c.upper()}]" if c.isalpha() else c for c in e) for e in extensions)
+    return f"*.{{{','.join(either_case)}}}"

@@ -1,0 +1,113 @@
+"""What a job prints when it is done: how balanced the selections are, a picture, and the next command to type."""
+
+import shlex
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+from rich.console import Console
+from rich.table import Table
+
+from equipoise.config import Config, ImagesSource
+from equipoise.evaluation.balance import class_counts, imbalance, normalised_entropy
+from equipoise.kernels.draws import Purpose
+from equipoise.pipeline.content import with_content
+from equipoise.pipeline.quotas import draw_of
+from equipoise.pipeline.sampling import random_items
+from equipoise.report.contact_sheet import write_contact_sheet
+from equipoise.schemas import CURATED, POOL, Col
+from equipoise.tables import Workspace
+
+MOST_CLASSES = 30
+PICTURED = 100
+NEXT = {"ingest": "embed", "embed": "cluster", "cluster": "select"}
+
+
+def summarise(config: Config, *, spark: SparkSession, run_id: str, job: str, console: Console) -> None:
+    """Prints the end of a job; after a selection, what it did to the classes where items have labels."""
+    workspace = Workspace(spark, config.workspace)
+    pool = workspace.read(POOL).filter(F.col(Col.source) == config.source.source_name)
+    if job in ("curate", "select"):
+        for selection in config.select:
+            curated = workspace.read(CURATED).filter(
+                (F.col(Col.run_id) == run_id) & (F.col(Col.selection) == selection.name)
+            )
+            _print_classes(pool, curated, seed=config.seed, title=f"selection {selection.name}", console=console)
+            if isinstance(config.source, ImagesSource) and job == "curate":
+                path = _picture_path(config, f"{run_id}-{selection.name}.png")
+                _write_picture(pool, curated, seed=config.seed, path=path)
+                console.print(f"picture, pool beside selection: {path}", markup=False)
+    console.print(f"run {run_id}; tables: {config.workspace}", markup=False)
+    console.print(f"next: {_next_command(config, run_id, job)}", markup=False, soft_wrap=True)
+
+
+def _print_classes(pool: DataFrame, curated: DataFrame, *, seed: int, title: str, console: Console) -> None:
+    if pool.filter(F.col(Col.label).isNotNull()).limit(1).count() == 0:
+        return
+    n_curated = int(curated.agg(F.coalesce(F.sum(Col.copies), F.lit(0))).collect()[0][0])  # one row
+    random = random_items(pool.select(Col.item_id), n_curated, seed)
+    counts = class_counts(pool, curated, random).orderBy(F.desc(Col.n_pool), Col.label).toPandas()  # a row a class
+    console.print(_classes_table(counts, title))
+
+
+def _classes_table(counts: pd.DataFrame, title: str) -> Table:
+    """Classes, then how balanced they are; of many classes the largest and the smallest are shown."""
+    table = Table("class", title=title, title_justify="left")
+    for heading in ("pool", "curated", "random"):
+        table.add_column(heading, justify="right")
+    columns = [Col.n_pool, Col.n_curated, Col.n_baseline]
+    half = MOST_CLASSES // 2
+    is_long = len(counts) > MOST_CLASSES
+    shown = pd.concat([counts.head(half), counts.tail(half)]) if is_long else counts
+    for place, row in enumerate(shown.to_dict("records")):
+        if is_long and place == half:
+            table.add_row(f"... {len(counts) - 2 * half:,} more", "", "", "")
+        table.add_row(str(row[Col.label]), *(f"{row[name]:,}" for name in columns))
+    table.add_section()
+    table.add_row("items", *(f"{counts[name].sum():,}" for name in columns))
+    measures: dict[str, Callable[[pd.Series], float]] = {
+        "normalised entropy": normalised_entropy,
+        "largest / smallest": imbalance,
+    }
+    for name, measure in measures.items():
+        table.add_row(name, *(f"{measure(counts[column]):.3f}" if counts[column].any() else "" for column in columns))
+    return table
+
+
+def _picture_path(config: Config, name: str) -> Path:
+    """Beside the tables where those are in a local folder, else in the working directory."""
+    workspace = Path(config.workspace)
+    return (workspace if workspace.is_dir() else Path()) / "pictures" / name
+
+
+def _write_picture(pool: DataFrame, curated: DataFrame, *, seed: int, path: Path) -> None:
+    chosen = pool.join(curated.select(Col.item_id), on=Col.item_id, how="left_semi")
+    groups = {
+        f"pool: {PICTURED} of {pool.count():,}": _pictured(pool, seed),
+        f"curated: {PICTURED} of {chosen.count():,}": _pictured(chosen, seed),
+    }
+    write_contact_sheet(groups, path)
+
+
+def _pictured(items: DataFrame, seed: int) -> list[bytes]:
+    """The contents of a hundred random items, in random order."""
+    draw = draw_of(seed, Purpose.PICTURE, F.col(Col.item_id))
+    few = items.orderBy(draw).limit(PICTURED).drop(Col.content_hash, Col.width, Col.height)
+    blank = F.lit(None).cast("string")
+    read = with_content(few.withColumn(Col.reason, blank).withColumn(Col.detail, blank), "images", keep=True)
+    rows = read.select(Col.item_id, Col.content).orderBy(draw).collect()  # a hundred
+    return [bytes(row[Col.content]) for row in rows if row[Col.content] is not None]
+
+
+def _next_command(config: Config, run_id: str, job: str) -> str:
+    if job in NEXT:
+        return f"equipoise {NEXT[job]} --config FILE --run-id {run_id}"
+    query = (
+        "select selection, count(*) as n_items, count(distinct cluster_id) as n_clusters from curated "
+        f"where run_id = '{run_id}' group by selection"
+        if config.select
+        else f"select stage, status, n_in, n_out from runs where run_id = '{run_id}' order by at"
+    )
+    return f'equipoise sql "{query}" --workspace {shlex.quote(config.workspace)}'

@@ -1,0 +1,28 @@
+"""What all tests share: one Spark session, started by the first test that asks for it."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+SETTINGS = {
+    "spark.master": "local[2,4]",
+    "spark.driver.memory": "3g",
+    # Short runs spend their time compiling: the quick compiler alone starts Spark in two thirds of the time.
+    "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1",
+    "spark.sql.shuffle.partitions": "3",
+}
+
+
+@pytest.fixture(scope="session")
+def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator["SparkSession"]:
+    """The session of all tests: two cores, a little heap, its tables in a folder that goes away."""
+    from equipoise.session import get_session  # imports pyspark, which the tests of the kernels do without
+
+    warehouse = tmp_path_factory.mktemp("spark-warehouse")
+    session = get_session({**SETTINGS, "spark.sql.warehouse.dir": str(warehouse)}, name="equipoise-tests")
+    yield session
+    session.stop()

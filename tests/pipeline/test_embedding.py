@@ -1,0 +1,102 @@
+"""Items -> vectors on Spark."""
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from equipoise.encoders import load_encoder
+from equipoise.pipeline import embedding as em
+from equipoise.schemas import Col
+
+ITEMS = f"{Col.item_id} long, {Col.uri} string, {Col.content} binary"
+OPTIONS = {"size": 2, "mode": "L"}
+
+
+def png(*grey):
+    file = io.BytesIO()
+    Image.fromarray(np.array(grey, np.uint8).reshape(2, 2)).save(file, "PNG")
+    return file.getvalue()
+
+
+def noise(seed):
+    return png(*np.random.default_rng(seed).integers(0, 255, 4))
+
+
+def vectors(items, batch_size=2):
+    rows = em.vectors(items, "pixels", OPTIONS, n_items=8, batch_size=batch_size).collect()
+    return {row[Col.item_id]: row for row in rows}
+
+
+def test_vectors_are_those_of_the_encoder(spark, tmp_path):
+    (tmp_path / "a b.png").write_bytes(png(3, 0, 0, 4))
+    rows = [(1, f"file:{tmp_path}/a b.png", None), (2, None, bytearray(png(0, 5, 0, 0)))]
+    found = vectors(spark.createDataFrame(rows, ITEMS))
+    np.testing.assert_allclose(found[1][Col.embedding], [0.6, 0, 0, 0.8], rtol=1e-6)
+    np.testing.assert_allclose(found[2][Col.embedding], [0, 1, 0, 0], rtol=1e-6)
+
+
+def test_broken_items_are_rejected_with_a_reason_and_the_others_go_on(spark):
+    contents = [png(1, 2, 3, 4), b"no image", png(1, 2, 3, 4)[:-25], None, png(0, 0, 0, 0)]
+    rows = [(place, None, content and bytearray(content)) for place, content in enumerate(contents)]
+    found = vectors(spark.createDataFrame(rows, ITEMS))
+    reasons = [found[place][Col.reason] for place in range(5)]
+    assert reasons == [None, "unreadable_image", "unreadable_image", "missing_content", None]
+    assert all((row[Col.embedding] is None) == (row[Col.reason] is not None) for row in found.values())
+    assert found[4][Col.embedding] == [0.0] * 4
+
+
+def test_vectors_do_not_depend_on_how_the_input_is_partitioned(spark):
+    rows = [(place, None, bytearray(noise(place))) for place in range(30)]
+    one = vectors(spark.createDataFrame(rows, ITEMS).coalesce(1), batch_size=4)
+    many = vectors(spark.createDataFrame(rows[::-1], ITEMS).repartition(7), batch_size=4)
+    assert one == many and len(one) == 30
+
+
+def test_an_encoder_that_gives_nan_has_its_items_rejected():
+    import pyarrow as pa
+
+    class Broken:
+        kind = "texts"
+
+        def decode(self, content):
+            return content
+
+        def encode(self, items):
+            return np.array([[np.nan, 1], [1, 2]], np.float32)
+
+    batch = pa.RecordBatch.from_pydict({Col.item_id: [7, 8], Col.uri: pa.nulls(2, pa.string())})
+    rows = em._encoded(batch, [b"a", b"b"], Broken()).to_pylist()
+    assert [row[Col.reason] for row in rows] == ["not_finite", None]
+    assert [row[Col.embedding] for row in rows] == [None, [1.0, 2.0]]
+
+
+def test_the_model_is_loaded_once_a_process(monkeypatch):
+    loads = []
+
+    def load(name, **options):
+        loads.append(name)
+        return load_encoder(name, **options)
+
+    monkeypatch.setattr(em, "load_encoder", load)
+    em._loaded.cache_clear()
+    for _ in range(3):
+        em._loaded("pixels", '{"size": 3}')
+    assert loads == ["pixels"]
+
+
+def test_chunks_are_stable_and_cover_all(spark):
+    items = spark.range(1000).withColumnRenamed("id", Col.item_id)
+    once = em.with_chunk(items, 4).orderBy(Col.item_id).collect()
+    again = em.with_chunk(items.repartition(5), 4).orderBy(Col.item_id).collect()
+    assert once == again
+    sizes = np.bincount([row[Col.chunk] for row in once], minlength=4)
+    assert len(sizes) == 4 and sizes.min() > 200
+
+
+@pytest.mark.parametrize("done, left", [([], [0, 1, 2]), ([1], [0, 2]), ([0, 1, 2], [])])
+def test_what_is_done_is_left_out(spark, done, left):
+    items = spark.range(3).withColumnRenamed("id", Col.item_id)
+    finished = spark.createDataFrame([(one,) for one in done], f"{Col.item_id} long")
+    assert sorted(row[0] for row in em.filter_without(items, finished).collect()) == left

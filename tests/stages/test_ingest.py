@@ -1,0 +1,136 @@
+"""The stage ingest: the pool, the rejects, and what is new the second time."""
+
+import json
+
+import numpy as np
+import pytest
+
+from equipoise.encoders import given_encoder_id
+from equipoise.errors import InputError
+from equipoise.schemas import EMBEDDINGS, POOL, REJECTS, Col
+from equipoise.stages.ingest import ingest
+from stages.fakes import Lab, png, write_images
+
+
+def images(folder, **values):
+    return {"kind": "images", "path": str(folder), "label": "parent_folder", **values}
+
+
+@pytest.fixture
+def lab(spark, tmp_path):
+    return Lab(spark, tmp_path)
+
+
+def pool(run):
+    return {row[Col.uri].rpartition("/")[2]: row for row in run.workspace.read(POOL).collect()}
+
+
+def reasons(run):
+    return sorted(row[Col.reason] for row in run.workspace.read(REJECTS).collect())
+
+
+def test_images_become_items_and_a_second_run_adds_only_the_new(spark, tmp_path):
+    lab = Lab(spark, tmp_path, on_delta=True)
+    write_images(tmp_path / "in", "cat/a b.png", "dog/ü.png")
+    (tmp_path / "in/dog/corrupt.png").write_bytes(b"no image")
+    (tmp_path / "in/dog/cut.png").write_bytes(png(size=(64, 64))[:-40])
+    run = lab.run(source=images(tmp_path / "in"))
+    account = ingest(run)
+    assert (account.n_in, account.n_out, account.n_rejected, dict(account.drops)) == (4, 3, 1, {})
+    first = pool(run)
+    # Only the header is read here: the file that was cut off falls out when it is embedded.
+    assert first.keys() == {"a b.png", "ü.png", "cut.png"}
+    assert (first["ü.png"][Col.label], first["ü.png"][Col.source], first["ü.png"][Col.width]) == (
+        "dog",
+        "in",
+        4,
+    )
+    assert first["ü.png"][Col.content] is None and len(first["ü.png"][Col.content_hash]) == 64
+    assert reasons(run) == ["unreadable_image"]
+
+    write_images(tmp_path / "in", "cat/new.png")
+    again = ingest(lab.run("s", source=images(tmp_path / "in")))
+    assert (again.n_in, again.n_out, again.n_rejected) == (5, 1, 1)
+    assert dict(again.drops) == {"already_in_pool": 3}
+    second = pool(run)
+    assert second.keys() == {*first, "new.png"}
+    assert all(second[name] == first[name] for name in first)
+
+
+def test_inline_images_carry_their_bytes(lab, tmp_path):
+    write_images(tmp_path / "in", "a.png")
+    run = lab.run(source=images(tmp_path / "in", inline=True))
+    ingest(run)
+    assert pool(run)["a.png"][Col.content] == png(0)
+
+
+def test_texts_of_both_forms_are_ingested_and_equal_texts_once(lab, tmp_path):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in/one.txt").write_text("a document")
+    lines = [json.dumps({"text": text}) for text in ("x", "y", "x")] + ["{broken"]
+    (tmp_path / "in/more.jsonl").write_text("\n".join(lines))
+    run = lab.run(source={"kind": "texts", "path": str(tmp_path / "in")})
+    account = ingest(run)
+    assert (account.n_in, account.n_out, account.n_rejected) == (5, 3, 2)
+    contents = {bytes(row[Col.content]) for row in run.workspace.read(POOL).collect()}
+    assert contents == {b"a document", b"x", b"y"}
+    assert reasons(run) == ["duplicate_id", "malformed_json"]
+
+
+@pytest.fixture
+def vectors(tmp_path):
+    matrix = np.eye(4, 3, dtype=np.float32)
+    np.save(tmp_path / "v.npy", matrix)
+    return matrix
+
+
+def test_ready_made_vectors_go_to_the_pool_and_the_embeddings(lab, tmp_path, vectors):
+    vectors[2, 0] = np.nan
+    np.save(tmp_path / "v.npy", vectors)
+    run = lab.run(source={"kind": "embeddings", "path": str(tmp_path / "v.npy")})
+    account = ingest(run)
+    assert (account.n_in, account.n_out, account.n_rejected) == (4, 3, 1)
+    found = {row[Col.item_id]: row for row in run.workspace.read(EMBEDDINGS).collect()}
+    assert {item: row[Col.embedding] for item, row in found.items()} == {i: vectors[i].tolist() for i in (0, 1, 3)}
+    assert {row[Col.encoder_id] for row in found.values()} == {given_encoder_id("v")}
+    assert {row[Col.item_id] for row in run.workspace.read(POOL).collect()} == {0, 1, 3}
+    assert reasons(run) == ["not_finite"]
+    assert dict(ingest(run).drops) == {"already_in_pool": 3}
+    assert run.workspace.read(EMBEDDINGS).count() == 3
+
+
+def test_vectors_of_different_lengths_are_refused_before_anything_is_written(lab, tmp_path):
+    rows = [(1, [1.0, 2.0]), (2, [1.0, 2.0]), (3, [1.0])]
+    lab.spark.createDataFrame(rows, "id long, embedding array<float>").write.parquet(f"{tmp_path}/p")
+    run = lab.run(source={"kind": "embeddings", "path": f"{tmp_path}/p", "id": "id"})
+    with pytest.raises(InputError, match=r"differ in length: 2 \(2 rows\), 1 \(1 rows\)"):
+        ingest(run)
+    assert run.workspace.read(POOL).isEmpty() and run.workspace.read(REJECTS).isEmpty()
+
+
+def test_vectors_of_another_length_than_before_are_refused(lab, tmp_path, vectors):
+    source = {"kind": "embeddings", "path": str(tmp_path / "v.npy")}
+    ingest(lab.run(source=source))
+    np.save(tmp_path / "v.npy", np.ones((9, 5)))
+    with pytest.raises(InputError, match=r"have length 5 \(9 rows\), those from before have 3"):
+        ingest(lab.run("s", source=source))
+
+
+def test_the_ids_of_another_source_collide(lab, tmp_path, vectors):
+    source = {"kind": "embeddings", "path": str(tmp_path / "v.npy")}
+    ingest(lab.run(source=source))
+    np.save(tmp_path / "v.npy", np.ones((5, 3)))
+    run = lab.run("s", source={**source, "name": "other"})
+    account = ingest(run)
+    assert (account.n_in, account.n_out, account.n_rejected) == (5, 1, 4)
+    assert set(reasons(run)) == {"id_collision"}
+
+
+def test_nothing_usable_is_refused_with_the_reasons_and_an_example(lab, tmp_path):
+    (tmp_path / "in").mkdir()
+    for name in ("a.png", "b.png"):
+        (tmp_path / "in" / name).write_bytes(b"no image")
+    run = lab.run(source=images(tmp_path / "in"))
+    with pytest.raises(InputError, match=r"unreadable_image \(2\); for example: UnidentifiedImageError"):
+        ingest(run)
+    assert reasons(run) == ["unreadable_image"] * 2
