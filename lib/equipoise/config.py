@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationError,
 
 from equipoise.errors import ConfigError, nearest
 
+FILE_SUFFIX = re.compile(r"\.(npy|parquet|delta|jsonl?|ndjson|txt)(\.gz)?$")
 SOURCE_NAME = re.compile(r"[^0-9A-Za-z_\-]+")
 
 
@@ -35,8 +36,11 @@ class _Source(Section):
 
     @property
     def source_name(self) -> str:
-        """The value of the column ``source``: the given name, else the last part of the path without its suffix."""
-        return self.name or SOURCE_NAME.sub("_", PurePosixPath(self.path.rstrip("/")).stem)
+        """The value of the column ``source``: the given name, else the last part of the path.
+
+        Of what follows a dot only a file's suffix goes: ``web.pages`` and ``web.news`` are two sources.
+        """
+        return self.name or SOURCE_NAME.sub("_", FILE_SUFFIX.sub("", PurePosixPath(self.path).name))
 
 
 class ImagesSource(_Source):
@@ -194,7 +198,7 @@ class Config(Section):
         spark = values.get("spark") if isinstance(values, dict) else None
         if not isinstance(spark, dict):
             return values
-        return {**values, "spark": {str(key): _spark_text(value) for key, value in spark.items()}}
+        return {**values, "spark": _spark_settings(spark)}
 
     @model_validator(mode="after")
     def _stages_fit(self) -> Self:
@@ -208,8 +212,16 @@ class Config(Section):
         return self
 
 
-def _spark_text(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
+def _spark_settings(values: dict[Any, Any], prefix: str = "") -> dict[str, str]:
+    """Spark's dotted keys, also where an override like ``spark.spark.master=...`` made mappings of their parts."""
+    settings: dict[str, str] = {}
+    for key, value in values.items():
+        name = f"{prefix}{key}"
+        if isinstance(value, dict):
+            settings |= _spark_settings(value, f"{name}.")
+        else:
+            settings[name] = str(value).lower() if isinstance(value, bool) else str(value)
+    return settings
 
 
 def load_config(path: str | Path, overrides: Iterable[str] = ()) -> Config:
@@ -229,7 +241,7 @@ def load_config(path: str | Path, overrides: Iterable[str] = ()) -> Config:
                 raise ConfigError(f"override {override!r} is not of the form dotted.key=value")
             OmegaConf.update(tree, key, yaml.safe_load(value), merge=True)
         values = OmegaConf.to_container(tree, resolve=True)
-    except (OmegaConfBaseException, yaml.YAMLError, AttributeError, ValueError, IndexError) as error:
+    except (OmegaConfBaseException, yaml.YAMLError, AttributeError, ValueError, IndexError, TypeError) as error:
         raise ConfigError(f"config {path} cannot be read: {' '.join(str(error).split())}") from error
     if not isinstance(values, dict):
         raise ConfigError(f"config {path} is no mapping of sections; the examples are in conf/")

@@ -30,6 +30,6 @@ class SessionError(EquipoiseError):
 
 def nearest(word: str, known: Iterable[str]) -> str:
     """The part of an error message that names the nearest known word, or all of them."""
-    known = list(known)
-    close = difflib.get_close_matches(word, known, n=1)
-    return f"did you mean {close[0]!r}?" if close else f"known: {', '.join(known)}"
+    folded = {name.casefold(): name for name in known}
+    close = difflib.get_close_matches(word.casefold(), folded, n=1)
+    return f"did you mean {folded[close[0]]!r}?" if close else f"known: {', '.join(folded.values())}"

@@ -14,6 +14,11 @@ from stages.fakes import Lab, png, write_images
 PIXELS = {"encoder": "pixels", "size": 2, "mode": "L", "batch_size": 2, "items_per_commit": 3}
 
 
+@pytest.fixture
+def lab(spark, tmp_path):
+    return Lab(spark, tmp_path)
+
+
 def ingested(lab, *names, embed=PIXELS, run_id="r"):
     write_images(lab.folder / "in", *names)
     run = lab.run(run_id, source={"kind": "images", "path": str(lab.folder / "in")}, embed=embed)
@@ -89,6 +94,11 @@ def test_an_encoder_of_another_kind_is_refused(lab, tmp_path):
     sections = {"source": {"kind": "texts", "path": str(tmp_path)}, "embed": PIXELS}
     with pytest.raises(ConfigError, match="'pixels' reads images, the source holds texts"):
         embed(lab.run(**sections))
+
+
+def test_what_the_workers_find_wrong_with_the_encoder_is_said_in_one_line(lab):
+    with pytest.raises(ConfigError, match=r"^encoder pixels: size is 0; it must be an integer of at least 1$"):
+        embed(ingested(lab, "a.png", embed={**PIXELS, "size": 0}))
 
 
 def test_the_encoder_id_follows_the_config(lab, tmp_path):

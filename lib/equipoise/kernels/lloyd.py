@@ -41,13 +41,13 @@ def lloyd(
         spherical: bring the centroids to unit length after every iteration (cosine k-means).
 
     Raises:
-        InputError: all vectors are equal although there is more than one centroid.
+        InputError: some vector is not finite, or all are equal although there is more than one centroid.
     """
     step = start
     while not step.is_last:
         began = time.perf_counter()
         stats = vectors.assign(step.centroids)
-        _refuse_equal_vectors(vectors, stats)
+        _refuse_degenerate_vectors(vectors, stats)
         centroids = _updated(vectors, step.centroids, stats)
         fall = step.objective - stats.objective
         is_settled = np.isfinite(fall) and fall <= tolerance * step.objective
@@ -79,7 +79,12 @@ def _updated(vectors: Vectors, centroids: Floats, stats: ClusterStats) -> Floats
     return updated
 
 
-def _refuse_equal_vectors(vectors: Vectors, stats: ClusterStats) -> None:
+def _refuse_degenerate_vectors(vectors: Vectors, stats: ClusterStats) -> None:
+    if not np.isfinite(stats.objective):
+        raise InputError(
+            f"the objective is {stats.objective}: some vector is not finite (NaN, infinity, or too large to square in "
+            "float32); leave such items out"
+        )
     if len(stats.counts) > 1 and stats.objective == 0 and stats.counts.max() == vectors.count > 1:
         raise InputError(
             f"all {vectors.count} vectors are equal, k = {len(stats.counts)} clusters cannot be told apart: "

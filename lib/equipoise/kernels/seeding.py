@@ -2,6 +2,7 @@
 
 from typing import Literal
 
+import numpy as np
 from sklearn.cluster import kmeans_plusplus
 
 from equipoise.errors import InputError
@@ -20,13 +21,16 @@ def seed_centroids(vectors: Vectors, k: int, *, method: Seeding, seed: int) -> F
     """``k`` different items of ``vectors`` to start from: (k, d) float32.
 
     Raises:
-        InputError: ``k`` is above the number of vectors.
+        InputError: ``k`` is above the number of vectors, or one that was sampled is not finite.
     """
     if k > vectors.count:
         raise InputError(f"k = {k} is above the number of vectors, {vectors.count}: lower k or bring more items")
+    size = k if method == "random" else min(vectors.count, max(SAMPLE_SIZE, SAMPLE_PER_CENTROID * k))
+    sample = vectors.sample(size, seed=seed)
+    if not np.isfinite(sample).all():
+        raise InputError("some vector is not finite (NaN or infinity): leave such items out")
     if method == "random":
-        return vectors.sample(k, seed=seed)
-    sample = vectors.sample(min(vectors.count, max(SAMPLE_SIZE, SAMPLE_PER_CENTROID * k)), seed=seed)
+        return sample
     with blas_threads(1):
         centroids, _ = kmeans_plusplus(sample, k, random_state=derived_seed(seed, Purpose.SEEDING))
     return centroids

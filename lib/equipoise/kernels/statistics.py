@@ -41,7 +41,8 @@ def block_stats(vectors: NDArray[np.floating], prepared: PreparedCentroids) -> P
     n = len(labels)
     members = sparse.csr_matrix((np.ones(n), position, np.arange(n + 1)), shape=(n, len(touched))).T
     sums: NDArray[np.float64] = np.asarray(members @ vectors.astype(np.float64))
-    return PartialStats(touched, sums, counts, np.bincount(position, weights=distances_sq, minlength=len(touched)))
+    costs = np.bincount(position, weights=distances_sq).astype(np.float64, copy=False)
+    return PartialStats(touched, sums, counts, costs)
 
 
 def add_up(partials: Iterable[PartialStats], *, k: int, dim: int) -> ClusterStats:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql import types as t
 
@@ -35,20 +35,29 @@ LABELLED_SCHEMA = t.StructType(
 )
 
 
-def count_and_dim(embeddings: DataFrame) -> tuple[int, int]:
+def is_zero(embedding: str) -> Column:
+    """Whether all numbers of a vector are 0: it has no direction."""
+    return F.forall(embedding, lambda number: number == 0)
+
+
+def count_and_dim(embeddings: DataFrame, *, spherical: bool) -> tuple[int, int]:
     """Number of vectors and their length; runs a job.
 
     Raises:
-        InputError: there are none, or they differ in length.
+        InputError: there are none, they differ in length, or one is zero where ``spherical``.
     """
     size = F.size(Col.embedding)
-    count, shortest, longest = embeddings.agg(F.count("*"), F.min(size), F.max(size)).collect()[0]  # one row
+    zero = F.min(F.when(is_zero(Col.embedding), F.col(Col.item_id))) if spherical else F.lit(None)
+    found = embeddings.agg(F.count("*"), F.min(size), F.max(size), zero).collect()[0]  # one row
+    count, shortest, longest, zero_id = found
     if not count:
         raise InputError("there are no embeddings to cluster: check the source and what became of it in rejects")
     if shortest != longest or shortest < 1:
         raise InputError(
             f"vectors of {shortest} and of {longest} numbers cannot be clustered together: make them one length"
         )
+    if zero_id is not None:
+        raise InputError(f"the vector of item {zero_id} is zero and has no direction; cosine needs it left out")
     return count, longest
 
 

@@ -59,9 +59,9 @@ class SparkVectors:
         """Packs (item_id BIGINT, embedding ARRAY<FLOAT>); ``partitions`` by default from the bytes.
 
         Raises:
-            InputError: there are no vectors, or they differ in length.
+            InputError: there are no vectors, they differ in length, or one is zero where ``spherical``.
         """
-        count, dim = count_and_dim(embeddings)
+        count, dim = count_and_dim(embeddings, spherical=spherical)
         n_partitions = partitions or partitions_for(count, dim)
         packed = blocks(embeddings, partitions=n_partitions, dim=dim, spherical=spherical, half=half)
         return cls(embeddings.sparkSession, packed.rdd.map(lambda row: bytes(row[0])), count=count, dim=dim)

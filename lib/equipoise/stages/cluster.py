@@ -1,11 +1,12 @@
 """The stage ``cluster``: embeddings -> the cluster tree and the level-1 cluster of every item."""
 
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from equipoise import config as settings
 from equipoise.errors import InputError
 from equipoise.kernels.levels import KMeans, Level, LevelState
+from equipoise.pipeline.blocks import is_zero
 from equipoise.pipeline.fitting import DriverLimit, Fitting, fit_levels
 from equipoise.pipeline.hierarchy import open_vectors
 from equipoise.schemas import EMBEDDINGS, REJECTS, Col
@@ -73,15 +74,13 @@ def _section(context: StageContext) -> settings.Cluster:
 
 
 def _filter_usable(embeddings: DataFrame, metric: str) -> DataFrame:
-    return embeddings.filter(~_is_zero()) if metric == "cosine" else embeddings
-
-
-def _is_zero() -> Column:
-    return F.forall(Col.embedding, lambda number: number == 0)
+    return embeddings.filter(~is_zero(Col.embedding)) if metric == "cosine" else embeddings
 
 
 def _reject_zero_vectors(context: StageContext, embeddings: DataFrame) -> int:
-    zero = embeddings.filter(_is_zero()).join(context.items().select(Col.item_id, Col.uri), Col.item_id, "inner")
+    zero = embeddings.filter(is_zero(Col.embedding)).join(
+        context.items().select(Col.item_id, Col.uri), Col.item_id, "inner"
+    )
     rejects = zero.select(
         F.lit(context.run_id).alias(Col.run_id),
         Col.item_id,

@@ -1,5 +1,8 @@
 """The stage ``embed``: the pool -> a vector an item, in chunks, so that a killed run goes on where it was."""
 
+import re
+
+from pyspark.errors import PythonException
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
@@ -15,6 +18,7 @@ from equipoise.stages.sources import content_kind
 
 STAGE = "embed"
 ALREADY_EMBEDDED = "already_embedded"
+_MENDABLE = re.compile(rf"{ConfigError.__module__}\.{ConfigError.__name__}: (.+)")
 
 
 def encoder_id_of(config: Config) -> str:
@@ -76,10 +80,25 @@ def _embed_chunks(context: StageContext, contents: DataFrame, n_fresh: int) -> N
 def _write(context: StageContext, encoded: DataFrame, name: str) -> None:
     with persisted(encoded) as outcome:
         refused = rejects(outcome, run_id=context.run_id, stage=STAGE)
-        # A commit costs far more than a look at what is persisted.
-        if not refused.isEmpty():
+        # A commit costs far more than a look at what is persisted; and the look is what runs the encoder.
+        if not _all_encoded(refused):
             context.workspace.insert_new(REJECTS, refused)
         context.workspace.insert_new(EMBEDDINGS, embedding_rows(outcome, name))
+
+
+def _all_encoded(refused: DataFrame) -> bool:
+    """Whether none was refused.
+
+    Raises:
+        ConfigError: the workers found an option or a model wrong: the user can mend that.
+    """
+    try:
+        return refused.isEmpty()
+    except PythonException as error:
+        mendable = _MENDABLE.search(str(error))
+        if mendable is None:
+            raise
+        raise ConfigError(mendable.group(1)) from error
 
 
 def _mine(context: StageContext, embeddings: DataFrame) -> DataFrame:

@@ -36,6 +36,7 @@ def select(context: StageContext, selection: Selection) -> Account:
             per_cluster=selection.per_cluster,
             max_copies=selection.max_copies,
             where=selection.where,
+            keep=lambda rows: rows.localCheckpoint(),  # cuts the plan, which doubles with every level
         ).select(F.lit(context.run_id).alias(Col.run_id), F.lit(selection.name).alias(Col.selection), "*")
         where = {Col.run_id: context.run_id, Col.selection: selection.name}
         context.workspace.replace(CURATED, rows, where=where)

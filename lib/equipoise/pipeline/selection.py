@@ -1,0 +1,82 @@
+"""Balanced sampling from a clustering that is at hand: what the stage does on tables, for notebooks."""
+
+import pandas as pd
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql.types import StructType
+
+from equipoise.errors import SessionError
+from equipoise.pipeline import sampling
+from equipoise.pipeline.blocks import labelled_frame
+from equipoise.pipeline.checkpoint import FittedLevel
+from equipoise.pipeline.hierarchy import Hierarchy
+from equipoise.schemas import CENTROIDS, Col
+
+
+def select(
+    hierarchy: Hierarchy,
+    *,
+    target: int | None = None,
+    per_cluster: int | None = None,
+    method: str = "hierarchical",
+    within: str = "random",
+    max_copies: int = 1,
+    where: str | None = None,
+    seed: int = 0,
+) -> DataFrame:
+    """A balanced selection: item_id BIGINT, copies INT, cluster_id BIGINT (level 1), origin STRING.
+
+    Args:
+        hierarchy: what :func:`equipoise.fit_hierarchy` returned.
+        target: items to select; or
+        per_cluster: a fixed number a cluster instead.
+        method, within, max_copies, where, seed: as in :func:`equipoise.pipeline.sampling.select`.
+
+    Raises:
+        ConfigError: an argument outside of what is said there.
+        SessionError: arrays were clustered and no Spark session runs.
+    """
+    spark = _session_of(hierarchy)
+    assignments = hierarchy.assignments
+    return sampling.select(
+        cluster_rows(spark, hierarchy),
+        assignments if isinstance(assignments, DataFrame) else labelled_frame(spark, assignments),
+        levels=len(hierarchy.levels),
+        seed=seed,
+        method=method,
+        within=within,
+        target=target,
+        per_cluster=per_cluster,
+        max_copies=max_copies,
+        where=where,
+    )
+
+
+def cluster_rows(spark: SparkSession, hierarchy: Hierarchy) -> DataFrame:
+    """The cluster tree as rows of the table ``centroids``, without the vectors."""
+    rows = pd.concat(
+        pd.DataFrame(
+            {
+                Col.level: number,
+                Col.cluster_id: level.cluster_ids,
+                Col.parent_id: pd.array(
+                    [None] * len(level.cluster_ids) if level.parents is None else level.parents, "Int64"
+                ),
+                Col.n_children: level.n_children,
+                Col.n_items: level.n_items,
+                Col.mean_distance_sq: level.mean_distance_sq,
+            }
+        )
+        for number, level in enumerate(hierarchy.levels, start=1)
+    )
+    names = [name for name in CENTROIDS.columns if name in rows.columns]
+    schema = ", ".join(f"{name} {CENTROIDS.schema[name].dataType.simpleString()}" for name in names)
+    return spark.createDataFrame(rows[names], schema)
+
+
+def _session_of(hierarchy: Hierarchy) -> SparkSession:
+    if isinstance(hierarchy.assignments, DataFrame):
+        return hierarchy.assignments.sparkSession
+    session = SparkSession.getActiveSession()
+    if session is None:
+        raise SessionError("select samples with Spark and no session runs: call equipoise.get_session() before")
+    return session

@@ -1,0 +1,130 @@
+import numpy as np
+import pytest
+from pyspark.sql import functions as F
+
+from equipoise.errors import InputError
+from equipoise.kernels.levels import KMeans, Level, fit_level
+from equipoise.kernels.lloyd import Step, lloyd
+from equipoise.kernels.vectors import ArrayVectors
+from equipoise.pipeline import blocks as blocks_module
+from equipoise.pipeline.blocks import labelled_arrays, vectors_frame
+from equipoise.pipeline.spark_vectors import SparkVectors
+
+IDS = np.random.default_rng(9).permutation(10_000)[:3000].astype(np.int64)
+DATA = np.random.default_rng(0).normal(size=(3000, 8)).astype(np.float32)
+ARRAYS = ArrayVectors(DATA, IDS)
+CENTROIDS = ARRAYS.sample(40, seed=1)
+
+
+@pytest.fixture(scope="module")
+def embeddings(spark):
+    return vectors_frame(spark, IDS, DATA).cache()
+
+
+@pytest.fixture(scope="module")
+def vectors(embeddings):
+    with SparkVectors.from_embeddings(embeddings, partitions=3) as opened:
+        yield opened
+
+
+def test_vectors_travel_to_spark_and_back_unchanged(vectors):
+    back = vectors.to_arrays()
+    np.testing.assert_array_equal(back.item_ids, ARRAYS.item_ids)
+    np.testing.assert_array_equal(back.vectors, ARRAYS.vectors)
+    assert (vectors.count, vectors.dim, vectors.n_partitions) == (3000, 8, 3)
+
+
+def test_statistics_are_those_of_arrays(vectors):
+    here, there = ARRAYS.assign(CENTROIDS), vectors.assign(CENTROIDS)
+    np.testing.assert_array_equal(there.counts, here.counts)
+    np.testing.assert_allclose(there.sums, here.sums, rtol=1e-12, atol=1e-12)
+    assert there.objective == pytest.approx(here.objective, rel=1e-12)
+
+
+def test_labels_are_those_of_arrays(vectors):
+    here, there = ARRAYS.labelled(CENTROIDS), labelled_arrays(vectors.labelled(CENTROIDS))
+    for expected, found in zip(here, there, strict=True):
+        np.testing.assert_array_equal(found, expected)
+
+
+def test_samples_are_those_of_arrays_whatever_the_partitions(vectors):
+    for n in (1, 100, 3000, 5000):
+        np.testing.assert_array_equal(vectors.sample(n, seed=4), ARRAYS.sample(n, seed=4))
+
+
+def test_the_farthest_members_are_those_of_arrays(vectors):
+    clusters = np.array([17, 3, 30])
+    np.testing.assert_array_equal(vectors.farthest(CENTROIDS, clusters), ARRAYS.farthest(CENTROIDS, clusters))
+
+
+@pytest.mark.parametrize("r", [1, 20, 10_000])
+def test_the_closest_members_are_those_of_arrays(vectors, r):
+    expected = ARRAYS.closest(CENTROIDS, r)
+    with vectors.closest(CENTROIDS, r) as kept:
+        assert kept.count == expected.count
+        np.testing.assert_array_equal(kept.to_arrays().item_ids, expected.item_ids)
+
+
+def test_ties_among_the_closest_go_to_the_lowest_id(spark):
+    ids, rows = np.array([4, 3, 2, 1]), np.array([[1.0], [-1.0], [1.0], [0.0]], np.float32)
+    with SparkVectors.from_arrays(spark, rows, ids) as opened, opened.closest(np.zeros((1, 1), np.float32), 3) as kept:
+        np.testing.assert_array_equal(kept.to_arrays().item_ids, [1, 2, 3])
+
+
+def test_the_loop_ends_with_the_objective_and_the_labels_of_arrays(vectors):
+    *_, here = lloyd(ARRAYS, Step(0, CENTROIDS, np.inf), iterations=15)
+    *_, there = lloyd(vectors, Step(0, CENTROIDS, np.inf), iterations=15)
+    assert there.objective == pytest.approx(here.objective, rel=1e-5)
+    labels = labelled_arrays(vectors.labelled(there.centroids)).labels
+    assert (labels == ARRAYS.labelled(here.centroids).labels).mean() > 0.999
+
+
+def test_a_level_with_resampling_is_that_of_arrays(vectors):
+    level, kmeans = Level(30, rounds=2, points="half"), KMeans(iterations=6)
+    here = fit_level(ARRAYS, level, kmeans=kmeans, seed=2)
+    there = fit_level(vectors, level, kmeans=kmeans, seed=2)
+    np.testing.assert_allclose(there, here, atol=1e-5)
+
+
+def test_blocks_are_the_same_bytes_however_the_rows_arrive(embeddings, monkeypatch):
+    monkeypatch.setattr(blocks_module, "ROWS_PER_BLOCK", 256)
+    packed = []
+    for rows in (embeddings, embeddings.repartition(7).orderBy(F.desc("item_id"))):
+        block_rows = blocks_module.blocks(rows, partitions=3, dim=8, spherical=False)
+        packed.append([bytes(row[0]) for row in block_rows.collect()])
+    assert packed[0] == packed[1]
+    assert len(packed[0]) >= 12
+
+
+def test_half_precision_stores_half_the_bytes_and_keeps_the_objective(embeddings):
+    with SparkVectors.from_embeddings(embeddings, partitions=2, half=True) as half:
+        assert half.assign(CENTROIDS).objective == pytest.approx(ARRAYS.assign(CENTROIDS).objective, rel=1e-3)
+
+
+def test_spherical_vectors_have_unit_length(embeddings):
+    with SparkVectors.from_embeddings(embeddings, partitions=2, spherical=True) as opened:
+        np.testing.assert_allclose(np.linalg.norm(opened.to_arrays().vectors, axis=1), 1, rtol=1e-6)
+
+
+def test_the_number_of_partitions_comes_from_the_bytes():
+    assert blocks_module.partitions_for(1, 1) == 1
+    assert blocks_module.partitions_for(1_000_000, 1024) == 62
+
+
+def test_vectors_of_different_lengths_are_refused_with_both(spark):
+    rows = spark.createDataFrame([(1, [1.0, 2.0]), (2, [1.0, 2.0, 3.0])], "item_id bigint, embedding array<float>")
+    with pytest.raises(InputError, match="2 and of 3 numbers"):
+        SparkVectors.from_embeddings(rows)
+
+
+def test_no_vectors_are_refused(spark):
+    with pytest.raises(InputError, match="no embeddings"):
+        SparkVectors.from_embeddings(spark.createDataFrame([], "item_id bigint, embedding array<float>"))
+
+
+def test_leaving_the_context_gives_the_storage_back(spark, embeddings):
+    before = spark.sparkContext._jsc.getPersistentRDDs().size()
+    with SparkVectors.from_embeddings(embeddings, partitions=2) as opened:
+        opened.assign(CENTROIDS)
+        assert spark.sparkContext._jsc.getPersistentRDDs().size() == before + 1
+    assert spark.sparkContext._jsc.getPersistentRDDs().size() == before

@@ -1,0 +1,236 @@
+"""YAML and overrides -> a validated configuration, and what every mistake in it is answered."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from equipoise.config import DriverLimit, Resampling, load_config
+from equipoise.encoders import encoder_id
+from equipoise.errors import ConfigError
+
+SHIPPED = sorted((Path(__file__).parents[1] / "conf").glob("*.yaml"))
+PLAIN = {
+    "workspace": "w",
+    "source": {"kind": "images", "path": "data/digits"},
+    "embed": {"encoder": "pixels", "size": 8},
+    "cluster": {"levels": [{"k": 30}, {"k": 5, "resampling": {"rounds": 3, "points": "half"}}]},
+    "select": [{"name": "balanced", "target": 10}],
+}
+
+
+def written(folder: Path, **sections) -> Path:
+    path = folder / "small.yaml"
+    path.write_text(yaml.safe_dump({**PLAIN, **sections}))
+    return path
+
+
+def refusal(folder: Path, *overrides: str, **sections) -> str:
+    path = written(folder, **sections)
+    with pytest.raises(ConfigError) as caught:
+        load_config(path, overrides)
+    message = str(caught.value)
+    assert message.startswith(f"config {path}") or message.startswith("override")
+    assert "\n" not in message
+    return message
+
+
+# What is read
+
+
+def test_defaults_fill_what_the_file_leaves_out(tmp_path):
+    config = load_config(written(tmp_path))
+    assert (config.name, config.seed, config.spark) == ("small", 0, {})
+    cluster = config.cluster
+    assert (cluster.metric, cluster.seeding, cluster.iterations, cluster.tolerance) == (
+        "euclidean",
+        "kmeans++",
+        50,
+        1e-4,
+    )
+    assert (cluster.checkpoint_every, cluster.partitions, cluster.driver_limit) == (
+        5,
+        None,
+        DriverLimit(bytes=1e9, flops=1e13),
+    )
+    assert [level.resampling for level in cluster.levels] == [None, Resampling(rounds=3, points="half")]
+    (selection,) = config.select
+    assert (selection.method, selection.within, selection.max_copies) == ("hierarchical", "random", 1)
+    assert config.embed.options == {"size": 8}
+
+
+def test_a_name_in_the_file_is_kept(tmp_path):
+    assert load_config(written(tmp_path, name="autumn")).name == "autumn"
+
+
+@pytest.mark.parametrize(
+    "override, read",
+    [
+        ("seed=7", lambda config: config.seed == 7),
+        ("name=other", lambda config: config.name == "other"),
+        ("cluster.levels.1.k=4", lambda config: [level.k for level in config.cluster.levels] == [30, 4]),
+        ("cluster.levels.1.resampling.points=2", lambda config: config.cluster.levels[1].resampling.points == 2),
+        ("cluster.levels.1.resampling=null", lambda config: config.cluster.levels[1].resampling is None),
+        ("cluster.levels=[{k: 9}]", lambda config: [level.k for level in config.cluster.levels] == [9]),
+        ("select.0.where=level <> 1 or n_items >= 3", lambda config: config.select[0].where == "level <> 1 or n_items >= 3"),
+        ("source.path=s3://bucket/a=b", lambda config: config.source.path == "s3://bucket/a=b"),
+        ("embed.mode=L", lambda config: config.embed.options == {"size": 8, "mode": "L"}),
+        ("cluster.driver_limit.bytes=1.0e+6", lambda config: config.cluster.driver_limit == DriverLimit(bytes=1e6)),
+    ],
+)
+def test_an_override_replaces_one_value(tmp_path, override, read):
+    plain = load_config(written(tmp_path))
+    assert not read(plain)
+    assert read(load_config(written(tmp_path), [override]))
+
+
+def test_the_last_of_two_overrides_counts(tmp_path):
+    assert load_config(written(tmp_path), ["seed=1", "seed=2"]).seed == 2
+
+
+@pytest.mark.parametrize("override", ["spark.spark.master=local[1]", "spark[spark.master]=local[1]"])
+def test_the_dotted_keys_of_spark_are_written_plainly_or_in_brackets(tmp_path, override):
+    given = {"spark.master": "local[2]", "spark.ui.enabled": False, "spark.sql.shuffle.partitions": 3}
+    config = load_config(written(tmp_path, spark=given), [override, "spark.spark.driver.memory=2g"])
+    assert config.spark == {
+        "spark.master": "local[1]",
+        "spark.ui.enabled": "false",
+        "spark.sql.shuffle.partitions": "3",
+        "spark.driver.memory": "2g",
+    }
+
+
+@pytest.mark.parametrize(
+    "source, name",
+    [
+        ({"kind": "images", "path": "data/digits"}, "digits"),
+        ({"kind": "images", "path": "data/digits/", "name": "mine"}, "mine"),
+        ({"kind": "images", "path": "s3://bucket/web pages/2024/"}, "2024"),
+        ({"kind": "embeddings", "path": "/data/clip features.npy"}, "clip_features"),
+        ({"kind": "table", "path": "main.web.pages", "content": "html"}, "main_web_pages"),
+        ({"kind": "images", "path": "crawl/v1.2"}, "v1_2"),
+        ({"kind": "texts", "path": "docs/all.jsonl.gz"}, "all"),
+    ],
+)
+def test_a_source_is_named_after_the_end_of_its_path(tmp_path, source, name):
+    config = load_config(written(tmp_path, source=source, embed=None))
+    assert config.source.source_name == name
+
+
+def test_a_configuration_cannot_be_changed(tmp_path):
+    with pytest.raises(ValueError, match="frozen"):
+        load_config(written(tmp_path)).seed = 1
+
+
+# What is refused
+
+
+@pytest.mark.parametrize(
+    "override, said",
+    [
+        # a key that is not there, at every depth: its name, and the nearest
+        ("sed=1", "unknown key 'sed'; did you mean 'seed'?"),
+        ("cluster.level=[]", "cluster: unknown key 'level'; did you mean 'levels'?"),
+        ("cluster.levels.0.K=3", "cluster.levels.0: unknown key 'K'; did you mean 'k'?"),
+        ("cluster.levels.1.resampling.round=3", "unknown key 'round'; did you mean 'rounds'?"),
+        ("source.pth=x", "unknown key 'pth'; did you mean 'path'?"),
+        ("select.0.targets=3", "select.0: unknown key 'targets'; did you mean 'target'?"),
+        ("zzz=1", "unknown key 'zzz'; known: name, workspace, seed"),
+        # a wrong type or value: key, value and what it must be
+        ("seed=many", "seed: Input should be a valid integer"),
+        ("seed=many", "(got 'many')"),
+        ("seed.deeper=3", "seed: Input should be a valid integer"),
+        ("cluster.levels.0.k=0", "cluster.levels.0.k: Input should be greater than 0 (got 0)"),
+        ("cluster.levels.0.k=2.5", "cluster.levels.0.k: Input should be a valid integer"),
+        ("cluster.levels=[]", "cluster.levels: "),
+        ("cluster.metric=manhattan", "cluster.metric: Input should be 'euclidean' or 'cosine' (got 'manhattan')"),
+        ("cluster.tolerance=-1", "cluster.tolerance: Input should be greater than or equal to 0 (got -1)"),
+        ("cluster.levels.1.resampling.points=third", "cluster.levels.1.resampling.points"),
+        ("cluster.levels.1.resampling.rounds=0", "cluster.levels.1.resampling.rounds"),
+        ("cluster.driver_limit.flops=-1", "cluster.driver_limit.flops"),
+        ("select.0.within=middle", "select.0.within: Input should be 'random', 'closest' or 'farthest'"),
+        ("select.0.max_copies=0", "select.0.max_copies"),
+        ("select.0.name=a b", "select.0.name"),
+        ("source.kind=video", "source: "),
+        ("source.kind=video", "'images', 'texts', 'table', 'embeddings'"),
+        ("workspace=null", "workspace: Input should be a valid string"),
+        ("embed.encoder=null", "embed.encoder: Input should be a valid string"),
+        ("embed.batch_size=0", "embed.batch_size: Input should be greater than 0"),
+        ("cluster=3", "cluster: "),
+        # values that do not go together
+        ("cluster.levels.1.k=30", "cluster: level 2 has k = 30, not below the 30 of level 1"),
+        ("cluster.levels.1.k=31", "so k must fall"),
+        ("cluster.levels.1.splits=5", "splits: 5 takes no resampling"),
+        ("cluster.levels.0.splits=7", "cluster.levels.0: k: 30 is no multiple of splits: 7"),
+        ("select.0.per_cluster=2", "selection 'balanced' needs one of target and per_cluster"),
+        ("select.0.target=null", "selection 'balanced' needs one of target and per_cluster"),
+        ("cluster=null", "select samples clusters: add the section cluster"),
+    ],
+)
+def test_a_wrong_value_is_refused_by_name(tmp_path, override, said):
+    assert said in refusal(tmp_path, override)
+
+
+@pytest.mark.parametrize(
+    "sections, said",
+    [
+        (
+            {"cluster": {"levels": [{"k": 30}, {"k": 10, "splits": 5}]}},
+            "cluster: level 2 has splits: 5; only level 1 can be split",
+        ),
+        (
+            {"select": [{"name": "a", "target": 1}, {"name": "a", "per_cluster": 1}]},
+            "select has 2 entries named 'a'; names must differ",
+        ),
+        ({"source": {"kind": "embeddings", "path": "v.npy"}}, "drop the section embed"),
+        ({"source": {"kind": "table", "path": "t"}}, "contents (content) or of their places (uri)"),
+        ({"source": {"path": "t"}}, "source: "),
+        ({"select": {"name": "a"}}, "select: "),
+    ],
+)
+def test_sections_that_do_not_fit_are_refused(tmp_path, sections, said):
+    assert said in refusal(tmp_path, **sections)
+
+
+def test_several_mistakes_are_told_at_once(tmp_path):
+    message = refusal(tmp_path, "seed=many", "cluster.levels.0.k=0")
+    assert "seed: " in message and "cluster.levels.0.k: " in message
+
+
+@pytest.mark.parametrize(
+    "override, said",
+    [
+        ("seed", "override 'seed' is not of the form dotted.key=value"),
+        ("cluster.levels.9.k=3", "cannot be read"),
+        ("cluster.levels.first.k=3", "cannot be read"),
+        ("seed=[1", "cannot be read"),
+        ("seed=${nowhere}", "nowhere"),
+    ],
+)
+def test_an_override_that_cannot_be_applied_is_refused(tmp_path, override, said):
+    assert said in refusal(tmp_path, override)
+
+
+def test_a_missing_file_is_refused(tmp_path):
+    with pytest.raises(ConfigError, match=r"config .*none.yaml does not exist; the examples are in conf/"):
+        load_config(tmp_path / "none.yaml")
+
+
+@pytest.mark.parametrize("text", ["a: [1", "- 1\n- 2\n", "just words", "a: 1\na: 2\n", "\tkey: 1", "\x00"])
+def test_a_file_that_is_no_mapping_is_refused(tmp_path, text):
+    path = tmp_path / "broken.yaml"
+    path.write_text(text)
+    with pytest.raises(ConfigError) as caught:
+        load_config(path)
+    assert str(caught.value).startswith(f"config {path}") and "\n" not in str(caught.value)
+
+
+# What is shipped
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.name)
+def test_the_shipped_configurations_are_valid(path):
+    config = load_config(path)
+    assert config.cluster and config.select
+    if config.embed:
+        assert encoder_id(config.embed.encoder, config.embed.options)
