@@ -17,7 +17,7 @@ endif
 INSTALL = $(BIN)/uv pip install --system-certs --python $(BIN)/python -c constraints.txt $(1) \
 	|| $(BIN)/python -m pip install --progress-bar on -c constraints.txt $(1)
 SUBMIT = JAVA_HOME=$$($(BIN)/python -m equipoise.session.java) && export JAVA_HOME && \
-	SPARK_CONF_DIR=conf/spark/local $(BIN)/spark-submit jobs/curate.py
+	SPARK_CONF_DIR=conf/spark/local $(BIN)/spark-submit $(SUBMIT_OPTIONS) jobs/curate.py
 COMMA := ,
 PYTEST = $(BIN)/python -m pytest
 
@@ -31,6 +31,8 @@ help: ## This text
 
 setup: $(VENV)/.cpu ## Make .venv with what the demo needs (and a Java where there is none of 17 or later)
 
+# A run of a minute or two spends much of it compiling: the JVM's quick compiler alone saves a part of that.
+demo: SUBMIT_OPTIONS = --driver-java-options -XX:TieredStopAtLevel=1
 demo: $(VENV)/.cpu data/digits ## Curate handwritten digits: tables in ./warehouse, a picture, a comparison
 	$(SUBMIT) --config conf/demo.yaml
 

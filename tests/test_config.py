@@ -72,7 +72,10 @@ def test_a_name_in_the_file_is_kept(tmp_path):
         ("cluster.levels.1.resampling.points=2", lambda config: config.cluster.levels[1].resampling.points == 2),
         ("cluster.levels.1.resampling=null", lambda config: config.cluster.levels[1].resampling is None),
         ("cluster.levels=[{k: 9}]", lambda config: [level.k for level in config.cluster.levels] == [9]),
-        ("select.0.where=level <> 1 or n_items >= 3", lambda config: config.select[0].where == "level <> 1 or n_items >= 3"),
+        (
+            "select.0.where=level <> 1 or n_items >= 3",
+            lambda config: config.select[0].where == "level <> 1 or n_items >= 3",
+        ),
         ("source.path=s3://bucket/a=b", lambda config: config.source.path == "s3://bucket/a=b"),
         ("embed.mode=L", lambda config: config.embed.options == {"size": 8, "mode": "L"}),
         ("cluster.driver_limit.bytes=1.0e+6", lambda config: config.cluster.driver_limit == DriverLimit(bytes=1e6)),

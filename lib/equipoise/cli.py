@@ -87,7 +87,7 @@ def _add_demo_data(jobs: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 def _stage(options: argparse.Namespace) -> None:
     from equipoise.config import load_config  # Spark and its kin take seconds to import: --help does without
     from equipoise.session import get_session
-    from equipoise.stages.curate import new_run_id, perform
+    from equipoise.stages.curate import new_run_id, perform, planned
     from equipoise.stages.progress import ConsoleProgress
     from equipoise.stages.runs import FAMILIES
     from equipoise.stages.summary import summarise
@@ -95,6 +95,7 @@ def _stage(options: argparse.Namespace) -> None:
     config = load_config(options.config, options.overrides)
     options.run_id = options.run_id or new_run_id(config)
     families = FAMILIES if options.job == "curate" else (options.job,)
+    planned(config, families=families, force=options.force)  # what can be refused at once, before Spark takes its time
     with ConsoleProgress(is_quiet=options.quiet) as progress:
         progress.message(f"run {options.run_id}: {options.job}, workspace {config.workspace}")
         spark = get_session(config.spark, name=f"equipoise {options.job} {options.run_id}")

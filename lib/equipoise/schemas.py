@@ -114,7 +114,9 @@ _LONG, _INT, _TEXT, _DOUBLE, _FLOAT = (
     t.FloatType(),
 )
 _BINARY, _TIME, _BOOLEAN = t.BinaryType(), t.TimestampType(), t.BooleanType()
-_VECTOR = t.ArrayType(_FLOAT, containsNull=False)
+_VECTOR = t.ArrayType(
+    _FLOAT
+)  # as SQL and Parquet have it: Spark casts no array that may hold nulls to one that may not
 
 POOL = Table(
     "pool",

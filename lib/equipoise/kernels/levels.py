@@ -16,16 +16,14 @@ Metric = Literal["euclidean", "cosine"]
 
 @dataclass(frozen=True)
 class Level:
-    """A level to build: ``k`` clusters, ``rounds`` of resampling with ``points`` items a cluster.
+    """A level to build: ``k`` clusters, then ``rounds`` of resampling with ``points`` items a cluster.
 
-    ``points`` is a number, or "half" of the mean cluster size, rounded down, at least 2. With ``splits`` above 1 the
-    level is ``k / splits`` coarse clusters of ``splits`` sub-clusters each.
+    ``points`` is a number, or "half" of the mean cluster size, rounded down, at least 2.
     """
 
     k: int
     rounds: int = 0
     points: int | Literal["half"] = "half"
-    splits: int = 1
 
     def points_per_cluster(self, count: int) -> int:
         """How many of ``count`` vectors a cluster keeps for resampling."""

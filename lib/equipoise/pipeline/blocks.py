@@ -1,17 +1,18 @@
 """DataFrames of vectors to packed blocks and back."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
+from numpy.typing import NDArray
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql import types as t
 
 from equipoise.errors import InputError
 from equipoise.kernels.nearest import Floats
-from equipoise.kernels.packing import Block, pack, unpack
+from equipoise.kernels.packing import Block, pack
 from equipoise.kernels.vectors import ROWS_PER_BLOCK, Ids, Labelled, unit_length
 from equipoise.schemas import Col
 
@@ -115,25 +116,44 @@ def packed_arrays(item_ids: Ids, vectors: Floats) -> list[bytes]:
     return [pack(Block(item_ids[start : start + rows], vectors[start : start + rows])) for start in starts]
 
 
+def arrays_frame(
+    spark: SparkSession, columns: Mapping[str, NDArray[Any] | pa.Array], schema: t.StructType
+) -> DataFrame:
+    """Columns on the driver, (n,) or (n, d) for vectors, as a DataFrame; they travel as Arrow batches, not as rows."""
+    arrays = [_arrow(columns[name]) for name in schema.names]
+    batches = pa.Table.from_arrays(arrays, schema.names).to_batches(max_chunksize=ROWS_PER_BLOCK)
+    packed = spark.sparkContext.parallelize([(_as_stream(batch),) for batch in batches], len(batches))
+    return spark.createDataFrame(packed, BLOCK_SCHEMA).mapInArrow(_from_streams, schema)
+
+
 def vectors_frame(spark: SparkSession, item_ids: Ids, vectors: Floats) -> DataFrame:
-    """Arrays on the driver as a DataFrame (item_id, embedding); they travel as blocks, not as rows."""
-    packed = packed_arrays(item_ids, vectors)
-    block_rows = spark.sparkContext.parallelize([(one,) for one in packed], len(packed))
-    return spark.createDataFrame(block_rows, BLOCK_SCHEMA).mapInArrow(_unpacked, VECTOR_SCHEMA)
-
-
-def _unpacked(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    for batch in batches:
-        for packed in batch.column(0):
-            item_ids, vectors = unpack(packed.as_py())
-            offsets = np.arange(len(item_ids) + 1, dtype=np.int32) * vectors.shape[1]
-            rows = pa.ListArray.from_arrays(offsets, vectors.astype(np.float32, copy=False).ravel())
-            yield pa.RecordBatch.from_arrays([pa.array(item_ids), rows], VECTOR_SCHEMA.names)
+    """Vectors on the driver as a DataFrame (item_id, embedding)."""
+    return arrays_frame(spark, {Col.item_id: item_ids, Col.embedding: vectors}, VECTOR_SCHEMA)
 
 
 def labelled_frame(spark: SparkSession, labelled: Labelled) -> DataFrame:
     """Labels on the driver as a DataFrame (item_id, cluster_id, distance_sq)."""
-    return spark.createDataFrame(pd.DataFrame(dict(zip(LABELLED_SCHEMA.names, labelled, strict=True))), LABELLED_SCHEMA)
+    return arrays_frame(spark, dict(zip(LABELLED_SCHEMA.names, labelled, strict=True)), LABELLED_SCHEMA)
+
+
+def _arrow(column: NDArray[Any] | pa.Array) -> pa.Array:
+    if isinstance(column, pa.Array) or column.ndim == 1:
+        return pa.array(column)
+    numbers = pa.array(np.ascontiguousarray(column).ravel())
+    return pa.FixedSizeListArray.from_arrays(numbers, column.shape[1]).cast(pa.list_(numbers.type))
+
+
+def _as_stream(batch: pa.RecordBatch) -> bytes:
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, batch.schema) as stream:
+        stream.write_batch(batch)
+    return sink.getvalue().to_pybytes()
+
+
+def _from_streams(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    for batch in batches:
+        for packed in batch.column(0):
+            yield from pa.ipc.open_stream(packed.as_buffer())
 
 
 def labelled_arrays(labelled: DataFrame) -> Labelled:

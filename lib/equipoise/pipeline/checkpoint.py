@@ -5,12 +5,14 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 from pyspark.sql import DataFrame
 
 from equipoise.kernels.levels import LevelState
 from equipoise.kernels.nearest import Floats
 from equipoise.kernels.vectors import Ids
+from equipoise.schemas import Col
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,19 @@ class FittedLevel:
     n_items: Ids
     mean_distance_sq: NDArray[np.float64]
     parents: Ids | None = None
+
+    def columns(self, number: int) -> dict[str, Any]:
+        """The clusters of this level, ``number``, as columns of the table ``centroids``."""
+        n_clusters = len(self.cluster_ids)
+        return {
+            Col.level: np.full(n_clusters, number, dtype=np.int32),
+            Col.cluster_id: self.cluster_ids,
+            Col.parent_id: pa.nulls(n_clusters, pa.int64()) if self.parents is None else self.parents,
+            Col.centroid: self.centroids,
+            Col.n_children: self.n_children,
+            Col.n_items: self.n_items,
+            Col.mean_distance_sq: self.mean_distance_sq,
+        }
 
 
 class Checkpoint(Protocol):

@@ -1,13 +1,12 @@
 """Balanced sampling from a clustering that is at hand: what the stage does on tables, for notebooks."""
 
-import pandas as pd
+import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.types import StructType
 
 from equipoise.errors import SessionError
 from equipoise.pipeline import sampling
-from equipoise.pipeline.blocks import labelled_frame
-from equipoise.pipeline.checkpoint import FittedLevel
+from equipoise.pipeline.blocks import arrays_frame, labelled_frame
 from equipoise.pipeline.hierarchy import Hierarchy
 from equipoise.schemas import CENTROIDS, Col
 
@@ -52,25 +51,11 @@ def select(
 
 
 def cluster_rows(spark: SparkSession, hierarchy: Hierarchy) -> DataFrame:
-    """The cluster tree as rows of the table ``centroids``, without the vectors."""
-    rows = pd.concat(
-        pd.DataFrame(
-            {
-                Col.level: number,
-                Col.cluster_id: level.cluster_ids,
-                Col.parent_id: pd.array(
-                    [None] * len(level.cluster_ids) if level.parents is None else level.parents, "Int64"
-                ),
-                Col.n_children: level.n_children,
-                Col.n_items: level.n_items,
-                Col.mean_distance_sq: level.mean_distance_sq,
-            }
-        )
-        for number, level in enumerate(hierarchy.levels, start=1)
-    )
-    names = [name for name in CENTROIDS.columns if name in rows.columns]
-    schema = ", ".join(f"{name} {CENTROIDS.schema[name].dataType.simpleString()}" for name in names)
-    return spark.createDataFrame(rows[names], schema)
+    """The cluster tree as rows of the table ``centroids``, without run and vectors."""
+    names = (Col.level, Col.cluster_id, Col.parent_id, Col.n_children, Col.n_items, Col.mean_distance_sq)
+    parts = [level.columns(number) for number, level in enumerate(hierarchy.levels, start=1)]
+    columns = {name: pa.concat_arrays([pa.array(part[name]) for part in parts]) for name in names}
+    return arrays_frame(spark, columns, StructType([CENTROIDS.schema[name] for name in names]))
 
 
 def _session_of(hierarchy: Hierarchy) -> SparkSession:

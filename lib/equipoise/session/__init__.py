@@ -4,6 +4,7 @@ import os
 import re
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import pyspark
@@ -33,12 +34,22 @@ def get_session(conf: Mapping[str, str] | None = None, *, name: str = "equipoise
         spark = SparkSession.builder.getOrCreate()
     check_classic(spark)
     check_delta(spark)
+    _silence_query_log()
     for key, value in wanted.items():
         # Delta's keys are unknown to Spark until its first use.
         if spark.conf.isModifiable(key) or key.startswith("spark.databricks.delta."):
             spark.conf.set(key, value)
     warn_of_differences(spark, wanted)
     return spark
+
+
+def _silence_query_log() -> None:
+    """PySpark 4 logs every query that it refuses, with its stack, beside raising what the caller reports."""
+    with suppress(ImportError):  # Spark 3.5 has no such log
+        from pyspark.logger import PySparkLogger
+
+        for name in ("SQLQueryContextLogger", "DataFrameQueryContextLogger"):
+            PySparkLogger.getLogger(name).disabled = True
 
 
 def _start(wanted: Mapping[str, str], name: str) -> None:

@@ -4,7 +4,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from equipoise import config as settings
-from equipoise.errors import InputError
+from equipoise.errors import ConfigError, InputError
 from equipoise.kernels.levels import KMeans, Level, LevelState
 from equipoise.pipeline.blocks import is_zero
 from equipoise.pipeline.fitting import DriverLimit, Fitting, fit_levels
@@ -62,9 +62,18 @@ def embeddings_of_run(context: StageContext) -> DataFrame:
 
 
 def as_level(level: settings.Level) -> Level:
-    """A level of the config as the kernels know it."""
+    """A level of the config as the kernels know it.
+
+    Raises:
+        ConfigError: it is split, which cannot be run yet.
+    """
+    if level.splits > 1:
+        raise ConfigError(
+            f"cluster.levels: splits: {level.splits} (k = {level.k}) cannot be run by this version yet: "
+            "leave splits out, and choose a k whose centroids fit into the memory of a worker"
+        )
     if level.resampling is None:
-        return Level(level.k, splits=level.splits)
+        return Level(level.k)
     return Level(level.k, rounds=level.resampling.rounds, points=level.resampling.points)
 
 

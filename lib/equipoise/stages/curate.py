@@ -6,20 +6,38 @@ from datetime import UTC, datetime
 from pyspark.sql import SparkSession
 
 from equipoise.config import Config
-from equipoise.encoders import encoder_kind
 from equipoise.errors import ConfigError, nearest
 from equipoise.pipeline.sampling import check_where
 from equipoise.schemas import RUNS
 from equipoise.stages.context import Progress, StageContext
-from equipoise.stages.embed import encoder_id_of
+from equipoise.stages.cluster import as_level
+from equipoise.stages.embed import check_kind, encoder_id_of
 from equipoise.stages.plan import family_of, stages_of
-from equipoise.stages.runs import FAMILIES, Outcome, Run
+from equipoise.stages.runs import FAMILIES, Outcome, Run, Stage
 from equipoise.tables import Workspace
 
 
 def new_run_id(config: Config) -> str:
     """The config's name and the time, in UTC."""
     return f"{config.name}-{datetime.now(UTC):%Y%m%dT%H%M%S}"
+
+
+def planned(config: Config, *, families: Sequence[str] = FAMILIES, force: str | None = None) -> list[Stage]:
+    """The stages of ``families``, after all checks that need no Spark.
+
+    Raises:
+        ConfigError: no such stage, no vectors to cluster, or an encoder or option of one that does not fit.
+    """
+    stages = stages_of(config) if tuple(families) == FAMILIES else family_of(config, families[0])
+    if force and force not in {stage.family for stage in stages}:
+        raise ConfigError(f"--force {force}: not a stage of this job; {nearest(force, [s.family for s in stages])}")
+    if config.embed or config.cluster:
+        encoder_id_of(config)
+    if config.embed:
+        check_kind(config)
+    for level in config.cluster.levels if config.cluster else ():
+        as_level(level)
+    return stages
 
 
 def perform(
@@ -44,11 +62,12 @@ def perform(
     Raises:
         ConfigError, InputError, RunError, TableError: see the stages.
     """
-    stages = stages_of(config) if tuple(families) == FAMILIES else family_of(config, families[0])
-    if force and force not in {stage.family for stage in stages}:
-        raise ConfigError(f"--force {force}: not a stage of this job; {nearest(force, {s.family for s in stages})}")
+    stages = planned(config, families=families, force=force)
     context = StageContext(spark, config, Workspace(spark, config.workspace), run_id, progress)
-    _check_before_work(context)
+    for selection in config.select:
+        if selection.where:
+            check_where(spark, selection.where)
+    context.workspace.create(RUNS)
     run, every = Run(context), stages_of(config)
     outcomes = []
     for stage in stages:
@@ -56,17 +75,6 @@ def perform(
         progress.message(_told(outcome))
         outcomes.append(outcome)
     return outcomes
-
-
-def _check_before_work(context: StageContext) -> None:
-    config = context.config
-    if config.embed:
-        encoder_kind(config.embed.encoder)
-        encoder_id_of(config)
-    for selection in config.select:
-        if selection.where:
-            check_where(context.spark, selection.where)
-    context.workspace.create(RUNS)
 
 
 def _told(outcome: Outcome) -> str:

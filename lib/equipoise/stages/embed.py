@@ -40,7 +40,7 @@ def embed(context: StageContext) -> Account:
         ConfigError: the encoder is unknown or reads another kind of contents than the source has.
         InputError: not one item could be embedded.
     """
-    _check_kind(context.config)
+    check_kind(context.config)
     contents = context.items().select(Col.item_id, Col.uri, Col.content)
     n_in = contents.count()
     n_fresh = filter_without(contents, _mine(context, context.read(EMBEDDINGS))).count()
@@ -52,6 +52,19 @@ def embed(context: StageContext) -> Account:
     n_rejected = _rejected(context).count()
     drops = {ALREADY_EMBEDDED: n_in - n_fresh} if n_in > n_fresh else {}
     return Account(n_in, n_fresh - n_missing, n_rejected, drops)
+
+
+def check_kind(config: Config) -> None:
+    """Checks that the encoder reads what the source holds; needs no Spark.
+
+    Raises:
+        ConfigError: it does not, or it is unknown.
+    """
+    encoder, kind = _section(config).encoder, content_kind(config.source)
+    if kind is not None and encoder_kind(encoder) != kind:
+        raise ConfigError(
+            f"embed.encoder: {encoder!r} reads {encoder_kind(encoder)}, the source holds {kind}; name another"
+        )
 
 
 def _embed_chunks(context: StageContext, contents: DataFrame, n_fresh: int) -> None:
@@ -114,14 +127,6 @@ def _section(config: Config) -> Embed:
     if config.embed is None:
         raise ConfigError(f"source.kind: {config.source.kind} needs vectors: add the section embed, with an encoder")
     return config.embed
-
-
-def _check_kind(config: Config) -> None:
-    encoder, kind = _section(config).encoder, content_kind(config.source)
-    if kind is not None and encoder_kind(encoder) != kind:
-        raise ConfigError(
-            f"embed.encoder: {encoder!r} reads {encoder_kind(encoder)}, the source holds {kind}; name another"
-        )
 
 
 def _nothing_embedded(context: StageContext, n_in: int) -> str:

@@ -102,6 +102,8 @@ class Run:
             self._replace(stage, [one for one in stages if one.rank > stage.rank])
             versions = self._pinned(stage, before)
             fingerprint = self._fingerprint(stage, before, versions)
+        elif stage.name in self.events and not self._has_begun(stage.name):
+            stage.clear(self.context)  # it was replaced, perhaps by a process that was killed before all was removed
         return self._worked(stage, replace(self.context, versions=versions), fingerprint)
 
     def _has_begun(self, name: str) -> bool:

@@ -38,8 +38,8 @@ def summarise(config: Config, *, spark: SparkSession, run_id: str, job: str, con
             if isinstance(config.source, ImagesSource) and job == "curate":
                 path = _picture_path(config, f"{run_id}-{selection.name}.png")
                 _write_picture(pool, curated, seed=config.seed, path=path)
-                console.print(f"picture, pool beside selection: {path}", markup=False)
-    console.print(f"run {run_id}; tables: {config.workspace}", markup=False)
+                console.print(f"picture, pool beside selection: {path}", markup=False, soft_wrap=True)
+    console.print(f"run {run_id}; tables: {config.workspace}", markup=False, soft_wrap=True)
     console.print(f"next: {_next_command(config, run_id, job)}", markup=False, soft_wrap=True)
 
 

@@ -13,12 +13,10 @@ from pyspark.sql import functions as F
 from equipoise.kernels.levels import LevelState
 from equipoise.kernels.lloyd import Step
 from equipoise.kernels.vectors import Labelled
-from equipoise.pipeline.blocks import labelled_frame, vectors_frame
+from equipoise.pipeline.blocks import arrays_frame, labelled_frame
 from equipoise.pipeline.checkpoint import FittedLevel
 from equipoise.schemas import ASSIGNMENTS, CENTROIDS, CHECKPOINTS, ITERATIONS, Col
 from equipoise.tables.workspace import Workspace
-
-NO_PARENT = -1
 
 
 @dataclass
@@ -53,14 +51,14 @@ class DeltaCheckpoint:
         rows = self._rows(CENTROIDS).filter(F.col(Col.level) == number).toPandas().sort_values(Col.cluster_id)
         if rows.empty:
             return None
-        parents = rows[Col.parent_id].fillna(NO_PARENT).to_numpy(np.int64)
+        parents = rows[Col.parent_id]
         return FittedLevel(
             cluster_ids=rows[Col.cluster_id].to_numpy(),
             centroids=np.stack(rows[Col.centroid].to_list()).astype(np.float32),
             n_children=rows[Col.n_children].to_numpy(),
             n_items=rows[Col.n_items].to_numpy(),
             mean_distance_sq=rows[Col.mean_distance_sq].to_numpy(),
-            parents=None if (parents == NO_PARENT).all() else parents,
+            parents=None if parents.isna().all() else parents.to_numpy(np.int64),
         )
 
     def save_level(self, number: int, levels: Sequence[FittedLevel]) -> None:
@@ -102,30 +100,9 @@ class DeltaCheckpoint:
         return {Col.run_id: self.run_id, Col.stage: self.stage, Col.key: f"{Col.level}-{number}"}
 
     def _level_rows(self, number: int, level: FittedLevel) -> DataFrame:
-        spark = self.workspace.spark
-        sizes = pd.DataFrame(
-            {
-                Col.item_id: level.cluster_ids,
-                Col.parent_id: NO_PARENT if level.parents is None else level.parents,
-                Col.n_children: level.n_children,
-                Col.n_items: level.n_items,
-                Col.mean_distance_sq: level.mean_distance_sq,
-            }
-        )
-        return (
-            vectors_frame(spark, level.cluster_ids, level.centroids)
-            .join(spark.createDataFrame(sizes), on=Col.item_id, how="inner")
-            .select(
-                F.lit(self.run_id).alias(Col.run_id),
-                F.lit(number).alias(Col.level),
-                F.col(Col.item_id).alias(Col.cluster_id),
-                F.expr(f"nullif({Col.parent_id}, {NO_PARENT})").alias(Col.parent_id),
-                F.col(Col.embedding).alias(Col.centroid),
-                Col.n_children,
-                Col.n_items,
-                Col.mean_distance_sq,
-            )
-        )
+        run_ids = np.full(len(level.cluster_ids), self.run_id)
+        columns = {Col.run_id: run_ids, **level.columns(number)}
+        return arrays_frame(self.workspace.spark, columns, CENTROIDS.schema)
 
     def _write_iterations(self) -> None:
         """Writes what waits, beside the iterations of earlier commits; those that were done twice stay once."""

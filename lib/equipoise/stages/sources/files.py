@@ -1,7 +1,10 @@
 """Files and folders: found and listed, not read."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from py4j.protocol import Py4JJavaError
 from pyspark.errors import PySparkException
@@ -15,6 +18,7 @@ from equipoise.schemas import Col
 # Columns of Spark's source "binaryFile".
 _FILE = ("path", "modificationTime", "length")
 _MISSING = "PATH_NOT_FOUND"
+_EXCEPTION_CLASS = re.compile(r"^(?:[\w$]+\.)+[\w$]+: ")
 
 
 def image_files(spark: SparkSession, path: str, extensions: Sequence[str], *, labelled: bool) -> DataFrame:
@@ -86,8 +90,20 @@ def missing(path: str) -> str:
 
 
 def first_line(error: object) -> str:
-    """The first line of what Spark says: the rest is its plan or its stack."""
-    return str(error).strip().partition("\n")[0]
+    """The first line of what Spark says, without the class of the exception: the rest is its plan or its stack."""
+    return _EXCEPTION_CLASS.sub("", str(error).strip().partition("\n")[0])
+
+
+@contextmanager
+def silent(spark: SparkSession) -> Iterator[None]:
+    """Nothing goes to Spark's log: for what may fail in tasks, where the error says all that the log would."""
+    jvm: Any = spark.sparkContext._jvm
+    level = jvm.org.apache.logging.log4j.LogManager.getRootLogger().getLevel().toString()
+    spark.sparkContext.setLogLevel("OFF")
+    try:
+        yield
+    finally:
+        spark.sparkContext.setLogLevel(level)
 
 
 def raw(rows: DataFrame, columns: Mapping[str, Column | None]) -> DataFrame:

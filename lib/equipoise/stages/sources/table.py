@@ -11,7 +11,7 @@ from pyspark.sql import types as t
 from equipoise.config import EmbeddingsSource, TableSource
 from equipoise.errors import InputError
 from equipoise.schemas import Col
-from equipoise.stages.sources.files import existing, loaded, raw
+from equipoise.stages.sources.files import existing, loaded, raw, silent
 
 MISSING_CONTENT = "missing_content"
 _NAME = re.compile(r"^\w[\w\-]*(\.\w[\w\-]*){1,2}$")
@@ -30,7 +30,8 @@ def user_table(spark: SparkSession, path: str) -> DataFrame:
     if DeltaTable.isDeltaTable(spark, path):
         return loaded(path, "a Delta table", lambda: spark.read.format("delta").load(path))
     what = "a table: it is neither Delta nor Parquet, write it as one of them"
-    return loaded(path, what, lambda: spark.read.parquet(path))
+    with silent(spark):
+        return loaded(path, what, lambda: spark.read.parquet(path))
 
 
 def table_items(spark: SparkSession, source: TableSource) -> DataFrame:
