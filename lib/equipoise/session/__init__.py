@@ -77,16 +77,15 @@ def submit_settings(wanted: Mapping[str, str]) -> dict[str, str]:
 
 def launch_settings(wanted: Mapping[str, str]) -> dict[str, str]:
     """Equipoise's defaults below the installation's spark-defaults.conf below `wanted`."""
-    from equipoise.session.java import (
-        find_java_home,
-    )  # imported by its user, for it runs as a program as well
+    from equipoise.session.java import find_java_home  # imported by its user, for it runs as a program as well
 
     os.environ["JAVA_HOME"] = str(find_java_home())
     installed = read_properties(_defaults_file())
     given = {**installed, **wanted}
     is_local = given.get("spark.master", "local").startswith("local")
     settings = {**(LOCAL if is_local else {}), **DELTA, **installed, **wanted}
-    if "delta" not in given.get("spark.jars", "") + installed.get("spark.jars.packages", ""):
+    has_delta = "delta" in given.get("spark.jars", "") + installed.get("spark.jars.packages", "")
+    if os.environ.get("EQUIPOISE_JARS") or not has_delta:
         settings.update(_delta_jars(given))
     return settings
 
@@ -105,7 +104,8 @@ def _delta_jars(given: Mapping[str, str]) -> dict[str, str]:
             f"EQUIPOISE_JARS={folder} holds {len(jars)} JARs, none called {' nor '.join(missing)}*.jar; put "
             f"there what {delta_packages([])} consists of, or unset EQUIPOISE_JARS to fetch it from Maven"
         )
-    return {"spark.jars": ",".join([*filter(None, [given.get("spark.jars")]), *jars])}
+    nothing_fetched = {"spark.jars.packages": ""} if "spark.jars.packages" in given else {}
+    return {**nothing_fetched, "spark.jars": ",".join([*filter(None, [given.get("spark.jars")]), *jars])}
 
 
 def _defaults_file() -> Path:

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pyspark
-from delta import configure_spark_with_delta_pip
 from py4j.protocol import Py4JError
 from pyspark.sql import SparkSession
 from pyspark.sql.utils import is_remote
@@ -19,6 +18,8 @@ log = logging.getLogger("equipoise")
 
 def delta_packages(extra: Sequence[str]) -> str:
     """The Maven coordinates of Delta for the installed Spark, then the `extra` ones, for --packages."""
+    from delta import configure_spark_with_delta_pip  # not on platforms that bring a Delta of their own
+
     builder = configure_spark_with_delta_pip(SparkSession.builder, extra_packages=list(extra))
     return str(builder._options["spark.jars.packages"])
 

@@ -9,8 +9,8 @@ from equipoise.config import Config
 from equipoise.errors import ConfigError, nearest
 from equipoise.pipeline.sampling import check_where
 from equipoise.schemas import RUNS
-from equipoise.stages.context import Progress, StageContext
 from equipoise.stages.cluster import as_level
+from equipoise.stages.context import Progress, StageContext
 from equipoise.stages.embed import check_kind, encoder_id_of
 from equipoise.stages.plan import family_of, stages_of
 from equipoise.stages.runs import FAMILIES, Outcome, Run, Stage

@@ -1,8 +1,7 @@
 """YAML and dotted overrides -> frozen, validated models. Unknown keys are refused, with the nearest known one."""
 
-import re
 from collections.abc import Iterable
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 import yaml
@@ -10,86 +9,26 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationError, model_validator
 
-from equipoise.errors import ConfigError, nearest
+from equipoise.config.sections import Section
+from equipoise.config.sources import EmbeddingsSource, ImagesSource, Source, TableSource, TextsSource
+from equipoise.errors import ConfigError
 
-FILE_SUFFIX = re.compile(r"\.(npy|parquet|delta|jsonl?|ndjson|txt)(\.gz)?$")
-SOURCE_NAME = re.compile(r"[^0-9A-Za-z_\-]+")
-
-
-class Section(BaseModel):
-    """A part of the configuration: immutable, and closed to keys that it does not know."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    @model_validator(mode="before")
-    @classmethod
-    def _name_the_nearest_key(cls, values: Any) -> Any:
-        if isinstance(values, dict) and cls.model_config.get("extra") == "forbid":
-            for key in values.keys() - cls.model_fields.keys():
-                raise ValueError(f"unknown key {key!r}; {nearest(str(key), cls.model_fields)}")
-        return values
-
-
-class _Source(Section):
-    path: str
-    name: str | None = None
-
-    @property
-    def source_name(self) -> str:
-        """The value of the column ``source``: the given name, else the last part of the path.
-
-        Of what follows a dot only a file's suffix goes: ``web.pages`` and ``web.news`` are two sources.
-        """
-        return self.name or SOURCE_NAME.sub("_", FILE_SUFFIX.sub("", PurePosixPath(self.path).name))
-
-
-class ImagesSource(_Source):
-    """A folder of images, at any depth; items are kept by reference unless ``inline``."""
-
-    kind: Literal["images"]
-    label: Literal["parent_folder"] | None = None
-    inline: bool = False
-    extensions: tuple[str, ...] = ("png", "jpg", "jpeg", "webp", "bmp", "gif", "tif", "tiff")
-
-
-class TextsSource(_Source):
-    """A folder (or file) of ``.txt``, one document each, or of JSON lines with the field ``text``."""
-
-    kind: Literal["texts"]
-    text: str = "text"
-    id: str | None = None
-    label: str | None = None
-    inline: bool = True
-
-
-class TableSource(_Source):
-    """A Delta or Parquet folder, or a table ``catalog.schema.table``, with a column of contents or of uris."""
-
-    kind: Literal["table"]
-    id: str | None = None
-    uri: str | None = None
-    content: str | None = None
-    label: str | None = None
-    attributes: tuple[str, ...] = ()
-
-    @model_validator(mode="after")
-    def _has_something_to_embed(self) -> Self:
-        if self.uri is None and self.content is None:
-            raise ValueError("a table source needs the column of its contents (content) or of their places (uri)")
-        return self
-
-
-class EmbeddingsSource(_Source):
-    """Ready-made vectors: ``.npy`` (with a file of ids beside), or Parquet or Delta with a vector column."""
-
-    kind: Literal["embeddings"]
-    ids: str | None = None
-    id: str | None = None
-    vector: str = "embedding"
-    label: str | None = None
-
-
-Source = Annotated[ImagesSource | TextsSource | TableSource | EmbeddingsSource, Field(discriminator="kind")]
+__all__ = [
+    "Cluster",
+    "Config",
+    "DriverLimit",
+    "Embed",
+    "EmbeddingsSource",
+    "ImagesSource",
+    "Level",
+    "Resampling",
+    "Section",
+    "Selection",
+    "Source",
+    "TableSource",
+    "TextsSource",
+    "load_config",
+]
 
 
 class Embed(Section):

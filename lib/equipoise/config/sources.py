@@ -1,0 +1,74 @@
+"""Where the items of a run come from."""
+
+import re
+from pathlib import PurePosixPath
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from equipoise.config.sections import Section
+
+FILE_SUFFIX = re.compile(r"\.(npy|parquet|delta|jsonl?|ndjson|txt)(\.gz)?$")
+SOURCE_NAME = re.compile(r"[^0-9A-Za-z_\-]+")
+
+
+class _Source(Section):
+    path: str
+    name: str | None = None
+
+    @property
+    def source_name(self) -> str:
+        """The value of the column ``source``: the given name, else the last part of the path.
+
+        Of what follows a dot only a file's suffix goes: ``web.pages`` and ``web.news`` are two sources.
+        """
+        return self.name or SOURCE_NAME.sub("_", FILE_SUFFIX.sub("", PurePosixPath(self.path).name))
+
+
+class ImagesSource(_Source):
+    """A folder of images, at any depth; items are kept by reference unless ``inline``."""
+
+    kind: Literal["images"]
+    label: Literal["parent_folder"] | None = None
+    inline: bool = False
+    extensions: tuple[str, ...] = ("png", "jpg", "jpeg", "webp", "bmp", "gif", "tif", "tiff")
+
+
+class TextsSource(_Source):
+    """A folder (or file) of ``.txt``, one document each, or of JSON lines with the field ``text``."""
+
+    kind: Literal["texts"]
+    text: str = "text"
+    id: str | None = None
+    label: str | None = None
+    inline: bool = True
+
+
+class TableSource(_Source):
+    """A Delta or Parquet folder, or a table ``catalog.schema.table``, with a column of contents or of uris."""
+
+    kind: Literal["table"]
+    id: str | None = None
+    uri: str | None = None
+    content: str | None = None
+    label: str | None = None
+    attributes: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _has_something_to_embed(self) -> Self:
+        if self.uri is None and self.content is None:
+            raise ValueError("a table source needs the column of its contents (content) or of their places (uri)")
+        return self
+
+
+class EmbeddingsSource(_Source):
+    """Ready-made vectors: ``.npy`` (with a file of ids beside), or Parquet or Delta with a vector column."""
+
+    kind: Literal["embeddings"]
+    ids: str | None = None
+    id: str | None = None
+    vector: str = "embedding"
+    label: str | None = None
+
+
+Source = Annotated[ImagesSource | TextsSource | TableSource | EmbeddingsSource, Field(discriminator="kind")]
