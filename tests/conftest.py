@@ -14,6 +14,9 @@ SETTINGS = {
     # Short runs spend their time compiling: the quick compiler alone starts Spark in two thirds of the time.
     "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1",
     "spark.sql.shuffle.partitions": "3",
+    # For a few dozen rows, compiling a plan takes longer than interpreting it. The jobs that slow tests start compile.
+    "spark.sql.codegen.wholeStage": "false",
+    "spark.sql.codegen.factoryMode": "NO_CODEGEN",
 }
 
 

@@ -5,6 +5,7 @@
 
 import argparse
 import logging
+import re
 import sys
 import tempfile
 import traceback
@@ -14,8 +15,9 @@ from pathlib import Path
 from rich.console import Console
 
 from equipoise import __version__
-from equipoise.errors import EquipoiseError
+from equipoise.errors import ConfigError, EquipoiseError
 
+RUN_ID = re.compile(r"[\w\-.]+")
 STAGES = {
     "curate": "run all stages of a config, or bring an earlier run up to date",
     "ingest": "give the items of the source ids and add the new ones to the pool",
@@ -94,6 +96,10 @@ def _stage(options: argparse.Namespace) -> None:
 
     config = load_config(options.config, options.overrides)
     options.run_id = options.run_id or new_run_id(config)
+    if not RUN_ID.fullmatch(options.run_id):
+        raise ConfigError(
+            f"--run-id {options.run_id!r} may hold letters, digits, '_', '-' and '.' only: choose another"
+        )
     families = FAMILIES if options.job == "curate" else (options.job,)
     planned(config, families=families, force=options.force)  # what can be refused at once, before Spark takes its time
     with ConsoleProgress(is_quiet=options.quiet) as progress:

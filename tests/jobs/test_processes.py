@@ -49,8 +49,7 @@ def write_config(folder: Path, pool: Path) -> Path:
     return path
 
 
-def run(command: list[str], folder: Path, **environment: str) -> subprocess.CompletedProcess:
-    folder.mkdir(exist_ok=True)
+def run(command: list[str], folder: Path, *, returns: int = 0, **environment: str) -> subprocess.CompletedProcess:
     bin_folder = str(Path(sys.executable).parent)
     variables = {
         **{name: value for name, value in os.environ.items() if not name.startswith(("SPARK_", "PYSPARK_"))},
@@ -58,7 +57,7 @@ def run(command: list[str], folder: Path, **environment: str) -> subprocess.Comp
         **environment,
     }
     done = subprocess.run(command, cwd=folder, env=variables, capture_output=True, text=True, timeout=570)
-    assert done.returncode == 0, done.stderr[-4000:]
+    assert done.returncode == returns, done.stderr[-4000:]
     return done
 
 
@@ -71,36 +70,39 @@ def result(spark, folder: Path) -> tuple[list, list]:
     return sorted(map(tuple, centroids), key=repr), sorted(map(tuple, curated))
 
 
-def test_one_core_and_two_give_the_same_bits(spark, pool, tmp_path):
-    config, results = write_config(tmp_path, pool), []
-    for master in ("local[1]", "local[2]"):
-        folder = tmp_path / master
-        job = [sys.executable, str(ROOT / "jobs/curate.py"), "--config", str(config), "--run-id", "r"]
-        run([*job, f"spark.spark.master={master}"], folder)
-        results.append(result(spark, folder))
-    assert len(results[0][0]) == 12 + 4 and len(results[0][1]) == 20
-    assert results[0] == results[1]
+def curated_by(master: str, pool: Path, folder: Path) -> Path:
+    """``python jobs/curate.py`` on so many cores, started in ``folder``."""
+    config = write_config(folder, pool)
+    job = [sys.executable, str(ROOT / "jobs/curate.py"), "--config", str(config), "--run-id", "r", "--quiet"]
+    run([*job, f"spark.spark.master={master}"], folder)
+    return folder
 
 
-def test_spark_submit_job_by_job_gives_what_curate_gives(spark, pool, tmp_path):
+@pytest.fixture(scope="module")
+def on_two_cores(spark, pool, tmp_path_factory) -> tuple[list, list]:
+    return result(spark, curated_by("local[2]", pool, tmp_path_factory.mktemp("two")))
+
+
+def test_one_core_and_two_give_the_same_bits(spark, pool, tmp_path, on_two_cores):
+    centroids, curated = result(spark, curated_by("local[1]", pool, tmp_path))
+    assert len(centroids) == 12 + 4 and len(curated) == 20
+    assert (centroids, curated) == on_two_cores
+
+
+def test_spark_submit_job_by_job_gives_what_curate_gives(spark, pool, tmp_path, on_two_cores):
     config = write_config(tmp_path, pool)
     submit = {"SPARK_CONF_DIR": str(ROOT / "conf/spark/local"), "JAVA_HOME": str(find_java_home())}
     for job in JOBS:
         script = [str(ROOT / f"jobs/{job}.py"), "--config", str(config), "--run-id", "r", "--quiet"]
-        run(["spark-submit", "--driver-memory", "2g", *script], tmp_path / "by-job", **submit)
-    # The command is the same as the job: at once, in a workspace of its own.
-    run(["equipoise", "curate", "--config", str(config), "--run-id", "r", "--quiet"], tmp_path / "at-once")
-    found = result(spark, tmp_path / "by-job")
-    assert len(found[1]) == 20
-    assert found == result(spark, tmp_path / "at-once")
+        run(["spark-submit", "--driver-memory", "2g", *script], tmp_path, **submit)
+    assert result(spark, tmp_path) == on_two_cores
 
 
 def test_a_mistake_is_one_line_on_the_terminal(pool, tmp_path):
     config = write_config(tmp_path, pool)
-    command = [str(ROOT / "jobs/ingest.py"), "--config", str(config), "--quiet", "source.path=nowhere"]
-    environment = {**os.environ, "SPARK_CONF_DIR": str(ROOT / "conf/spark/local"), "JAVA_HOME": str(find_java_home())}
-    done = subprocess.run([sys.executable, *command], cwd=tmp_path, env=environment, capture_output=True, text=True)
-    assert done.returncode == 2 and done.stdout == ""
+    command = ["equipoise", "ingest", "--config", str(config), "--quiet", "source.path=nowhere"]
+    done = run(command, tmp_path, returns=2, SPARK_CONF_DIR=str(ROOT / "conf/spark/local"))
+    assert done.stdout == ""
     (line,) = [line for line in done.stderr.splitlines() if "equipoise" in line]
     assert line.startswith("equipoise: source.path nowhere does not exist")
     assert "Traceback" not in done.stderr and "Exception" not in done.stderr

@@ -47,7 +47,7 @@ class MemoryWorkspace:
         self._rows(table)
         return len(self.versions[table.name]) - 1
 
-    def insert_new(self, table, rows):
+    def insert_new(self, table, rows, *, within=None):
         known = {tuple(row[name] for name in table.key) for row in self._rows(table)}
         assert set(rows.columns) == set(table.columns)
         candidates = rows.select(table.columns).collect()

@@ -105,11 +105,11 @@ class Selection(Section):
     """One named selection over the clustering (DESIGN of the rules: README, "Sampling")."""
 
     name: Annotated[str, Field(pattern=r"^[\w\-]+$")]
-    target: PositiveInt | None = None
-    per_cluster: PositiveInt | None = None
+    target: Annotated[int, Field(ge=1, lt=2**62)] | None = None
+    per_cluster: Annotated[int, Field(ge=1, lt=2**31)] | None = None
     method: Literal["hierarchical", "flat"] = "hierarchical"
     within: Literal["random", "closest", "farthest"] = "random"
-    max_copies: PositiveInt = 1
+    max_copies: Annotated[int, Field(ge=1, le=1000)] = 1
     where: str | None = None
 
     @model_validator(mode="after")
@@ -124,7 +124,7 @@ class Config(Section):
 
     name: Annotated[str, Field(pattern=r"^[\w\-.]+$")]
     workspace: str
-    seed: int = 0
+    seed: Annotated[int, Field(ge=-(2**63), lt=2**63)] = 0
     source: Source
     embed: Embed | None = None
     cluster: Cluster | None = None

@@ -69,6 +69,11 @@ def draws(seed: int, purpose: Purpose, *keys: ArrayLike) -> NDArray[np.int64]:
     return hashed.view(np.int64)
 
 
+def draw_up_to(share: float) -> int:
+    """Return the value up to which the given share of all draws lies, at most the largest draw."""
+    return min(int(share * 2.0**64) - 2**63, 2**63 - 1)
+
+
 def derived_seed(seed: int, purpose: Purpose, *numbers: int) -> int:
     """Return a seed in [0, 2^32) for a numpy, torch or faiss generator, from the user's seed.
 

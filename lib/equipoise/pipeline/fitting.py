@@ -27,7 +27,7 @@ class DriverLimit:
 
     def holds(self, vectors: Vectors, level: Level, *, iterations: int) -> bool:
         """Whether a level fits: float32 bytes, and two operations a number, centroid, vector and iteration."""
-        size = 4 * vectors.count * vectors.dim
+        size = vectors.count * (4 * vectors.dim + 8)  # the vectors and their ids
         resampled = level.rounds * min(level.k * level.points_per_cluster(vectors.count), vectors.count)
         flops = 2 * vectors.dim * level.k * iterations * (vectors.count + resampled)
         return size <= self.bytes and flops <= self.flops
@@ -85,7 +85,8 @@ def _centroids(vectors: Vectors, level: Level, *, number: int, fitting: Fitting)
     def after_step(state: LevelState) -> None:
         fitting.on_step(number, state)
         is_on_spark = not isinstance(vectors, ArrayVectors)
-        if is_on_spark and state.step.iteration % fitting.checkpoint_every == 0:
+        is_due = state.step.is_last or state.step.iteration % fitting.checkpoint_every == 0
+        if is_on_spark and is_due:
             fitting.checkpoint.save_state(number, state)
 
     return fit_level(

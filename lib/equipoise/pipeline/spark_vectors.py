@@ -7,11 +7,13 @@ from typing import Any, Self, TypeVar
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 from pyspark import RDD, Broadcast, StorageLevel, TaskContext
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.window import Window
 
+from equipoise.kernels.draws import Purpose, draw_up_to, draws
 from equipoise.kernels.nearest import Floats, PreparedCentroids, nearest, prepare
 from equipoise.kernels.packing import Block, pack, unpack
 from equipoise.kernels.statistics import ClusterStats, PartialStats, add_up, block_stats
@@ -29,6 +31,7 @@ from equipoise.pipeline.blocks import (
 from equipoise.schemas import Col
 
 Result = TypeVar("Result")
+FARTHEST = np.dtype([(Col.cluster_id, np.int64), (Col.distance_sq, np.float32), (Col.item_id, np.int64)])
 
 
 class SparkVectors:
@@ -85,9 +88,10 @@ class SparkVectors:
 
     def sample(self, n: int, *, seed: int) -> Floats:
         """``n`` vectors, uniform, without replacement, in the order of their ids."""
-        found = self._run(lambda parts: [_smallest(parts, n=n, seed=seed)])
-        block = _smallest((part for part in found if len(part.item_ids)), n=n, seed=seed)
-        return block.vectors[np.argsort(block.item_ids)].astype(np.float32)
+        share, item_ids = (n + 6 * n**0.5 + 16) / self.count, np.empty(0, np.int64)
+        while len(item_ids) < min(n, self.count):  # hardly ever more than once
+            item_ids, share = self._ids_drawn(draw_up_to(share), seed=seed), 2 * share
+        return self._take(item_ids[smallest_draws(item_ids, n, seed=seed)]).vectors
 
     def assign(self, centroids: Floats) -> ClusterStats:
         """Sums, counts and costs of the clusters around ``centroids`` (k, d)."""
@@ -97,27 +101,19 @@ class SparkVectors:
 
     def farthest(self, centroids: Floats, clusters: Ids) -> Floats:
         """The member of each of ``clusters`` that lies farthest from its centroid."""
-
-        def members(parts: Iterable[Block], prepared: PreparedCentroids) -> Iterator[Any]:
-            for block in parts:
-                labels, distances_sq = nearest(block.vectors, prepared)
-                present = clusters[np.isin(clusters, labels)]
-                chosen = farthest_members(labels, distances_sq, present)
-                yield block.item_ids[chosen], labels[chosen], distances_sq[chosen], block.vectors[chosen]
-
-        found = self._run_near(centroids, members)
-        item_ids, labels, distances_sq, vectors = (np.concatenate(part) for part in zip(*found, strict=True))
-        order = np.argsort(item_ids)  # ties go to the lowest id, as they do for arrays
-        first = order[farthest_members(labels[order], distances_sq[order], clusters)]
-        return vectors[first].astype(np.float32)
+        found = self._run_near(centroids, lambda parts, prepared: [_farthest(parts, prepared, clusters)])
+        farthest = _farthest_rows(np.concatenate(found), clusters)
+        members = self._take(farthest[Col.item_id])
+        return members.vectors[np.searchsorted(members.item_ids, farthest[Col.item_id])]
 
     def closest(self, centroids: Floats, r: int) -> Vectors:
         """The ``r`` members of every cluster that lie closest to its centroid; they stay where they are."""
-        bounds = _last_members(self.labelled(centroids), r).toPandas()
+        near = self._broadcast(centroids)
+        bounds = _last_members(self._labelled(near), r).toPandas()
         limits_by_cluster = np.zeros(len(centroids), dtype=[(Col.distance_sq, np.float32), (Col.item_id, np.int64)])
         for name in limits_by_cluster.dtype.names or ():
             limits_by_cluster[name][bounds[Col.cluster_id]] = bounds[name]
-        near, bound = self._broadcast(centroids), self._broadcast(limits_by_cluster)
+        bound = self._broadcast(limits_by_cluster)
 
         def kept(parts: Iterable[bytes]) -> Iterable[bytes]:
             prepared, limits = prepare(near.value), bound.value
@@ -134,8 +130,17 @@ class SparkVectors:
 
     def labelled(self, centroids: Floats) -> DataFrame:
         """Item id, label and squared distance of every vector, computed when the DataFrame is used."""
-        near = self._broadcast(centroids)
+        return self._labelled(self._broadcast(centroids))
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._packed.unpersist()
+        for broadcast in self._owned:
+            broadcast.destroy()
+
+    def _labelled(self, near: Broadcast[Any]) -> DataFrame:
         def rows(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
             prepared = prepare(near.value)
             for block in _unpacked(packed.as_py() for batch in batches for packed in batch.column(0)):
@@ -146,13 +151,16 @@ class SparkVectors:
             rows, LABELLED_SCHEMA
         )
 
-    def __enter__(self) -> Self:
-        return self
+    def _ids_drawn(self, limit: int, *, seed: int) -> Ids:
+        """Ids whose draw is at most ``limit``."""
+        return np.concatenate(self._run(lambda parts: [_drawn(parts, limit, seed=seed)]))
 
-    def __exit__(self, *exception: object) -> None:
-        self._packed.unpersist()
-        for broadcast in self._owned:
-            broadcast.destroy()
+    def _take(self, item_ids: Ids) -> Block:
+        """The vectors of these items, float32, in the order of the ids."""
+        wanted = np.sort(item_ids)
+        found = concatenated(self._run(lambda parts: _rows_of(parts, wanted)))
+        order = np.argsort(found.item_ids)
+        return Block(found.item_ids[order], found.vectors[order].astype(np.float32))
 
     def _broadcast(self, value: Any) -> Broadcast[Any]:
         return self.spark.sparkContext.broadcast(value)
@@ -193,14 +201,35 @@ def _partition_stats(parts: Iterable[Block], prepared: PreparedCentroids) -> Par
     return PartialStats(touched, stats.sums[touched], stats.counts[touched], stats.costs[touched])
 
 
-def _smallest(parts: Iterable[Block], *, n: int, seed: int) -> Block:
-    """The ``n`` vectors of the blocks with the smallest draws."""
-    kept = Block(np.empty(0, np.int64), np.empty((0, 0), np.float32))
+def _drawn(parts: Iterable[Block], limit: int, *, seed: int) -> Ids:
+    ids = [block.item_ids for block in parts]
+    every = np.concatenate(ids) if ids else np.empty(0, np.int64)
+    return every[draws(seed, Purpose.SAMPLE, every) <= limit]
+
+
+def _rows_of(parts: Iterable[Block], wanted: Ids) -> Iterator[Block]:
     for block in parts:
-        joined = concatenated([kept, block]) if len(kept.item_ids) else block
-        chosen = smallest_draws(joined.item_ids, n, seed=seed)
-        kept = Block(joined.item_ids[chosen], joined.vectors[chosen])
-    return kept
+        chosen = np.isin(block.item_ids, wanted)
+        if chosen.any():
+            yield Block(block.item_ids[chosen], block.vectors[chosen])
+
+
+def _farthest(parts: Iterable[Block], prepared: PreparedCentroids, clusters: Ids) -> NDArray[np.void]:
+    """Of every one of ``clusters`` that has members here the farthest: cluster, squared distance and id."""
+    best = np.empty(0, FARTHEST)
+    for block in parts:
+        labels, distances_sq = nearest(block.vectors, prepared)
+        rows = np.empty(len(labels), FARTHEST)
+        rows[Col.cluster_id], rows[Col.distance_sq], rows[Col.item_id] = labels, distances_sq, block.item_ids
+        best = _farthest_rows(np.concatenate([best, rows]), clusters)
+    return best
+
+
+def _farthest_rows(rows: NDArray[np.void], clusters: Ids) -> NDArray[np.void]:
+    """The farthest row of every one of ``clusters`` that has any, in their order; ties go to the lowest id."""
+    rows = rows[np.argsort(rows[Col.item_id], kind="stable")]
+    present = clusters[np.isin(clusters, rows[Col.cluster_id])]
+    return rows[farthest_members(rows[Col.cluster_id], rows[Col.distance_sq], present)]
 
 
 def _last_members(labelled: DataFrame, r: int) -> DataFrame:

@@ -13,6 +13,7 @@ DELTA = {
 LOCAL = {
     "spark.master": "local[*,4]",
     "spark.driver.memory": "6g",
+    "spark.driver.maxResultSize": "2g",
     "spark.driver.host": "localhost",
     "spark.driver.bindAddress": "127.0.0.1",
     "spark.sql.shuffle.partitions": "8",

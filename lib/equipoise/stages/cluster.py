@@ -6,6 +6,7 @@ from pyspark.sql import functions as F
 from equipoise import config as settings
 from equipoise.errors import ConfigError, InputError
 from equipoise.kernels.levels import KMeans, Level, LevelState
+from equipoise.kernels.seeding import MOST_SOUGHT
 from equipoise.pipeline.blocks import is_zero
 from equipoise.pipeline.fitting import DriverLimit, Fitting, fit_levels
 from equipoise.pipeline.hierarchy import open_vectors
@@ -28,6 +29,8 @@ def cluster(context: StageContext) -> Account:
     n_in = embeddings.count()
     n_rejected = _reject_zero_vectors(context, embeddings) if section.metric == "cosine" else 0
     _check_size(section, n_in - n_rejected)
+    if section.seeding == "kmeans++" and section.levels[0].k > MOST_SOUGHT:
+        context.progress.message(f"cluster: levels above {MOST_SOUGHT:,} clusters start from random centroids")
     checkpoint = DeltaCheckpoint(context.workspace, context.run_id, STAGE)
 
     def on_step(number: int, state: LevelState) -> None:

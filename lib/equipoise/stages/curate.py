@@ -65,7 +65,7 @@ def perform(
     stages = planned(config, families=families, force=force)
     context = StageContext(spark, config, Workspace(spark, config.workspace), run_id, progress)
     for selection in config.select:
-        if selection.where:
+        if selection.where is not None:
             check_where(spark, selection.where)
     context.workspace.create(RUNS)
     run, every = Run(context), stages_of(config)

@@ -3,6 +3,7 @@
 import ast
 import json
 import random
+import shutil
 from collections.abc import Iterator
 from importlib.metadata import distributions
 from pathlib import Path
@@ -26,11 +27,17 @@ def write_demo_data(what: str, folder: Path) -> str:
     Raises:
         InputError: the folder cannot be made.
     """
+    unfinished = folder.with_name(f"{folder.name}.unfinished")
+    if folder.exists():
+        raise InputError(f"--out {folder} exists: remove it, or name another folder")
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(unfinished, ignore_errors=True)
+        unfinished.mkdir(parents=True)
+        written = _write_digits(unfinished) if what == "digits" else _write_docstrings(unfinished)
+        unfinished.rename(folder)
     except OSError as error:
         raise InputError(f"--out {folder} cannot be made: {error.strerror}; name another folder") from error
-    return _write_digits(folder) if what == "digits" else _write_docstrings(folder)
+    return f"{written} are in {folder}"
 
 
 def _write_digits(folder: Path) -> str:
@@ -45,14 +52,14 @@ def _write_digits(folder: Path) -> str:
             scan = (pixels.reshape(8, 8) * 255 / BRIGHTEST).astype(np.uint8)
             Image.fromarray(scan).save(folder / str(label) / f"{number:03d}.png")
         n_written += len(kept)
-    return f"{n_written} scans of handwritten digits, long-tailed by class, are in {folder}"
+    return f"{n_written} scans of handwritten digits, long-tailed by class,"
 
 
 def _write_docstrings(folder: Path) -> str:
     path, found = folder / "docstrings.jsonl", list(_docstrings())
     kept = random.Random(0).sample(found, min(MOST_DOCSTRINGS, len(found)))
     path.write_text("".join(json.dumps(record, ensure_ascii=False) + "\n" for record in kept), encoding="utf-8")
-    return f"{len(kept):,} of the {len(found):,} docstrings of the installed packages are in {path}"
+    return f"{len(kept):,} of the {len(found):,} docstrings of the installed packages"
 
 
 def _docstrings() -> Iterator[dict[str, str]]:

@@ -96,7 +96,7 @@ def _write(context: StageContext, encoded: DataFrame, name: str) -> None:
         # A commit costs far more than a look at what is persisted; and the look is what runs the encoder.
         if not _all_encoded(refused):
             context.workspace.insert_new(REJECTS, refused)
-        context.workspace.insert_new(EMBEDDINGS, embedding_rows(outcome, name))
+        context.workspace.insert_new(EMBEDDINGS, embedding_rows(outcome, name), within={Col.encoder_id: name})
 
 
 def _all_encoded(refused: DataFrame) -> bool:

@@ -81,8 +81,8 @@ def _write(context: StageContext, judged: DataFrame, taken: DataFrame) -> None:
     if filter_new(taken).isEmpty():
         return
     if isinstance(source, EmbeddingsSource):
-        vectors = embedding_rows(taken, given_encoder_id(source.source_name))
-        context.workspace.insert_new(EMBEDDINGS, vectors)
+        name = given_encoder_id(source.source_name)
+        context.workspace.insert_new(EMBEDDINGS, embedding_rows(taken, name), within={Col.encoder_id: name})
     context.workspace.insert_new(POOL, pool_rows(taken))
 
 

@@ -29,9 +29,11 @@ HOW_NOT_WHAT = {"batch_size", "items_per_commit", "checkpoint_every"}
 def stages_of(config: Config) -> list[Stage]:
     """The stages that the config names, each standing on those before it (selections on no other selection)."""
     made = [POOL, EMBEDDINGS]
-    stages = [Stage("ingest", _settings(config.source), [], made, ingest.ingest, _clear_ingest)]
+    stages = [Stage("ingest", _settings(config.source), [], made, ingest.ingest, _clear_ingest, _forget_items)]
     if config.embed:
-        stages.append(Stage("embed", _settings(config.embed), made, [EMBEDDINGS], embed.embed, _clear_embed))
+        stages.append(
+            Stage("embed", _settings(config.embed), made, [EMBEDDINGS], embed.embed, _clear_embed, _forget_vectors)
+        )
     if config.cluster:
         what = {**_settings(config.cluster), "seed": config.seed}
         tree = [ASSIGNMENTS, CENTROIDS]
@@ -71,17 +73,23 @@ def _settings(section: Section) -> dict[str, Any]:
 
 
 def _clear_ingest(context: StageContext) -> None:
+    context.workspace.delete(REJECTS, where={Col.run_id: context.run_id, Col.stage: ingest.STAGE})
+
+
+def _forget_items(context: StageContext) -> None:
     """The items of this source go, and its ready-made vectors, so that changed files are read anew."""
     source = context.config.source
-    context.workspace.delete(REJECTS, where={Col.run_id: context.run_id, Col.stage: ingest.STAGE})
     if isinstance(source, EmbeddingsSource):
         context.workspace.delete(EMBEDDINGS, where={Col.encoder_id: embed.encoder_id_of(context.config)})
     context.workspace.delete(POOL, where={Col.source: source.source_name})
 
 
 def _clear_embed(context: StageContext) -> None:
-    """The vectors of this source go, so that they are computed anew; those of other sources stay."""
     context.workspace.delete(REJECTS, where={Col.run_id: context.run_id, Col.stage: embed.STAGE})
+
+
+def _forget_vectors(context: StageContext) -> None:
+    """The vectors of this source go, so that they are computed anew; those of other sources stay."""
     encoder = F.lit(embed.encoder_id_of(context.config)).alias(Col.encoder_id)
     context.workspace.delete_matching(EMBEDDINGS, context.items().select(encoder, Col.item_id))
 

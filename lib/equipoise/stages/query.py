@@ -3,12 +3,16 @@
 from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from equipoise.errors import InputError
 from equipoise.tables import register_views
 
 LONGEST_VALUE = 80
+WIDEST = 10_000
+"""Off a terminal nothing is cut: what is piped is read by programs."""
 
 
 def query(spark: SparkSession, sql: str, *, workspace: str, limit: int, console: Console) -> None:
@@ -25,14 +29,14 @@ def query(spark: SparkSession, sql: str, *, workspace: str, limit: int, console:
     except PySparkException as error:
         reason = " ".join(str(error).splitlines()[0].split())
         raise InputError(f"query {sql!r} cannot be run: {reason} Views here: {', '.join(views)}") from error
-    table = Table(*answer.columns)
+    table = Table(*(escape(name) for name in answer.columns))
     for row in rows[:limit]:
         table.add_row(*(_shown(value) for value in row))
-    console.print(table, markup=False) if console.is_terminal else Console(width=200).print(table)
+    (console if console.is_terminal else Console(width=WIDEST)).print(table)
     if len(rows) > limit:
         console.print(f"first {limit} rows; --limit N shows more")
 
 
-def _shown(value: object) -> str:
+def _shown(value: object) -> Text:
     text = "" if value is None else str(value)
-    return text if len(text) <= LONGEST_VALUE else f"{text[:LONGEST_VALUE]}..."
+    return Text(text if len(text) <= LONGEST_VALUE else f"{text[:LONGEST_VALUE]}...")

@@ -26,7 +26,8 @@ class Stage:
     """A step of a run.
 
     ``settings`` are the part of the config that its result depends on, ``inputs`` the tables that it reads at pinned
-    versions, ``outputs`` those that it adds to for later stages; ``clear`` removes what it made.
+    versions, ``outputs`` those that it adds to for later stages; ``clear`` removes what it made for this run,
+    ``forget`` what it shares with other runs: that goes by ``--force`` alone.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Stage:
     outputs: Sequence[Table]
     work: Callable[[StageContext], Account]
     clear: Callable[[StageContext], None]
+    forget: Callable[[StageContext], None] | None = None
 
     @property
     def family(self) -> str:
@@ -99,7 +101,7 @@ class Run:
                 raise RunError(self._refusal(stage))
             return self._skipped(stage)
         if self._has_begun(stage.name) and (force or not is_same):
-            self._replace(stage, [one for one in stages if one.rank > stage.rank])
+            self._replace(stage, [one for one in stages if one.rank > stage.rank], is_forced=force)
             versions = self._pinned(stage, before)
             fingerprint = self._fingerprint(stage, before, versions)
         elif stage.name in self.events and not self._has_begun(stage.name):
@@ -125,7 +127,7 @@ class Run:
         account = Account(row[Col.n_in], row[Col.n_out], row[Col.n_rejected], row[Col.drops] or {})
         return Outcome(stage.name, account, 0.0, was_skipped=True)
 
-    def _replace(self, stage: Stage, after: Sequence[Stage]) -> None:
+    def _replace(self, stage: Stage, after: Sequence[Stage], *, is_forced: bool) -> None:
         """Removes what ``stage`` and those after it made, selections that the config no longer names included."""
         named = {one.name: one for one in [stage, *after]}
         for name in self.events:
@@ -134,6 +136,8 @@ class Run:
                 self._record(one, REPLACED, "", {})
         for one in reversed(named.values()):
             one.clear(self.context)
+            if is_forced and one.forget:
+                one.forget(self.context)
 
     def _pinned(self, stage: Stage, before: Sequence[Stage]) -> dict[str, int]:
         """Input versions: those of an earlier attempt, else those that an earlier stage read, else the newest."""

@@ -9,6 +9,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from equipoise.config import Config, ImagesSource
 from equipoise.evaluation.balance import class_counts, imbalance, normalised_entropy
@@ -64,7 +65,7 @@ def _classes_table(counts: pd.DataFrame, title: str) -> Table:
     for place, row in enumerate(shown.to_dict("records")):
         if is_long and place == half:
             table.add_row(f"... {len(counts) - 2 * half:,} more", "", "", "")
-        table.add_row(str(row[Col.label]), *(f"{row[name]:,}" for name in columns))
+        table.add_row(Text(str(row[Col.label])), *(f"{row[name]:,}" for name in columns))
     table.add_section()
     table.add_row("items", *(f"{counts[name].sum():,}" for name in columns))
     measures: dict[str, Callable[[pd.Series], float]] = {

@@ -18,6 +18,9 @@ from equipoise.pipeline.checkpoint import FittedLevel
 from equipoise.schemas import ASSIGNMENTS, CENTROIDS, CHECKPOINTS, ITERATIONS, Col
 from equipoise.tables.workspace import Workspace
 
+BYTES_PER_PART = 64 * 2**20
+"""A state may be larger than what one value of a table holds."""
+
 
 @dataclass
 class DeltaCheckpoint:
@@ -68,22 +71,24 @@ class DeltaCheckpoint:
         joined = rows[0] if len(rows) == 1 else rows[0].unionByName(rows[1])
         self._write_iterations()
         self.workspace.replace(CENTROIDS, joined, where={Col.run_id: self.run_id, Col.level: numbers})
-        self.workspace.delete(CHECKPOINTS, where=self._key(number))
+        self.workspace.delete(CHECKPOINTS, where=self._unfinished)
 
     def load_state(self, number: int) -> LevelState | None:
         """The state of an unfinished level, from ``checkpoints``."""
-        rows = self._rows(CHECKPOINTS).filter(
-            (F.col(Col.stage) == self.stage) & (F.col(Col.key) == self._key(number)[Col.key])
-        )
-        row = rows.select(Col.state).first()
-        return _unpack(bytes(row[0])) if row else None
+        mine = F.col(Col.key).startswith(_part_key(number, ""))
+        rows = self._rows(CHECKPOINTS).filter((F.col(Col.stage) == self.stage) & mine).collect()  # parts of one state
+        parts = {row[Col.key]: bytes(row[Col.state]) for row in rows}
+        return _unpack(b"".join(parts[_part_key(number, place)] for place in range(len(parts)))) if parts else None
 
     def save_state(self, number: int, state: LevelState) -> None:
-        """Replaces the state of an unfinished level, and writes the iterations that led there."""
+        """Replaces the state of the unfinished level, and writes the iterations that led there."""
         self._write_iterations()
-        row = pd.DataFrame([{**self._key(number), Col.state: _pack(state)}])
-        rows = self.workspace.spark.createDataFrame(row, CHECKPOINTS.schema)
-        self.workspace.replace(CHECKPOINTS, rows, where=self._key(number))
+        packed = _pack(state)
+        parts = [packed[start : start + BYTES_PER_PART] for start in range(0, len(packed), BYTES_PER_PART)]
+        rows = [(self.run_id, self.stage, _part_key(number, place), part) for place, part in enumerate(parts)]
+        spark = self.workspace.spark
+        stored = spark.createDataFrame(spark.sparkContext.parallelize(rows, len(rows)), CHECKPOINTS.schema)
+        self.workspace.replace(CHECKPOINTS, stored, where=self._unfinished)
 
     def save_assignments(self, labelled: Labelled | DataFrame) -> DataFrame:
         """Writes the level-1 clusters of all items and reads them back."""
@@ -96,8 +101,10 @@ class DeltaCheckpoint:
     def _rows(self, table: Any) -> DataFrame:
         return self.workspace.read(table).filter(F.col(Col.run_id) == self.run_id)
 
-    def _key(self, number: int) -> dict[str, str]:
-        return {Col.run_id: self.run_id, Col.stage: self.stage, Col.key: f"{Col.level}-{number}"}
+    @property
+    def _unfinished(self) -> dict[str, str]:
+        """Where the state is: one level at a time is unfinished."""
+        return {Col.run_id: self.run_id, Col.stage: self.stage}
 
     def _level_rows(self, number: int, level: FittedLevel) -> DataFrame:
         run_ids = np.full(len(level.cluster_ids), self.run_id)
@@ -111,6 +118,10 @@ class DeltaCheckpoint:
         rows = pd.DataFrame([{Col.run_id: self.run_id, **row} for row in self.waiting])
         self.workspace.insert_new(ITERATIONS, self.workspace.spark.createDataFrame(rows))
         self.waiting.clear()
+
+
+def _part_key(number: int, place: int | str) -> str:
+    return f"{Col.level}-{number}/{place}"
 
 
 def _pack(state: LevelState) -> bytes:

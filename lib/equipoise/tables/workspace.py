@@ -92,21 +92,25 @@ class Workspace:
             f"rows of {self.place(table)} cannot be deleted",
         )
 
-    def insert_new(self, table: Table, rows: DataFrame) -> None:
-        """Inserts the rows whose key the table does not have, in one commit."""
+    def insert_new(self, table: Table, rows: DataFrame, *, within: Mapping[str, Any] | None = None) -> None:
+        """Inserts the rows whose key the table does not have, in one commit.
+
+        ``within`` are values that all ``rows`` have: only the part of the table that has them is looked at.
+        """
         self.create(table)
-        merge = self._merge(table, self._fitted(table, rows)).whenNotMatchedInsertAll()
+        merge = self._merge(table, self._fitted(table, rows), within or {}).whenNotMatchedInsertAll()
         _retried(merge.execute, f"rows cannot be added to {self.place(table)}")
 
     def delete_matching(self, table: Table, keys: DataFrame) -> None:
         """Deletes the rows whose key is among ``keys``."""
         self.create(table)
-        merge = self._merge(table, keys).whenMatchedDelete()
+        merge = self._merge(table, keys, {}).whenMatchedDelete()
         _retried(merge.execute, f"rows of {self.place(table)} cannot be deleted")
 
-    def _merge(self, table: Table, rows: DataFrame) -> DeltaMergeBuilder:
-        same = " and ".join(f"old.{name} <=> new.{name}" for name in table.key)
-        return self._delta(table).alias("old").merge(rows.alias("new"), same)
+    def _merge(self, table: Table, rows: DataFrame, within: Mapping[str, Any]) -> DeltaMergeBuilder:
+        tests = [f"old.{name} <=> new.{name}" for name in table.key]
+        tests += [f"old.{name} {_test(value)}" for name, value in within.items()]
+        return self._delta(table).alias("old").merge(rows.alias("new"), " and ".join(tests))
 
     def _write(self, table: Table, rows: DataFrame, options: Mapping[str, str]) -> None:
         self.create(table)
@@ -134,19 +138,19 @@ class Workspace:
 
     def _create(self, table: Table) -> None:
         if not self.exists(table):
-            builder = DeltaTable.createIfNotExists(self.spark).addColumns(table.schema).comment(table.meaning)
-            place = self.place(table)
-            builder = builder.tableName(place) if self.is_catalog else builder.location(place)
-            if table.partitions:
-                builder = builder.partitionedBy(*table.partitions)
             properties = {
                 VERSION_PROPERTY: str(SCHEMA_VERSION),
                 "delta.logRetentionDuration": RETENTION,
                 "delta.deletedFileRetentionDuration": RETENTION,
             }
-            for name, value in properties.items():
-                builder = builder.property(name, value)
-            builder.execute()
+            columns = ", ".join(f"`{field.name}` {field.dataType.simpleString()}" for field in table.schema)
+            settings = ", ".join(f"{_literal(name)} = {_literal(value)}" for name, value in properties.items())
+            partitions = f"partitioned by ({', '.join(table.partitions)})" if table.partitions else ""
+            name = self.place(table) if self.is_catalog else f"delta.`{self.place(table)}`"
+            self.spark.sql(
+                f"create table if not exists {name} ({columns}) using delta {partitions} "
+                f"comment {_literal(table.meaning)} tblproperties ({settings})"
+            )
         found = self._delta(table).detail().collect()[0]["properties"].get(VERSION_PROPERTY)
         if found != str(SCHEMA_VERSION):
             raise TableError(
@@ -171,7 +175,7 @@ def _retried(action: Callable[[], Result], complaint: str) -> Result:
         try:
             return action()
         except (PySparkException, Py4JJavaError) as error:
-            if "Concurrent" in type(error).__name__ + str(error)[:2000] and attempt < ATTEMPTS:
+            if "concurrent" in (type(error).__name__ + str(error)[:2000]).lower() and attempt < ATTEMPTS:
                 time.sleep(attempt)
                 continue
             if _is_task_failure(error):

@@ -76,7 +76,7 @@ def loaded(path: str, what: str, load: Callable[[], DataFrame]) -> DataFrame:
     try:
         return load()
     except PySparkException as error:
-        if error.getErrorClass() == _MISSING:
+        if _MISSING in str(error):
             raise InputError(missing(path)) from error
         raise InputError(f"source.path {path} cannot be read as {what}: {first_line(error)}") from error
     except Py4JJavaError as error:
