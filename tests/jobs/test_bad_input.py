@@ -141,14 +141,10 @@ def test_vectors_of_different_lengths(run, spark, tmp_path):
     is_one_message(answer, "differ in length", "2 (1 rows)", "3 (1 rows)")
 
 
-def test_k_above_the_number_of_points(run, spark, tmp_path):
-    source = write_vectors(tmp_path, "few", np.eye(5))
-    answer = run(source=source, cluster=cluster(6))
-    is_one_message(answer, "cluster.levels.0.k = 6", "5", "lower it")
-
-
-def test_points_that_are_all_equal(run, spark, tmp_path):
+def test_too_few_points_and_points_that_are_all_equal(run, spark, tmp_path):
+    """k is mended in between: the clustering is begun anew, the ingestion is not."""
     source = write_vectors(tmp_path, "equal", np.ones((6, 3)))
+    is_one_message(run(source=source, cluster=cluster(7)), "cluster.levels.0.k = 7", "6", "lower it")
     is_one_message(run(source=source, cluster=cluster(2)), "all 6 vectors are equal", "k = 2")
 
 

@@ -9,7 +9,6 @@ from equipoise.schemas import ASSIGNMENTS, CURATED, EMBEDDINGS, POOL, Col
 from equipoise.stages.curate import perform
 from equipoise.tables import Workspace
 
-
 pytestmark = pytest.mark.slow
 
 
