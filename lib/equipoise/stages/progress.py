@@ -47,7 +47,8 @@ class ConsoleProgress:
         resampling = f", resampling {state.resampling}" if state.resampling else ""
         text = (
             f"cluster: level {number} of {n_levels}{resampling}, iteration {step.iteration}, "
-            f"objective {step.objective:.6g}, {step.n_empty} empty, {time.monotonic() - self._began:.1f} s since the start"
+            f"objective {step.objective:.6g}, {step.n_empty} empty, "
+            f"{time.monotonic() - self._began:.1f} s since the start"
         )
         self._live(text, is_end=step.is_last and state.resampling == 0)
 
