@@ -52,12 +52,12 @@ def run_job(job: str) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser("equipoise", description=__doc__.splitlines()[0], allow_abbrev=False)
-    parser.description = "Automatic data curation for self-supervised learning, on Spark."
+    meaning = "Automatic data curation for self-supervised learning, on Spark."
+    parser = argparse.ArgumentParser("equipoise", description=meaning, allow_abbrev=False)
     parser.add_argument("--version", action="version", version=f"equipoise {__version__}")
     jobs = parser.add_subparsers(dest="job", required=True, metavar="COMMAND")
-    for name, meaning in STAGES.items():
-        job = jobs.add_parser(name, help=meaning, description=meaning, allow_abbrev=False)
+    for name, what in STAGES.items():
+        job = jobs.add_parser(name, help=what, description=what, allow_abbrev=False)
         job.add_argument("--config", required=True, metavar="FILE", help="a YAML file; examples are in conf/")
         job.add_argument("overrides", nargs="*", metavar="dotted.key=value", help="settings that replace the file's")
         job.add_argument("--run-id", help="go on with this run (default: a new one, named by the config and the time)")

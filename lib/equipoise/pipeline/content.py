@@ -60,6 +60,19 @@ def read_bytes(uri: str) -> bytes:
         raise UnreadableItem("unreadable_file", f"{type(error).__name__}: {error}") from error
 
 
+def content_of(uri: str | None, content: bytes | None) -> bytes:
+    """The content of an item: what it brings, else what lies behind its uri.
+
+    Raises:
+        UnreadableItem: ``missing_content``: it has neither; ``unreadable_file``: the file cannot be read.
+    """
+    if content is not None:
+        return content
+    if uri is None:
+        raise UnreadableItem("missing_content", "the row has neither content nor uri")
+    return read_bytes(uri)
+
+
 def with_content(items: DataFrame, kind: Kind | None, *, keep: bool) -> DataFrame:
     """Adds ``content_hash`` (SHA-256, hex), ``width`` and ``height`` (pixels); fills ``bytes``.
 
@@ -112,18 +125,12 @@ def _filled(batch: pa.RecordBatch, facts: list[_Facts]) -> pa.RecordBatch:
 
 def _facts(uri: str | None, content: bytes | None, *, kind: Kind | None, keep: bool) -> _Facts:
     try:
-        read = content if content is not None else _read_known(uri)
+        read = content_of(uri, content)
         width, height = _size(read, kind)
     except UnreadableItem as item:
         return _Facts(content, None, reason=item.reason, detail=item.detail)
     kept = read if keep else content
     return _Facts(kept, len(read), hashlib.sha256(read).hexdigest(), width, height)
-
-
-def _read_known(uri: str | None) -> bytes:
-    if uri is None:
-        raise UnreadableItem("missing_content", "the row has neither content nor uri")
-    return read_bytes(uri)
 
 
 def _size(content: bytes, kind: Kind | None) -> tuple[int | None, int | None]:

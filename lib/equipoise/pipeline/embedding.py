@@ -15,7 +15,7 @@ from pyspark.sql import types as t
 
 from equipoise.encoders import Encoder, UnreadableItem, load_encoder
 from equipoise.kernels.threads import limit_worker_threads
-from equipoise.pipeline.content import READERS, read_bytes, slices
+from equipoise.pipeline.content import READERS, content_of, slices
 from equipoise.pipeline.items import NOT_FINITE
 from equipoise.schemas import EMBEDDINGS, POOL, REJECTS, Col
 
@@ -85,9 +85,7 @@ def _encode(
 
 def _decoded(encoder: Encoder, uri: str | None, content: bytes | None) -> Any:
     try:
-        if content is None and uri is None:
-            raise UnreadableItem("missing_content", "the item has neither content nor uri")
-        return encoder.decode(read_bytes(str(uri)) if content is None else content)
+        return encoder.decode(content_of(uri, content))
     except UnreadableItem as item:
         return item
 

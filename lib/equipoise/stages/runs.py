@@ -115,7 +115,7 @@ class Run:
         begun = self._record(stage, RUNNING, fingerprint, context.versions)
         try:
             account = stage.work(context)
-        except Exception:  # of any kind: whatever it was is raised again: the event is for those who read the table
+        except Exception:  # of any kind, and raised again: the event is for those who read the table
             with suppress(Exception):  # Spark itself may be gone
                 self._record(stage, FAILED, fingerprint, context.versions)
             raise
