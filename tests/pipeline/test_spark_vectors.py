@@ -108,7 +108,15 @@ def test_spherical_vectors_have_unit_length(embeddings):
 
 def test_the_number_of_partitions_comes_from_the_bytes():
     assert blocks_module.partitions_for(1, 1) == 1
-    assert blocks_module.partitions_for(1_000_000, 1024) == 62
+    assert blocks_module.partitions_for(200_000, 256) == 4  # 195 MiB: one for 64 MiB
+    assert blocks_module.partitions_for(100_000, 128) == 4  # 49 MiB: small, but worth the cores of a small machine
+    assert blocks_module.partitions_for(1_000_000, 1024) == 64  # 62 would do: the next power of two
+
+
+def test_blocks_of_arrays_are_even():
+    assert blocks_module.even_rows(200_000, 256, 4) == 7143  # 7 in a partition of 50,000, none above 8192
+    assert blocks_module.even_rows(10, 4, 4) == 3
+    assert blocks_module.even_rows(1000, 1_000_000, 1) == 4  # 16 MB
 
 
 def test_vectors_of_different_lengths_are_refused_with_both(spark):

@@ -12,7 +12,7 @@ from equipoise.errors import ConfigError
 
 PACKAGE = "package/"
 # Texts of a forward pass, sorted by length: small where padding is paid for, large where the device is wide.
-_PASS = {"cpu": 32, "cuda": 256}
+_PASS = {"cpu": 8, "cuda": 256}
 
 
 class SentenceTransformersEncoder:

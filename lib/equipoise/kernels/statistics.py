@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +34,11 @@ class PartialStats:
     counts: NDArray[np.int64]
     costs: NDArray[np.float64]
 
+    @property
+    def columns(self) -> tuple[NDArray[Any], ...]:
+        """All four, in the order in which they are given."""
+        return self.touched, self.sums, self.counts, self.costs
+
 
 def block_stats(vectors: NDArray[np.floating], prepared: PreparedCentroids) -> PartialStats:
     """Assigns a block of vectors (n, d) and sums it up by cluster, in float64."""
@@ -45,6 +51,18 @@ def block_stats(vectors: NDArray[np.floating], prepared: PreparedCentroids) -> P
     return PartialStats(touched, sums, counts, costs)
 
 
+def combined(partials: Iterable[PartialStats], *, dim: int) -> PartialStats:
+    """One of several, added in the order given; no larger than the clusters that they touch, however many there are."""
+    total = PartialStats(np.empty(0, np.int64), np.empty((0, dim)), np.empty(0, np.int64), np.empty(0))
+    for partial in partials:
+        total = _spread(total, np.union1d(total.touched, partial.touched))
+        position = np.searchsorted(total.touched, partial.touched)
+        total.sums[position] += partial.sums
+        total.counts[position] += partial.counts
+        total.costs[position] += partial.costs
+    return total
+
+
 def add_up(partials: Iterable[PartialStats], *, k: int, dim: int) -> ClusterStats:
     """Adds partial statistics in the order given: the same order gives the same bits."""
     sums, counts, costs = np.zeros((k, dim)), np.zeros(k, dtype=np.int64), np.zeros(k)
@@ -53,3 +71,15 @@ def add_up(partials: Iterable[PartialStats], *, k: int, dim: int) -> ClusterStat
         counts[partial.touched] += partial.counts
         costs[partial.touched] += partial.costs
     return ClusterStats(sums, counts, costs)
+
+
+def _spread(partial: PartialStats, touched: NDArray[np.int64]) -> PartialStats:
+    """The same statistics with room for all of ``touched``."""
+    if len(touched) == len(partial.touched):
+        return partial
+    position = np.searchsorted(touched, partial.touched)
+    columns = partial.columns[1:]
+    wider = [np.zeros((len(touched), *column.shape[1:]), column.dtype) for column in columns]
+    for room, column in zip(wider, columns, strict=True):
+        room[position] = column
+    return PartialStats(touched, *wider)

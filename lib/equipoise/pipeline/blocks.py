@@ -17,6 +17,7 @@ from equipoise.kernels.vectors import ROWS_PER_BLOCK, Ids, Labelled, unit_length
 from equipoise.schemas import Col
 
 BYTES_PER_PARTITION = 64 * 2**20
+LEAST_BYTES = 16 * 2**20
 BYTES_PER_BLOCK = 16 * 2**20
 BLOCK = "block"
 
@@ -63,8 +64,20 @@ def count_and_dim(embeddings: DataFrame, *, spherical: bool) -> tuple[int, int]:
 
 
 def partitions_for(count: int, dim: int) -> int:
-    """Number of partitions for so many float32 vectors, from their bytes alone: never from the cores."""
-    return -(-count * dim * 4 // BYTES_PER_PARTITION)
+    """Number of partitions for so many float32 vectors, from their bytes alone: never from the cores.
+
+    A power of two, so that machines of 2, 4, 8 or 16 cores stay evenly busy until the end.
+    """
+    n_bytes = count * dim * 4
+    wanted = max(-(-n_bytes // BYTES_PER_PARTITION), min(4, -(-n_bytes // LEAST_BYTES)), 1)
+    return 1 << (wanted - 1).bit_length()
+
+
+def even_rows(count: int, dim: int, partitions: int) -> int:
+    """Rows of a block such that all partitions of ``count`` vectors hold as many blocks, none too large."""
+    most = max(1, min(ROWS_PER_BLOCK, BYTES_PER_BLOCK // (4 * dim)))
+    in_partition = -(-count // partitions)
+    return -(-in_partition // -(-in_partition // most))
 
 
 def blocks(embeddings: DataFrame, *, partitions: int, dim: int, spherical: bool, half: bool = False) -> DataFrame:
@@ -109,9 +122,10 @@ def concatenated(parts: list[Block]) -> Block:
     return Block(np.concatenate([part.item_ids for part in parts]), np.concatenate([part.vectors for part in parts]))
 
 
-def packed_arrays(item_ids: Ids, vectors: Floats) -> list[bytes]:
-    """Arrays as a list of packed blocks."""
-    rows = max(1, min(ROWS_PER_BLOCK, BYTES_PER_BLOCK // (4 * vectors.shape[1])))
+def packed_arrays(item_ids: Ids, vectors: Floats, *, partitions: int) -> list[bytes]:
+    """Arrays as a list of packed blocks, to be spread over so many partitions."""
+    count, dim = vectors.shape
+    rows = even_rows(count, dim, partitions)
     starts = range(0, len(item_ids), rows)
     return [pack(Block(item_ids[start : start + rows], vectors[start : start + rows])) for start in starts]
 
@@ -122,8 +136,8 @@ def arrays_frame(
     """Columns on the driver, (n,) or (n, d) for vectors, as a DataFrame; they travel as Arrow batches, not as rows."""
     arrays = [_arrow(columns[name]) for name in schema.names]
     batches = pa.Table.from_arrays(arrays, schema.names).to_batches(max_chunksize=ROWS_PER_BLOCK)
-    packed = spark.sparkContext.parallelize([(_as_stream(batch),) for batch in batches], len(batches))
-    return spark.createDataFrame(packed, BLOCK_SCHEMA).mapInArrow(_from_streams, schema)
+    packed = spark.sparkContext.parallelize([(as_stream(batch),) for batch in batches], len(batches))
+    return spark.createDataFrame(packed, BLOCK_SCHEMA).mapInArrow(from_streams, schema)
 
 
 def vectors_frame(spark: SparkSession, item_ids: Ids, vectors: Floats) -> DataFrame:
@@ -143,14 +157,16 @@ def _arrow(column: NDArray[Any] | pa.Array) -> pa.Array:
     return pa.FixedSizeListArray.from_arrays(numbers, column.shape[1]).cast(pa.list_(numbers.type))
 
 
-def _as_stream(batch: pa.RecordBatch) -> bytes:
+def as_stream(batch: pa.RecordBatch) -> bytes:
+    """A batch as the bytes of an Arrow stream."""
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, batch.schema) as stream:
         stream.write_batch(batch)
     return sink.getvalue().to_pybytes()
 
 
-def _from_streams(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+def from_streams(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """The batches whose streams are the values of the first column."""
     for batch in batches:
         for packed in batch.column(0):
             yield from pa.ipc.open_stream(packed.as_buffer())

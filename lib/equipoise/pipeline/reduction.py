@@ -1,0 +1,56 @@
+"""How the statistics of all partitions reach the driver: straight, or added up on the way by shards of clusters."""
+
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+from pyspark import RDD
+from pyspark.sql import SparkSession
+
+from equipoise.kernels.statistics import PartialStats, combined
+
+BYTES_PER_SHARD = 64 * 2**20
+MOST_STRAIGHT_BYTES = 2**30
+"""What one task may send straight to the driver; one value of Spark must stay under 2 GiB."""
+SHARE_OF_RESULTS = 0.25
+
+
+def stats_bytes(k: int, dim: int) -> int:
+    """Bytes of the sums, counts and costs of k clusters."""
+    return 8 * k * (dim + 2)
+
+
+def goes_straight(n_partitions: int, k: int, dim: int, *, most_result_bytes: int) -> bool:
+    """Whether all partitions may send the driver their statistics: they stay under a quarter of what it takes."""
+    each = stats_bytes(k, dim)
+    is_small = not most_result_bytes or n_partitions * each <= SHARE_OF_RESULTS * most_result_bytes
+    return each <= MOST_STRAIGHT_BYTES and is_small
+
+
+def most_result_bytes(spark: SparkSession) -> int:
+    """`spark.driver.maxResultSize`; 0 is no limit."""
+    given = spark.sparkContext.getConf().get("spark.driver.maxResultSize", "1g")
+    jvm = spark.sparkContext._jvm
+    assert jvm is not None, "the session runs"
+    return int(jvm.org.apache.spark.network.util.JavaUtils.byteStringAsBytes(given))
+
+
+def scattered(partials: "RDD[PartialStats]", *, k: int, dim: int) -> list[PartialStats]:
+    """Reduce-scatter: every shard of clusters is added up by one task, in the order of the partitions that touch it.
+
+    Source: DESIGN section 2; the order makes the bits those of sums on the driver.
+    """
+    n_shards = -(-stats_bytes(k, dim) // BYTES_PER_SHARD)
+    size = -(-k // n_shards)
+
+    def cut(index: int, found: Iterable[PartialStats]) -> Iterator[tuple[int, tuple[int, PartialStats]]]:
+        for partial in found:
+            starts = np.searchsorted(partial.touched, np.arange(n_shards + 1) * size)
+            for shard in np.flatnonzero(np.diff(starts)).tolist():
+                part = slice(starts[shard], starts[shard + 1])
+                yield shard, (index, PartialStats(*(column[part] for column in partial.columns)))
+
+    def added(pieces: Iterable[tuple[int, tuple[int, PartialStats]]]) -> Iterator[PartialStats]:
+        ordered = sorted((piece for _, piece in pieces), key=lambda piece: piece[0])
+        yield combined((partial for _, partial in ordered), dim=dim)
+
+    return partials.mapPartitionsWithIndex(cut).partitionBy(n_shards, int).mapPartitions(added).collect()

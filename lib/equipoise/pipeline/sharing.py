@@ -1,0 +1,48 @@
+"""Arrays that every worker needs: broadcast in pieces, and destroyed when the work is done."""
+
+import itertools
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pyspark import Broadcast, SparkContext
+
+from equipoise.kernels.nearest import PreparedCentroids, prepare
+
+BYTES_PER_PIECE = 512 * 2**20
+"""No value of Spark may be above 2 GiB."""
+_numbers = itertools.count()
+
+
+@dataclass(frozen=True)
+class SharedArray:
+    """An array (n, ...) on every worker; ``number`` tells it from the others of the same driver."""
+
+    number: int
+    pieces: tuple["Broadcast[NDArray[Any]]", ...] = field(compare=False)
+
+    @property
+    def value(self) -> NDArray[Any]:
+        """The array; where it came in pieces a new one."""
+        values = [piece.value for piece in self.pieces]
+        return values[0] if len(values) == 1 else np.concatenate(values)
+
+    def destroy(self) -> None:
+        """Frees it everywhere; to unpersist alone would leave it on the driver's disk."""
+        for piece in self.pieces:
+            piece.destroy()
+
+
+def share(context: SparkContext, array: NDArray[Any], *, bytes_per_piece: int = BYTES_PER_PIECE) -> SharedArray:
+    """Broadcasts an array."""
+    rows = max(1, bytes_per_piece // max(1, array[:1].nbytes))
+    starts = range(0, max(1, len(array)), rows)
+    return SharedArray(next(_numbers), tuple(context.broadcast(array[start : start + rows]) for start in starts))
+
+
+@lru_cache(maxsize=1)
+def prepared(centroids: SharedArray) -> PreparedCentroids:
+    """Shared centroids as the kernel wants them, once in a worker, not once in a task."""
+    return prepare(centroids.value)
