@@ -18,7 +18,8 @@ from equipoise.kernels.threads import ordered_map
 GIB = 2**30
 
 GFLOPS_PER_CORE = 40.0
-"""float32 product and arg-max of kernels/nearest.py with all cores busy; measured 39 to 48 (95 for one core alone)."""
+"""float32 product and arg-max of kernels/nearest.py: half of what was measured (61 to 95 idle, 39 to 48 beside other
+work), since a core that is rented is mostly one of two threads of a real one."""
 TFLOPS_PER_GPU = 10.0
 """Assumed: half of the 19.5 TFLOP/s of float32 that an A100's data sheet gives."""
 SEEDING_GFLOPS = 8.0
@@ -36,7 +37,7 @@ TASK_SECONDS = 0.015
 DISPATCH_SECONDS = 0.001
 """What the driver's scheduler takes for one task, one after the other; assumed."""
 COMMIT_SECONDS = 0.5
-"""One Delta commit; measured."""
+"""One Delta commit; DESIGN section 4."""
 
 HEAP_SHARE = 0.5
 """The JVM's part of an executor's memory (conf/spark/cluster.conf); the rest is Python's."""
