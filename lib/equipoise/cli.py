@@ -16,6 +16,7 @@ from rich.console import Console
 
 from equipoise import __version__
 from equipoise.errors import ConfigError, EquipoiseError
+from equipoise.stages.cost_arguments import add_plan_arguments
 
 RUN_ID = re.compile(r"[\w\-.]+")
 STAGES = {
@@ -64,9 +65,17 @@ def _parser() -> argparse.ArgumentParser:
         job.add_argument("--force", metavar="STAGE", help="replace a finished stage and all that stands on it")
         job.add_argument("--quiet", action="store_true", help="print errors only")
         job.set_defaults(command=_stage)
+    _add_plan(jobs)
     _add_sql(jobs)
     _add_demo_data(jobs)
     return parser
+
+
+def _add_plan(jobs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    meaning = "print what the clustering of a config will take on a machine, or suggest its levels; starts nothing"
+    plan = jobs.add_parser("plan", help=meaning, description=meaning, allow_abbrev=False)
+    add_plan_arguments(plan)
+    plan.set_defaults(command=_plan)
 
 
 def _add_sql(jobs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -115,6 +124,12 @@ def _stage(options: argparse.Namespace) -> None:
         )
     if not options.quiet:
         summarise(config, spark=spark, run_id=options.run_id, job=options.job, console=Console(highlight=False))
+
+
+def _plan(options: argparse.Namespace) -> None:
+    from equipoise.stages.cost_command import plan
+
+    plan(options, Console(highlight=False))
 
 
 def _sql(options: argparse.Namespace) -> None:

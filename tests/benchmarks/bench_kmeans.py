@@ -4,10 +4,12 @@
 
 The contenders take turns, round by round, so that a machine that is busy for a while is busy for all; what is
 compared is the median of the ratios within a round. Set-up (Spark, packing, caching) is printed beside, not counted.
+Beside it stands what `equipoise plan` expects of an iteration on Spark, by a rate measured just before.
 """
 
 import argparse
 import json
+import math
 import os
 import platform
 import time
@@ -24,6 +26,8 @@ from threadpoolctl import threadpool_limits
 
 from equipoise import __version__, get_session
 from equipoise.kernels.lloyd import Step, lloyd
+from equipoise.kernels.machines import GIB, Machine, calibrated
+from equipoise.kernels.passes import Assignment, pass_seconds
 from equipoise.kernels.vectors import ArrayVectors, Vectors
 from equipoise.pipeline.spark_vectors import SparkVectors
 
@@ -70,6 +74,16 @@ def scikit_iteration(data: np.ndarray, centroids: np.ndarray) -> float:
     return (fit(3) - fit(1)) / 2
 
 
+def planned_seconds(work: Assignment) -> float:
+    """What the plan expects of one iteration on this machine; the sizes of its memory play no part here."""
+    cores = os.cpu_count() or 1
+    machine = Machine(
+        executors=1, cores=cores, memory_bytes=16 * GIB, heap_bytes=6 * GIB, driver_memory_bytes=10 * GIB,
+        network_bytes_per_second=math.inf, max_result_bytes=2 * GIB,
+    )  # fmt: skip
+    return pass_seconds(work, calibrated(machine, dim=work.dim, k=work.k)).total
+
+
 def measure(name: str, rounds: int) -> dict[str, object]:
     """Medians of all contenders at one size, and their ratios to faiss."""
     n, dim, k = SIZES[name]
@@ -88,6 +102,7 @@ def measure(name: str, rounds: int) -> dict[str, object]:
             times["arrays"].append(seconds(on_arrays))
             times["scikit-learn"].append(scikit_iteration(data, centroids))
         n_partitions = vectors.n_partitions
+        planned = planned_seconds(Assignment(n, k, dim, n_partitions, bytes_per_vector=4 * dim + 8))
     ratios = {
         other: median(mine / theirs for mine, theirs in zip(values, times["faiss"], strict=True))
         for other, values in times.items()
@@ -95,19 +110,21 @@ def measure(name: str, rounds: int) -> dict[str, object]:
     return {
         "size": name, "n": n, "dim": dim, "k": k, "n_partitions": n_partitions, "set_up_seconds": set_up,
         "seconds": {other: median(values) for other, values in times.items()}, "ratio_to_faiss": ratios,
+        "planned_seconds": planned, "ratio_of_plan": planned / median(times["spark"]),
     }  # fmt: skip
 
 
 def show(results: list[dict]) -> None:
     """One row a size."""
     against = [f"{other} / faiss" for other in ("spark", "arrays", "scikit-learn")]
-    table = Table("size", "n", "d", "k", "partitions", "set-up s", "faiss s", *against)
+    table = Table("size", "n", "d", "k", "partitions", "set-up s", "faiss s", *against, "plan / spark")
     for row in results:
         ratios = row["ratio_to_faiss"]
         table.add_row(
             row["size"], f"{row['n']:,}", str(row["dim"]), f"{row['k']:,}", str(row["n_partitions"]),
             f"{row['set_up_seconds']:.1f}", f"{row['seconds']['faiss']:.2f}",
             *(f"{ratios[other]:.2f}" for other in ("spark", "arrays", "scikit-learn")),
+            f"{row['ratio_of_plan']:.2f}",
         )  # fmt: skip
     Console(width=140).print(table)
 

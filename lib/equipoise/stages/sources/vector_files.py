@@ -89,6 +89,16 @@ def npy_vectors(spark: SparkSession, source: EmbeddingsSource) -> DataFrame:
     return raw(rows, {Col.key: key, Col.given_id: whole_number(key), Col.embedding: F.col(Col.embedding)})
 
 
+def npy_shape(path: str) -> tuple[int, int]:
+    """Number and length of the vectors in a file, from its header alone.
+
+    Raises:
+        InputError: the file is missing, broken, or of another shape or type.
+    """
+    n, dim = _vectors(path).shape
+    return n, dim
+
+
 def _slices(
     batches: Iterable[pa.RecordBatch], *, vectors: Npy, ids: Npy | Lines | None, slice_rows: int
 ) -> Iterator[pa.RecordBatch]:

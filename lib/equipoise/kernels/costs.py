@@ -1,0 +1,234 @@
+"""What a hierarchical k-means will take: flops, bytes, memory and seconds of every level, by arithmetic alone.
+
+It mirrors the engine: where a level runs, how often it looks at every vector, what is broadcast and what comes back.
+Nothing is read or started. Every k-means is counted with all its iterations: a plan is an upper bound of the tolerance.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from equipoise.kernels import machines as m
+from equipoise.kernels.levels import Level
+from equipoise.kernels.machines import Machine
+from equipoise.kernels.passes import Assignment, Seconds, partitions_for, pass_seconds, shuffle_seconds
+from equipoise.kernels.seeding import MOST_SOUGHT, SAMPLE_PER_CENTROID, SAMPLE_SIZE, Seeding
+
+Where = Literal["driver", "spark", "spark, split"]
+
+
+@dataclass(frozen=True)
+class PlannedLevel:
+    """A level to build: ``k`` clusters, ``splits`` in each coarse one; ``rounds`` of resampling with ``points``."""
+
+    k: int
+    splits: int = 1
+    rounds: int = 0
+    points: int | Literal["half"] = "half"
+
+    @property
+    def k0(self) -> int:
+        """Coarse clusters, whose centroids every worker holds; all of them where nothing is split."""
+        return self.k // self.splits
+
+    def resampled(self, n: int) -> int:
+        """How many of ``n`` vectors a round of resampling clusters, at most."""
+        r = Level(self.k, rounds=self.rounds, points=self.points).points_per_cluster(n)
+        return min(r * self.k, n) if self.rounds else 0
+
+
+@dataclass(frozen=True)
+class PlannedKMeans:
+    """What all levels share; the names are those of the config's section ``cluster``."""
+
+    iterations: int = 50
+    seeding: Seeding = "kmeans++"
+    half: bool = False
+    partitions: int | None = None
+    checkpoint_every: int = 5
+    driver_limit_bytes: float = 1e9
+    driver_limit_flops: float = 1e13
+
+    def bytes_of(self, dim: int) -> int:
+        """Of one stored vector with its id."""
+        return dim * (2 if self.half else 4) + 8
+
+
+@dataclass(frozen=True)
+class LevelInput:
+    """What a level clusters: ``n`` vectors of ``dim`` numbers, kept in tables or held by the driver."""
+
+    number: int
+    n: int
+    dim: int
+    is_on_driver: bool = False
+
+
+@dataclass(frozen=True)
+class LevelCost:
+    """One level of a plan.
+
+    ``flops`` and ``seconds`` are of the whole level, ``broadcast_bytes`` and ``reduction_bytes`` of one iteration over
+    all of its input, the memories those of one executor's Python workers and of the driver.
+    """
+
+    entry: LevelInput
+    level: PlannedLevel
+    where: Where
+    n_partitions: int
+    flops: float
+    broadcast_bytes: float
+    reduction_bytes: float
+    reduction: Literal["none", "direct", "reduce-scatter"]
+    storage_bytes: float
+    executor_memory_bytes: float
+    driver_memory_bytes: float
+    seconds: Seconds
+
+    @property
+    def number(self) -> int:
+        """Of the level, from 1."""
+        return self.entry.number
+
+    @property
+    def dominant(self) -> str:
+        """The part that takes most of the time."""
+        return self.seconds.dominant
+
+
+def level_costs(
+    n: int, dim: int, levels: Sequence[PlannedLevel], *, kmeans: PlannedKMeans, machine: Machine
+) -> tuple[LevelCost, ...]:
+    """The cost of every level, from the finest up: level 1 clusters ``n`` vectors, level t the centroids below it."""
+    costs: list[LevelCost] = []
+    entry = LevelInput(1, n, dim)
+    for number, level in enumerate(levels, start=1):
+        costs.append(level_cost(entry, level, kmeans=kmeans, machine=machine))
+        entry = LevelInput(number + 1, level.k, dim, is_on_driver=level.splits == 1)
+    return tuple(costs)
+
+
+def level_cost(entry: LevelInput, level: PlannedLevel, *, kmeans: PlannedKMeans, machine: Machine) -> LevelCost:
+    """The cost of one level on ``entry``."""
+    if driver_holds(entry, level, kmeans):
+        return _on_driver(entry, level, kmeans=kmeans, machine=machine)
+    return _on_spark(entry, level, kmeans=kmeans, machine=machine)
+
+
+def driver_holds(entry: LevelInput, level: PlannedLevel, kmeans: PlannedKMeans) -> bool:
+    """Whether a level runs on the driver: the rule of ``DriverLimit`` in pipeline/fitting.py; split ones never do."""
+    n_passed = entry.n + level.rounds * level.resampled(entry.n)
+    flops = 2 * entry.dim * level.k * kmeans.iterations * n_passed
+    is_small = entry.n * (4 * entry.dim + 8) <= kmeans.driver_limit_bytes and flops <= kmeans.driver_limit_flops
+    return is_small and level.splits == 1
+
+
+def _on_driver(entry: LevelInput, level: PlannedLevel, *, kmeans: PlannedKMeans, machine: Machine) -> LevelCost:
+    n, dim, k = entry.n, entry.dim, level.k
+    flops = 2 * dim * k * _n_assigned(entry, level, kmeans)
+    held_bytes = n * (4 * dim + 8)
+    seconds = Seconds(
+        loading=(2 if entry.is_on_driver else 1) * held_bytes / m.DRIVER_BYTES_PER_SECOND,
+        assignment=flops / (machine.cores * machine.gflops_per_core * 1e9),
+        seeding=_seeding_seconds(n, level, dim=dim, kmeans=kmeans),
+        tasks=m.ITERATION_SECONDS,
+    )
+    return LevelCost(
+        entry, level, where="driver", n_partitions=0, flops=flops, broadcast_bytes=0,
+        reduction_bytes=0, reduction="none", storage_bytes=0, executor_memory_bytes=0,
+        driver_memory_bytes=2 * held_bytes + m.COPIES_ON_DRIVER * 8 * k * dim, seconds=seconds,
+    )  # fmt: skip
+
+
+def _on_spark(entry: LevelInput, level: PlannedLevel, *, kmeans: PlannedKMeans, machine: Machine) -> LevelCost:
+    n, dim, k0 = entry.n, entry.dim, level.k0
+    given = kmeans.partitions if entry.number == 1 else None
+    n_partitions = given or partitions_for(n, dim)
+    whole = Assignment(n, k0, dim, n_partitions, kmeans.bytes_of(dim))
+    split_flops = 2.0 * n * level.splits * dim * (kmeans.iterations + 1) if level.splits > 1 else 0.0
+    stored_vectors = n + level.resampled(n)
+    partial_bytes = 2 * 8 * dim * whole.n_touched
+    worker_bytes = m.WORKER_BYTES + m.COPIES_IN_WORKER * whole.broadcast_bytes + partial_bytes
+    driver_bytes = m.COPIES_ON_DRIVER * 8 * k0 * dim + (4 * n * dim if entry.is_on_driver else 0)
+    return LevelCost(
+        entry, level,
+        where="spark, split" if level.splits > 1 else "spark",
+        n_partitions=n_partitions,
+        flops=2 * dim * k0 * _n_assigned(entry, level, kmeans) + split_flops,
+        broadcast_bytes=whole.broadcast_bytes,
+        reduction_bytes=whole.reduction_bytes,
+        reduction=whole.reduction(machine),
+        storage_bytes=stored_vectors * whole.bytes_per_vector,
+        executor_memory_bytes=machine.cores * worker_bytes + whole.broadcast_bytes,
+        driver_memory_bytes=driver_bytes + 4 * dim * _sample_size(n, k0, kmeans.seeding),
+        seconds=_spark_seconds(whole, entry, level, kmeans=kmeans, machine=machine),
+    )  # fmt: skip
+
+
+def _n_assigned(entry: LevelInput, level: PlannedLevel, kmeans: PlannedKMeans) -> int:
+    """Vectors assigned, over all passes: the iterations and the labels at the end, and before every round all again."""
+    whole_passes, member_passes = kmeans.iterations + 1 + level.rounds, level.rounds * kmeans.iterations
+    return entry.n * whole_passes + level.resampled(entry.n) * member_passes
+
+
+def _spark_seconds(
+    whole: Assignment, entry: LevelInput, level: PlannedLevel, *, kmeans: PlannedKMeans, machine: Machine
+) -> Seconds:
+    """Of one level: loading, seeding, all passes, checkpoints, and the second step of a split."""
+    rounds, n = level.rounds, whole.n
+    members = Assignment(level.resampled(n), whole.k, whole.dim, whole.n_partitions, whole.bytes_per_vector)
+    cached = (n + members.n) * whole.bytes_per_vector
+    seconds = _loading(entry, machine)
+    seconds += pass_seconds(whole, machine, cached_bytes=cached).times(kmeans.iterations + 1 + rounds)
+    if rounds:
+        seconds += pass_seconds(members, machine, cached_bytes=cached).times(rounds * kmeans.iterations)
+    saved = math.ceil(kmeans.iterations / kmeans.checkpoint_every) * (1 + rounds)
+    saving = m.COMMIT_SECONDS + whole.broadcast_bytes / m.DRIVER_BYTES_PER_SECOND
+    sampling = 2 * (1 + rounds) * cached / (machine.total_cores * m.PYTHON_BYTES_PER_SECOND)
+    coarse = PlannedLevel(level.k0, rounds=rounds, points=level.points)
+    seconds += Seconds(
+        seeding=_seeding_seconds(n, coarse, dim=whole.dim, kmeans=kmeans) + sampling,
+        checkpoints=saved * saving,
+    )
+    return seconds + _splitting(whole, level, kmeans=kmeans, machine=machine) if level.splits > 1 else seconds
+
+
+def _loading(entry: LevelInput, machine: Machine) -> Seconds:
+    """The input read and spread by its ids, or sent out by the driver that holds it."""
+    if entry.is_on_driver:
+        return Seconds(loading=4 * entry.n * entry.dim / m.DRIVER_BYTES_PER_SECOND)
+    n_bytes = 4 * entry.n * entry.dim
+    reading = n_bytes / machine.executors / machine.network_bytes_per_second
+    return Seconds(loading=reading + shuffle_seconds(n_bytes, machine))
+
+
+def _splitting(whole: Assignment, level: PlannedLevel, *, kmeans: PlannedKMeans, machine: Machine) -> Seconds:
+    """The second step: the vectors of every coarse cluster come together once, each is clustered where it lies."""
+    n_bytes, splits = whole.n * whole.bytes_per_vector, level.splits
+    centroid_bytes = 4 * level.k * whole.dim
+    products = 2.0 * whole.n * whole.dim * splits
+    imbalance = machine.imbalance(whole.n_partitions)
+    seeded = min(whole.n, level.k0 * max(SAMPLE_SIZE, SAMPLE_PER_CENTROID * splits))
+    candidates = 2.0 * seeded * whole.dim * splits * (2 + int(math.log(splits)))
+    return Seconds(
+        shuffle=shuffle_seconds(n_bytes + centroid_bytes, machine),
+        assignment=products * (kmeans.iterations + 1) / machine.flops_per_second * imbalance,
+        seeding=candidates / (machine.total_cores * m.SEEDING_GFLOPS * 1e9) if kmeans.seeding == "kmeans++" else 0.0,
+        tasks=m.ITERATION_SECONDS + whole.n_partitions * m.DISPATCH_SECONDS,
+    )
+
+
+def _sample_size(n: int, k: int, seeding: Seeding) -> int:
+    """Vectors that the driver gets to seed from."""
+    is_random = seeding == "random" or k > MOST_SOUGHT
+    return k if is_random else min(n, max(SAMPLE_SIZE, SAMPLE_PER_CENTROID * k))
+
+
+def _seeding_seconds(n: int, level: PlannedLevel, *, dim: int, kmeans: PlannedKMeans) -> float:
+    """Greedy k-means++ on the driver, once and before every round of resampling; random vectors take no time."""
+    k = level.k
+    if kmeans.seeding == "random" or k > MOST_SOUGHT:
+        return 0.0
+    samples = _sample_size(n, k, "kmeans++") + level.rounds * _sample_size(level.resampled(n), k, "kmeans++")
+    return 2.0 * samples * dim * k * (2 + int(math.log(k))) / (m.SEEDING_GFLOPS * 1e9)

@@ -1,0 +1,52 @@
+"""The arguments of ``equipoise plan``; apart from what uses them, so that ``--help`` imports nothing heavy."""
+
+import argparse
+import math
+
+
+def add_plan_arguments(parser: argparse.ArgumentParser) -> None:
+    """The config, the pool and the machine."""
+    add = parser.add_argument
+    add("--config", metavar="FILE", help="a YAML file; examples are in conf/")
+    add("overrides", nargs="*", metavar="dotted.key=value", help="settings that replace the file's")
+    add("--items", type=_positive, metavar="N", help="of the pool (default: read from a source that is a .npy file)")
+    add("--dim", type=_positive, metavar="D", help="numbers of a vector (default: likewise)")
+    add("--suggest", action="store_true", help="propose the levels; needs no config")
+    add("--target", type=_positive, metavar="N", help="items to select, for --suggest (default: the config's largest)")
+    _add_machine_arguments(parser)
+
+
+def _add_machine_arguments(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument_group(
+        "machine", "Without --executors: this one, at the rate that it has now."
+    ).add_argument
+    add("--executors", type=_positive, metavar="N", help="plan for a cluster of so many")
+    add("--cores", type=_positive, metavar="N", help="of an executor (default: 8)")
+    add("--memory", metavar="SIZE", help="of an executor, JVM and Python together (default: 56g)")
+    add("--driver-memory", metavar="SIZE", help="of the driver, JVM and Python together (default: 64g)")
+    add("--gpus", type=_positive, metavar="N", help="of an executor (default: none)")
+    add("--tflops", type=_rate, metavar="X", help="of a GPU at this work (default: 10)")
+    add("--gflops-per-core", type=_rate, metavar="X", help="at this work (default: 40)")
+    add("--network-gbit", type=_rate, default=10.0, metavar="X", help="of an executor, a second (default: 10)")
+    add("--disk-mb", type=_rate, default=500.0, metavar="X", help="of an executor, a second (default: 500)")
+
+
+def _positive(text: str) -> int:
+    """A whole number above 0; ``743_000_000`` is one."""
+    try:
+        number = int(text)
+    except ValueError:
+        number = 0
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number above 0")
+    return number
+
+
+def _rate(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0.0
+    if not 0 < number < math.inf:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number above 0")
+    return number
