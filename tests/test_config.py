@@ -178,10 +178,6 @@ def test_a_wrong_value_is_refused_by_name(tmp_path, override, said):
     "sections, said",
     [
         (
-            {"cluster": {"levels": [{"k": 30}, {"k": 10, "splits": 5}]}},
-            "cluster: level 2 has splits: 5; only level 1 can be split",
-        ),
-        (
             {"select": [{"name": "a", "target": 1}, {"name": "a", "per_cluster": 1}]},
             "select has 2 entries named 'a'; names must differ",
         ),

@@ -80,11 +80,14 @@ class Cluster(Section):
     """The hierarchical k-means."""
 
     metric: Literal["euclidean", "cosine"] = "euclidean"
-    seeding: Literal["kmeans++", "random"] = "kmeans++"
+    seeding: Literal["kmeans++", "kmeans||", "random"] = "kmeans++"
     iterations: PositiveInt = 50
     tolerance: Annotated[float, Field(ge=0)] = 1e-4
     checkpoint_every: PositiveInt = 5
     partitions: PositiveInt | None = None
+    half: bool = False
+    backend: Literal["auto", "numpy", "torch", "faiss"] = "auto"
+    split_bytes: Annotated[float, Field(ge=1)] = 2**28
     driver_limit: DriverLimit = DriverLimit()
     levels: Annotated[tuple[Level, ...], Field(min_length=1)]
 
@@ -96,8 +99,6 @@ class Cluster(Section):
                     f"level {number} has k = {level.k}, not below the {below.k} of level {number - 1}: "
                     "every level clusters the centroids of the one before, so k must fall"
                 )
-            if level.splits > 1:
-                raise ValueError(f"level {number} has splits: {level.splits}; only level 1 can be split")
         return self
 
 

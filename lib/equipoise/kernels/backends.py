@@ -218,6 +218,11 @@ def choose(backend: BackendChoice = "auto", device: Device = CPU, *, allow_tf32:
     return TorchKernel(device, allow_tf32) if backend == "torch" else FaissKernel(device)
 
 
+def driver_kernel(backend: BackendChoice = "auto") -> Kernel:
+    """The kernel of a process that is no Spark task: on its first GPU where it has one."""
+    return choose(backend, Device("cuda") if cuda_devices() else CPU)
+
+
 def cuda_devices() -> int:
     """How many CUDA devices torch sees; 0 without torch, and without loading it where there is no NVIDIA driver."""
     return _devices_of("torch") if any(Path(driver).exists() for driver in NVIDIA_DRIVERS) else 0

@@ -18,12 +18,19 @@ Metric = Literal["euclidean", "cosine"]
 class Level:
     """A level to build: ``k`` clusters, then ``rounds`` of resampling with ``points`` items a cluster.
 
-    ``points`` is a number, or "half" of the mean cluster size, rounded down, at least 2.
+    ``points`` is a number, or "half" of the mean cluster size, rounded down, at least 2. With ``splits``,
+    ``k / splits`` coarse clusters are made first, and so many inside each of them; such a level is not resampled.
     """
 
     k: int
     rounds: int = 0
     points: int | Literal["half"] = "half"
+    splits: int = 1
+
+    @property
+    def k0(self) -> int:
+        """Coarse clusters: all, where nothing is split."""
+        return self.k // self.splits
 
     def points_per_cluster(self, count: int) -> int:
         """How many of ``count`` vectors a cluster keeps for resampling."""

@@ -13,15 +13,15 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float32]
 ROWS_PER_CHUNK = 512
-CENTROIDS_PER_TILE = 2048
+CENTROIDS_PER_TILE = 4096
 
 
 @dataclass(frozen=True)
 class PreparedCentroids:
-    """Centroids as the kernel wants them: ``centroids`` (k, d) and ``augmented`` (d + 1, k), float32."""
+    """Centroids as the kernel wants them: ``centroids`` (k, d) and ``tiles``, (d + 1, up to a tile's width) each."""
 
     centroids: Floats
-    augmented: Floats
+    tiles: tuple[Floats, ...]
 
     @property
     def k(self) -> int:
@@ -35,17 +35,22 @@ class PreparedCentroids:
 
 
 def prepare(centroids: Floats) -> PreparedCentroids:
-    """Shifts the centroids by their mean and folds the bias in.
+    """Shifts the centroids by their mean and folds the bias in, a tile at a time.
 
     Args:
         centroids: (k, d) float32.
     """
-    exact = centroids.astype(np.float64)
-    mean = exact.mean(axis=0)
-    shifted = exact - mean
-    bias = -0.5 * ((exact + mean) * shifted).sum(axis=1)
-    augmented = np.vstack([shifted.T, bias]).astype(np.float32)
-    return PreparedCentroids(np.ascontiguousarray(centroids, dtype=np.float32), augmented)
+    mean = centroids.mean(axis=0, dtype=np.float64)
+    width = -(-len(centroids) // -(-len(centroids) // CENTROIDS_PER_TILE))
+    starts = range(0, len(centroids), width)
+    tiles = tuple(_tile(centroids[start : start + width], mean) for start in starts)
+    return PreparedCentroids(np.ascontiguousarray(centroids, dtype=np.float32), tiles)
+
+
+def _tile(centroids: Floats, mean: NDArray[np.float64]) -> Floats:
+    shifted = centroids - mean
+    bias = -0.5 * ((centroids + mean) * shifted).sum(axis=1)
+    return np.vstack([shifted.T, bias]).astype(np.float32)
 
 
 def nearest(vectors: NDArray[np.floating], prepared: PreparedCentroids) -> tuple[NDArray[np.int64], Floats]:
@@ -63,31 +68,35 @@ def nearest(vectors: NDArray[np.floating], prepared: PreparedCentroids) -> tuple
     labels = np.empty(n, dtype=np.int64)
     distances_sq = np.empty(n, dtype=np.float32)
     chunk = np.ones((min(n, ROWS_PER_CHUNK), d + 1), dtype=np.float32)
-    scores = np.empty((len(chunk), min(prepared.k, CENTROIDS_PER_TILE)), dtype=np.float32)
+    rooms = {width: np.empty((len(chunk), width), dtype=np.float32) for width in {t.shape[1] for t in prepared.tiles}}
     for start in range(0, n, ROWS_PER_CHUNK):
         rows = slice(start, min(start + ROWS_PER_CHUNK, n))
         used = chunk[: rows.stop - start]
         used[:, :d] = vectors[rows]
-        best = _best_centroids(used, prepared.augmented, scores[: len(used)])
+        best = _best_centroids(used, prepared.tiles, rooms)
         difference = used[:, :d] - prepared.centroids[best]
         labels[rows] = best
         np.einsum("ij,ij->i", difference, difference, out=distances_sq[rows])
     return labels, distances_sq
 
 
-def _best_centroids(chunk: Floats, augmented: Floats, scores: Floats) -> NDArray[np.int64]:
-    k = augmented.shape[1]
-    tile = scores.shape[1]
-    best = np.matmul(chunk, augmented[:, :tile], out=scores).argmax(axis=1)
-    if k == tile:
+def _best_centroids(chunk: Floats, tiles: tuple[Floats, ...], rooms: dict[int, Floats]) -> NDArray[np.int64]:
+    """``rooms`` hold the scores of a tile, by its width."""
+    best = _scores(chunk, tiles[0], rooms).argmax(axis=1)
+    if len(tiles) == 1:
         return best
-    rows = np.arange(len(chunk))
-    highest = scores[rows, best].copy()
-    for start in range(tile, k, tile):
-        part = scores[:, : min(tile, k - start)]
-        candidate = np.matmul(chunk, augmented[:, start : start + tile], out=part).argmax(axis=1)
-        value = part[rows, candidate]
+    rows, start = np.arange(len(chunk)), tiles[0].shape[1]
+    highest = rooms[start][rows, best]
+    for tile in tiles[1:]:
+        scores = _scores(chunk, tile, rooms)
+        candidate = scores.argmax(axis=1)
+        value = scores[rows, candidate]
         better = value > highest
         best[better] = candidate[better] + start
         highest[better] = value[better]
+        start += tile.shape[1]
     return best
+
+
+def _scores(chunk: Floats, tile: Floats, rooms: dict[int, Floats]) -> Floats:
+    return np.matmul(chunk, tile, out=rooms[tile.shape[1]][: len(chunk)])

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from functools import cache
 from typing import TypeVar
 
@@ -11,6 +11,8 @@ from threadpoolctl import ThreadpoolController
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+_n_threads: int | None = None
+"""Of this process; all cores where nothing else was said."""
 
 
 @cache
@@ -26,10 +28,24 @@ def blas_threads(n_threads: int) -> AbstractContextManager[object]:
 @cache
 def limit_worker_threads(n_threads: int) -> None:
     """Gives the process of a Spark task as many threads as the task has cores, once, for its whole life."""
+    global _n_threads
+    _n_threads = n_threads
     blas_threads(n_threads)
 
 
+@contextmanager
+def ordered_mapper() -> Iterator[Callable[[Callable[[Item], Result], Iterable[Item]], Iterator[Result]]]:
+    """A ``map`` over the cores of this process: results in the order of the items, one BLAS thread for each item."""
+    n_threads = _n_threads or os.cpu_count() or 1
+    with blas_threads(1):
+        if n_threads == 1:
+            yield map
+            return
+        with ThreadPoolExecutor(n_threads) as pool:
+            yield pool.map
+
+
 def ordered_map(function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
-    """``map`` over all cores, results in the order of the items, each item computed with one BLAS thread."""
-    with blas_threads(1), ThreadPoolExecutor(os.cpu_count()) as pool:
-        yield from pool.map(function, items)
+    """The same for one use."""
+    with ordered_mapper() as mapped:
+        yield from mapped(function, items)

@@ -3,21 +3,25 @@
 Where the vectors live is somebody else's business: ``ArrayVectors`` here, ``SparkVectors`` in the pipeline.
 """
 
-from collections.abc import Sequence
-from typing import Any, NamedTuple, Protocol, Self
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple, Protocol, Self, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from equipoise.errors import InputError
+from equipoise.kernels.backends import Kernel, NumpyKernel
 from equipoise.kernels.draws import Purpose, draws
-from equipoise.kernels.nearest import Floats, nearest, prepare
-from equipoise.kernels.statistics import ClusterStats, add_up, block_stats
+from equipoise.kernels.nearest import Floats
+from equipoise.kernels.statistics import ClusterStats, add_up
 from equipoise.kernels.threads import ordered_map
 
 ROWS_PER_BLOCK = 8192
 
 Ids = NDArray[np.int64]
+Result = TypeVar("Result")
+NUMPY = NumpyKernel()
+FAR_KEY = np.dtype([("key", np.float64), ("id", np.int64)])
 
 
 class Vectors(Protocol):
@@ -33,6 +37,12 @@ class Vectors(Protocol):
 
     def sample(self, n: int, *, seed: int) -> Floats:
         """``n`` vectors (n, d), uniform, without replacement, in the order of their ids."""
+
+    def sample_far(self, centroids: Floats, n: int, *, seed: int) -> Floats:
+        """Up to ``n`` vectors (n, d) by their squared distance to the nearest of ``centroids``, without replacement.
+
+        In the order of their ids; those that equal a centroid are never drawn.
+        """
 
     def assign(self, centroids: Floats) -> ClusterStats:
         """Sums, counts and costs of the clusters around ``centroids`` (k, d)."""
@@ -62,8 +72,10 @@ class Labelled(NamedTuple):
 class ArrayVectors:
     """Vectors in memory. Blocks of fixed size on all cores, added up in order: the same bits on any machine size."""
 
-    def __init__(self, vectors: ArrayLike, item_ids: ArrayLike | None = None) -> None:
+    def __init__(self, vectors: ArrayLike, item_ids: ArrayLike | None = None, *, kernel: Kernel = NUMPY) -> None:
         """Takes vectors (n, d), kept as float32 in the order of their ids (0 to n - 1 where none are given).
+
+        ``kernel`` assigns: numpy on all cores, or another that takes all vectors at once, on the GPU where it has one.
 
         Raises:
             InputError: the array is not two-dimensional, is empty, or holds NaN or infinity.
@@ -80,7 +92,8 @@ class ArrayVectors:
         if (np.diff(ids) < 0).any():
             order = np.argsort(ids, kind="stable")
             array, ids = array[order], ids[order]
-        self.vectors, self.item_ids = np.ascontiguousarray(array), ids
+        self.vectors, self.item_ids, self.kernel = np.ascontiguousarray(array), ids, kernel
+        self._resident: Any = None
 
     @property
     def count(self) -> int:
@@ -96,10 +109,15 @@ class ArrayVectors:
         """``n`` vectors, uniform, without replacement, in the order of their ids."""
         return self.vectors[np.sort(smallest_draws(self.item_ids, n, seed=seed))]
 
+    def sample_far(self, centroids: Floats, n: int, *, seed: int) -> Floats:
+        """Up to ``n`` vectors by their squared distance to the nearest of ``centroids``."""
+        item_ids, _, distances_sq = self.labelled(centroids)
+        return self.vectors[np.sort(first_keys(far_keys(item_ids, distances_sq, seed=seed), n))]
+
     def assign(self, centroids: Floats) -> ClusterStats:
         """Sums, counts and costs of the clusters around ``centroids`` (k, d)."""
-        prepared = prepare(centroids)
-        partials = ordered_map(lambda block: block_stats(block, prepared), self._blocks())
+        prepared = self.kernel.prepare(centroids)
+        partials = self._mapped(lambda block: self.kernel.block_stats(block, prepared))
         return add_up(partials, k=prepared.k, dim=self.dim)
 
     def farthest(self, centroids: Floats, clusters: Ids) -> Floats:
@@ -112,12 +130,12 @@ class ArrayVectors:
         _, labels, distances_sq = self.labelled(centroids)
         order = np.lexsort((self.item_ids, distances_sq, labels))
         chosen = np.sort(order[_ranks(labels[order]) < r])
-        return ArrayVectors(self.vectors[chosen], self.item_ids[chosen])
+        return ArrayVectors(self.vectors[chosen], self.item_ids[chosen], kernel=self.kernel)
 
     def labelled(self, centroids: Floats) -> Labelled:
         """Item id, label and squared distance of every vector."""
-        prepared = prepare(centroids)
-        parts = list(ordered_map(lambda block: nearest(block, prepared), self._blocks()))
+        prepared = self.kernel.prepare(centroids)
+        parts = list(self._mapped(lambda block: self.kernel.nearest(block, prepared)))
         labels, distances_sq = (np.concatenate(column) for column in zip(*parts, strict=True))
         return Labelled(self.item_ids, labels, distances_sq)
 
@@ -125,10 +143,17 @@ class ArrayVectors:
         return self
 
     def __exit__(self, *exception: object) -> None:
-        """Nothing to free."""
+        """Frees what the kernel holds."""
+        self._resident = None
 
-    def _blocks(self) -> Sequence[Floats]:
-        return [self.vectors[start : start + ROWS_PER_BLOCK] for start in range(0, self.count, ROWS_PER_BLOCK)]
+    def _mapped(self, function: Callable[[Any], Result]) -> Iterator[Result]:
+        """Blocks on all cores for numpy; all vectors at once, kept where it works, for a kernel with threads of its own."""
+        if self.kernel.backend == "numpy":
+            starts = range(0, self.count, ROWS_PER_BLOCK)
+            return ordered_map(function, [self.vectors[start : start + ROWS_PER_BLOCK] for start in starts])
+        if self._resident is None:
+            self._resident = self.kernel.resident(self.vectors)
+        return iter([function(self._resident)])
 
 
 def unit_length(vectors: NDArray[np.floating]) -> Floats:
@@ -140,6 +165,25 @@ def unit_length(vectors: NDArray[np.floating]) -> Floats:
 def smallest_draws(item_ids: Ids, n: int, *, seed: int) -> Ids:
     """Positions of the ``n`` items with the smallest draws: the same items however they are spread."""
     return np.lexsort((item_ids, draws(seed, Purpose.SAMPLE, item_ids)))[:n]
+
+
+def far_keys(item_ids: Ids, distances_sq: Floats, *, seed: int) -> NDArray[np.void]:
+    """Who comes first when vectors are drawn by squared distance: (n,) records of key and item id, infinite at 0.
+
+    Source: the exponential race: the smallest of ``-ln(u) / weight`` are a draw by weight without replacement
+    (Efraimidis and Spirakis 2006).
+    """
+    uniform = (draws(seed, Purpose.SEEDING, item_ids).view(np.uint64) + 0.5) / 2.0**64
+    keys = np.empty(len(item_ids), dtype=FAR_KEY)
+    with np.errstate(divide="ignore"):
+        keys["key"], keys["id"] = -np.log(uniform) / distances_sq, item_ids
+    return keys
+
+
+def first_keys(keys: NDArray[np.void], n: int) -> Ids:
+    """Positions of the ``n`` smallest keys that are finite, ties to the lowest id."""
+    order = np.lexsort((keys["id"], keys["key"]))[:n]
+    return order[np.isfinite(keys["key"][order])]
 
 
 def farthest_members(labels: Ids, distances_sq: Floats, clusters: Ids) -> Ids:

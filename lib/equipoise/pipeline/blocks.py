@@ -20,6 +20,7 @@ BYTES_PER_PARTITION = 64 * 2**20
 LEAST_BYTES = 16 * 2**20
 BYTES_PER_BLOCK = 16 * 2**20
 BLOCK = "block"
+LARGEST_HALF = float(np.finfo(np.float16).max)
 
 BLOCK_SCHEMA = t.StructType([t.StructField(BLOCK, t.BinaryType())])
 VECTOR_SCHEMA = t.StructType(
@@ -42,16 +43,24 @@ def is_zero(embedding: str) -> Column:
     return F.forall(embedding, lambda number: number == 0)
 
 
-def count_and_dim(embeddings: DataFrame, *, spherical: bool) -> tuple[int, int]:
+def is_too_large_for_half(embedding: str) -> Column:
+    """Whether some number of a vector is beyond float16."""
+    return F.exists(embedding, lambda number: F.abs(number) > LARGEST_HALF)
+
+
+def count_and_dim(embeddings: DataFrame, *, spherical: bool, half: bool = False) -> tuple[int, int]:
     """Number of vectors and their length; runs a job.
 
     Raises:
-        InputError: there are none, they differ in length, or one is zero where ``spherical``.
+        InputError: there are none, they differ in length, one is zero where ``spherical``, or beyond float16 where
+            ``half``.
     """
     size = F.size(Col.embedding)
-    zero = F.min(F.when(is_zero(Col.embedding), F.col(Col.item_id))) if spherical else F.lit(None)
-    found = embeddings.agg(F.count("*"), F.min(size), F.max(size), zero).collect()[0]  # one row
-    count, shortest, longest, zero_id = found
+    zero = _first_item(is_zero(Col.embedding)) if spherical else F.lit(None)
+    # Vectors that are brought to unit length fit, whatever they were.
+    large = _first_item(is_too_large_for_half(Col.embedding)) if half and not spherical else F.lit(None)
+    found = embeddings.agg(F.count("*"), F.min(size), F.max(size), zero, large).collect()[0]  # one row
+    count, shortest, longest, zero_id, large_id = found
     if not count:
         raise InputError("there are no embeddings to cluster: check the source and what became of it in rejects")
     if shortest != longest or shortest < 1:
@@ -60,7 +69,16 @@ def count_and_dim(embeddings: DataFrame, *, spherical: bool) -> tuple[int, int]:
         )
     if zero_id is not None:
         raise InputError(f"the vector of item {zero_id} is zero and has no direction; cosine needs it left out")
+    if large_id is not None:
+        raise InputError(
+            f"the vector of item {large_id} holds a number beyond {LARGEST_HALF:.0f}, the largest of float16: "
+            "drop half, or scale the vectors"
+        )
     return count, longest
+
+
+def _first_item(condition: Column) -> Column:
+    return F.min(F.when(condition, F.col(Col.item_id)))
 
 
 def partitions_for(count: int, dim: int) -> int:
@@ -170,6 +188,11 @@ def from_streams(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     for batch in batches:
         for packed in batch.column(0):
             yield from pa.ipc.open_stream(packed.as_buffer())
+
+
+def labelled_batch(labelled: Labelled) -> pa.RecordBatch:
+    """Labels as a batch of rows (item_id, cluster_id, distance_sq)."""
+    return pa.RecordBatch.from_arrays([pa.array(column) for column in labelled], LABELLED_SCHEMA.names)
 
 
 def labelled_arrays(labelled: DataFrame) -> Labelled:

@@ -7,12 +7,18 @@ from typing import Any, Protocol
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
-from pyspark.sql import DataFrame
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+from pyspark.sql import types as t
 
 from equipoise.kernels.levels import LevelState
 from equipoise.kernels.nearest import Floats
 from equipoise.kernels.vectors import Ids
-from equipoise.schemas import Col
+from equipoise.pipeline.blocks import arrays_frame
+from equipoise.schemas import CENTROIDS, Col
+
+MOST_DRIVER_BYTES = 2**30
+ROWS = (Col.cluster_id, Col.parent_id, Col.centroid, Col.n_children, Col.n_items, Col.mean_distance_sq)
 
 
 @dataclass(frozen=True)
@@ -42,15 +48,71 @@ class FittedLevel:
             Col.mean_distance_sq: self.mean_distance_sq,
         }
 
+    def total_items(self) -> int:
+        """Items below all clusters."""
+        return int(self.n_items.sum())
+
+    def frame(self, spark: SparkSession, number: int) -> DataFrame:
+        """The clusters of this level, ``number``, as rows of the table ``centroids``, without a run."""
+        columns = self.columns(number)
+        return arrays_frame(spark, columns, t.StructType([CENTROIDS.schema[name] for name in columns]))
+
+
+@dataclass(frozen=True)
+class DistributedLevel:
+    """The clusters of a level too large for the driver: ``rows`` (:data:`ROWS`) that stay where they are."""
+
+    rows: DataFrame
+
+    def total_items(self) -> int:
+        """Items below all clusters; runs a job."""
+        return int(self.rows.agg(F.sum(Col.n_items)).collect()[0][0])  # one row
+
+    def frame(self, spark: SparkSession, number: int) -> DataFrame:
+        """The clusters of this level, ``number``, as rows of the table ``centroids``, without a run."""
+        return self.rows.select(F.lit(number).cast("int").alias(Col.level), *ROWS)
+
+
+AnyLevel = FittedLevel | DistributedLevel
+
+
+def fits_driver(n_clusters: int, dim: int) -> bool:
+    """Whether the float32 centroids of a level are held by the driver: a rule of their size alone."""
+    return 4 * n_clusters * dim <= MOST_DRIVER_BYTES
+
+
+def collected(rows: DataFrame) -> FittedLevel:
+    """Rows (:data:`ROWS`) of a level that fits, on the driver in the order of their ids."""
+    found = rows.toPandas().sort_values(Col.cluster_id)
+    parents = found[Col.parent_id]
+    return FittedLevel(
+        cluster_ids=found[Col.cluster_id].to_numpy(),
+        centroids=np.stack(found[Col.centroid].to_list()).astype(np.float32),
+        n_children=found[Col.n_children].to_numpy(),
+        n_items=found[Col.n_items].to_numpy(),
+        mean_distance_sq=found[Col.mean_distance_sq].to_numpy(),
+        parents=None if parents.isna().all() else parents.to_numpy(np.int64),
+    )
+
+
+def level_of(rows: DataFrame) -> AnyLevel:
+    """A level from its rows (:data:`ROWS`): on the driver if it fits, else where the rows are; runs jobs."""
+    first = rows.select(F.size(Col.centroid)).first()
+    assert first is not None, "a level has clusters"
+    return collected(rows) if fits_driver(rows.count(), first[0]) else DistributedLevel(rows)
+
 
 class Checkpoint(Protocol):
     """Where a hierarchy is saved while it grows, so that a run that was broken off goes on."""
 
-    def load_level(self, number: int) -> FittedLevel | None:
+    def load_level(self, number: int) -> AnyLevel | None:
         """A level that is finished, if it is."""
 
-    def save_level(self, number: int, levels: Sequence[FittedLevel]) -> None:
-        """Keeps ``levels``, the last of them level ``number``: the one just finished and, below it, its children."""
+    def save_level(self, number: int, levels: Sequence[AnyLevel]) -> list[AnyLevel]:
+        """Keeps ``levels``, the last of them level ``number``: the one just finished and, below it, its children.
+
+        Returns them as they can be used from now on, whatever they were made from.
+        """
 
     def load_state(self, number: int) -> LevelState | None:
         """How far an unfinished level is, if it was begun."""
@@ -67,12 +129,13 @@ class InMemory:
 
     assignments: Any = None
 
-    def load_level(self, number: int) -> FittedLevel | None:
+    def load_level(self, number: int) -> AnyLevel | None:
         """Nothing was kept."""
         return None
 
-    def save_level(self, number: int, levels: Sequence[FittedLevel]) -> None:
-        """Nothing to keep: the caller has the levels."""
+    def save_level(self, number: int, levels: Sequence[AnyLevel]) -> list[AnyLevel]:
+        """Holds what is not on the driver in Spark's cache, since what it is made from is given back."""
+        return [level_of(level.rows.persist()) if isinstance(level, DistributedLevel) else level for level in levels]
 
     def load_state(self, number: int) -> LevelState | None:
         """Nothing was kept."""

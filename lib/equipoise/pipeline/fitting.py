@@ -1,20 +1,23 @@
 """The levels of a hierarchy, one after the other: each on Spark or, where it fits, on the driver."""
 
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 
-import numpy as np
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from equipoise.kernels.backends import BackendChoice, driver_kernel
 from equipoise.kernels.draws import Purpose, derived_seed
 from equipoise.kernels.levels import KMeans, Level, LevelState, fit_level
 from equipoise.kernels.nearest import Floats
-from equipoise.kernels.vectors import ArrayVectors, Ids, Labelled, Vectors
-from equipoise.pipeline.blocks import labelled_arrays
-from equipoise.pipeline.checkpoint import Checkpoint, FittedLevel, InMemory
+from equipoise.kernels.splitting import split_arrays
+from equipoise.kernels.vectors import ArrayVectors, Labelled, Vectors
+from equipoise.pipeline.assembly import with_level
+from equipoise.pipeline.checkpoint import AnyLevel, Checkpoint, DistributedLevel, InMemory
+from equipoise.pipeline.frames import persisted
 from equipoise.pipeline.spark_vectors import SparkVectors
+from equipoise.pipeline.splits import SPLIT_BYTES, Inside, split
 from equipoise.schemas import Col
 
 
@@ -29,7 +32,8 @@ class DriverLimit:
         """Whether a level fits: float32 bytes, and two operations a number, centroid, vector and iteration."""
         size = vectors.count * (4 * vectors.dim + 8)  # the vectors and their ids
         resampled = level.rounds * min(level.k * level.points_per_cluster(vectors.count), vectors.count)
-        flops = 2 * vectors.dim * level.k * iterations * (vectors.count + resampled)
+        seen = level.k0 + (level.splits if level.splits > 1 else 0)
+        flops = 2 * vectors.dim * seen * iterations * (vectors.count + resampled)
         return size <= self.bytes and flops <= self.flops
 
 
@@ -38,7 +42,8 @@ class Fitting:
     """How levels are fitted, and who is told.
 
     ``spark`` is where upper levels above the limit go (None keeps them on the driver); the state of a level on Spark is
-    saved every ``checkpoint_every`` iterations; ``on_step`` is told level number and state after every iteration.
+    saved every ``checkpoint_every`` iterations; ``on_step`` is told level number and state after every iteration, and
+    ``say`` in words what takes long without iterations. A task that splits clusters fits ``split_bytes`` at once.
     """
 
     kmeans: KMeans
@@ -48,11 +53,14 @@ class Fitting:
     checkpoint: Checkpoint = field(default_factory=InMemory)
     checkpoint_every: int = 5
     on_step: Callable[[int, LevelState], None] = lambda number, state: None
+    say: Callable[[str], None] = lambda text: None
+    backend: BackendChoice = "auto"
+    split_bytes: int = SPLIT_BYTES
 
 
 def fit_levels(
     first_input: Callable[[], AbstractContextManager[Vectors]], levels: Sequence[Level], *, fitting: Fitting
-) -> tuple[FittedLevel, ...]:
+) -> tuple[AnyLevel, ...]:
     """Builds the levels that the checkpoint does not have, from the finest up.
 
     Args:
@@ -63,20 +71,44 @@ def fit_levels(
     Raises:
         InputError: fewer vectors than clusters, or all of them equal.
     """
-    fitted: list[FittedLevel] = []
+    fitted: list[AnyLevel] = []
     for number, level in enumerate(levels, start=1):
         finished = fitting.checkpoint.load_level(number)
         if finished is not None:
             fitted.append(finished)
             continue
-        with first_input() if number == 1 else _centroids_as_input(fitted[-1], fitting.spark) as whole:
+        with ExitStack() as stack:
+            whole = stack.enter_context(first_input() if number == 1 else _as_input(fitted[-1], fitting))
             vectors = _placed(whole, level, fitting)
-            centroids = _centroids(vectors, level, number=number, fitting=fitting)
-            labelled = vectors.labelled(centroids)
-            stored = fitting.checkpoint.save_assignments(labelled) if number == 1 else labelled
-            fitted = _with_level(fitted, centroids, stored)
-        fitting.checkpoint.save_level(number, fitted[-2:])
+            centroids, labelled = stack.enter_context(_clusters(vectors, level, number=number, fitting=fitting))
+            if number == 1:
+                stored = fitting.checkpoint.save_assignments(labelled)
+                labelled = stored if isinstance(labelled, DataFrame) else labelled
+            elif isinstance(labelled, DataFrame):
+                labelled = stack.enter_context(persisted(labelled))
+            fitted = with_level(fitted, centroids, labelled)
+            fitted[-2:] = fitting.checkpoint.save_level(number, fitted[-2:])
     return tuple(fitted)
+
+
+@contextmanager
+def _clusters(
+    vectors: Vectors, level: Level, *, number: int, fitting: Fitting
+) -> Iterator[tuple[Floats | DataFrame, Labelled | DataFrame]]:
+    """Centroids of one level and the cluster of every vector, as long as the context lasts."""
+    coarse = _centroids(vectors, replace(level, k=level.k0, splits=1), number=number, fitting=fitting)
+    if level.splits == 1:
+        yield coarse, vectors.labelled(coarse)
+        return
+    fitting.say(f"level {number}: splitting {level.k0:,} coarse clusters into {level.splits} each")
+    seed = _seed_of_level(fitting, number)
+    if isinstance(vectors, ArrayVectors):
+        yield split_arrays(vectors, coarse, splits=level.splits, kmeans=fitting.kmeans, seed=seed)
+        return
+    assert isinstance(vectors, SparkVectors), "vectors are on the driver or on Spark"
+    inside = Inside(level.splits, fitting.kmeans, seed)
+    with split(vectors, coarse, inside, most_bytes=fitting.split_bytes) as fine:
+        yield fine.centroids, fine.labelled
 
 
 def _centroids(vectors: Vectors, level: Level, *, number: int, fitting: Fitting) -> Floats:
@@ -93,10 +125,14 @@ def _centroids(vectors: Vectors, level: Level, *, number: int, fitting: Fitting)
         vectors,
         level,
         kmeans=fitting.kmeans,
-        seed=derived_seed(fitting.seed, Purpose.SEEDING, number),
+        seed=_seed_of_level(fitting, number),
         state=fitting.checkpoint.load_state(number),
         on_step=after_step,
     )
+
+
+def _seed_of_level(fitting: Fitting, number: int) -> int:
+    return derived_seed(fitting.seed, Purpose.SEEDING, number)
 
 
 def _placed(whole: Vectors, level: Level, fitting: Fitting) -> Vectors:
@@ -105,36 +141,11 @@ def _placed(whole: Vectors, level: Level, fitting: Fitting) -> Vectors:
     return whole.to_arrays() if isinstance(whole, SparkVectors) and fits else whole
 
 
-def _centroids_as_input(below: FittedLevel, spark: SparkSession | None) -> Vectors:
-    if spark is None:
-        return ArrayVectors(below.centroids, below.cluster_ids)
-    return SparkVectors.from_arrays(spark, below.centroids, below.cluster_ids)
-
-
-def _with_level(fitted: list[FittedLevel], centroids: Floats, labelled: Labelled | DataFrame) -> list[FittedLevel]:
-    """The levels with one more on top, whose members now know their parents."""
-    if fitted:
-        members = labelled_arrays(labelled) if isinstance(labelled, DataFrame) else labelled
-        below = replace(fitted[-1], parents=members.labels)
-        return [*fitted[:-1], below, _summed_up(members, centroids, n_items=below.n_items)]
-    if isinstance(labelled, DataFrame):
-        rows = cluster_sizes(labelled).toPandas().sort_values(Col.cluster_id)
-        ids, counts, means = (rows[name].to_numpy() for name in (Col.cluster_id, Col.n_items, Col.mean_distance_sq))
-        return [FittedLevel(ids, centroids[ids], counts, counts, means)]
-    return [_summed_up(labelled, centroids, n_items=np.ones(len(labelled.labels), dtype=np.int64))]
-
-
-def cluster_sizes(labelled: DataFrame) -> DataFrame:
-    """One row a cluster: (cluster_id, n_items, mean_distance_sq)."""
-    return labelled.groupBy(Col.cluster_id).agg(
-        F.count("*").alias(Col.n_items), F.avg(Col.distance_sq).alias(Col.mean_distance_sq)
-    )
-
-
-def _summed_up(members: Labelled, centroids: Floats, *, n_items: Ids) -> FittedLevel:
-    """A level from its members, each of which stands for ``n_items``."""
-    ids, position, counts = np.unique(members.labels, return_inverse=True, return_counts=True)
-    items = np.zeros(len(ids), dtype=np.int64)
-    np.add.at(items, position, n_items)
-    means = np.bincount(position, weights=members.distances_sq) / counts
-    return FittedLevel(ids, centroids[ids], counts, items, means)
+def _as_input(below: AnyLevel, fitting: Fitting) -> Vectors:
+    """The centroids of a level as what the next one clusters."""
+    if isinstance(below, DistributedLevel):
+        rows = below.rows.select(F.col(Col.cluster_id).alias(Col.item_id), F.col(Col.centroid).alias(Col.embedding))
+        return SparkVectors.from_embeddings(rows, backend=fitting.backend)
+    if fitting.spark is None:
+        return ArrayVectors(below.centroids, below.cluster_ids, kernel=driver_kernel(fitting.backend))
+    return SparkVectors.from_arrays(fitting.spark, below.centroids, below.cluster_ids, backend=fitting.backend)

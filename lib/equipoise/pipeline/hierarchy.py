@@ -12,11 +12,12 @@ from numpy.typing import ArrayLike
 from pyspark.sql import DataFrame
 
 from equipoise.errors import ConfigError, InputError
+from equipoise.kernels.backends import BackendChoice, driver_kernel
 from equipoise.kernels.levels import KMeans, Level, LevelState, Metric
 from equipoise.kernels.seeding import Seeding
 from equipoise.kernels.vectors import ArrayVectors, Labelled, Vectors, unit_length
 from equipoise.pipeline.blocks import labelled_frame
-from equipoise.pipeline.checkpoint import FittedLevel, InMemory
+from equipoise.pipeline.checkpoint import AnyLevel, InMemory
 from equipoise.pipeline.fitting import DriverLimit, Fitting, fit_levels
 from equipoise.pipeline.spark_vectors import SparkVectors
 
@@ -28,7 +29,7 @@ class Hierarchy:
     ``assignments`` is a DataFrame (item_id, cluster_id, distance_sq) where a DataFrame was clustered, else arrays.
     """
 
-    levels: tuple[FittedLevel, ...]
+    levels: tuple[AnyLevel, ...]
     assignments: Labelled | DataFrame
 
 
@@ -42,6 +43,7 @@ def fit_hierarchy(
     iterations: int = 50,
     tolerance: float = 1e-4,
     driver_limit: DriverLimit | None = None,
+    backend: BackendChoice = "auto",
     on_step: Callable[[int, LevelState], None] = lambda number, state: None,
 ) -> Hierarchy:
     """Clusters vectors into a hierarchy: the whole method in one call, for notebooks.
@@ -55,6 +57,7 @@ def fit_hierarchy(
         iterations: of every k-means, at most.
         tolerance: relative change of the objective at which a k-means stops.
         driver_limit: up to which size a level of a DataFrame runs on the driver.
+        backend: what assigns: numpy, torch, faiss; "auto" takes torch where there is a GPU, numpy elsewhere.
         on_step: told level number and state after every iteration.
 
     Raises:
@@ -66,9 +69,9 @@ def fit_hierarchy(
     spark = vectors.sparkSession if isinstance(vectors, DataFrame) else None
     limit = driver_limit or DriverLimit()
     fitted = fit_levels(
-        lambda: open_vectors(vectors, spherical=kmeans.spherical),
+        lambda: open_vectors(vectors, spherical=kmeans.spherical, backend=backend),
         _as_levels(levels),
-        fitting=Fitting(kmeans, seed, spark, limit, checkpoint, on_step=on_step),
+        fitting=Fitting(kmeans, seed, spark, limit, checkpoint, on_step=on_step, backend=backend),
     )
     assignments = checkpoint.assignments
     if isinstance(vectors, DataFrame) and isinstance(assignments, Labelled):
@@ -76,21 +79,31 @@ def fit_hierarchy(
     return Hierarchy(fitted, assignments)
 
 
-def open_vectors(vectors: ArrayLike | DataFrame, *, spherical: bool, partitions: int | None = None) -> Vectors:
+def open_vectors(
+    vectors: ArrayLike | DataFrame,
+    *,
+    spherical: bool,
+    partitions: int | None = None,
+    half: bool = False,
+    backend: BackendChoice = "auto",
+) -> Vectors:
     """Arrays or embeddings (item_id, embedding) as what the k-means loop takes.
 
     Raises:
         InputError: no vectors, different lengths, NaN, or a zero vector where ``spherical``.
     """
     if isinstance(vectors, DataFrame):
-        return SparkVectors.from_embeddings(vectors, partitions=partitions, spherical=spherical)
-    plain = ArrayVectors(vectors)
+        return SparkVectors.from_embeddings(
+            vectors, partitions=partitions, spherical=spherical, half=half, backend=backend
+        )
+    kernel = driver_kernel(backend)
+    plain = ArrayVectors(vectors, kernel=kernel)
     if not spherical:
         return plain
     zero = np.flatnonzero(~plain.vectors.any(axis=1))
     if len(zero):
         raise InputError(f"the vector of item {zero[0]} is zero and has no direction; cosine needs it left out")
-    return ArrayVectors(unit_length(plain.vectors))
+    return ArrayVectors(unit_length(plain.vectors), kernel=kernel)
 
 
 def _as_levels(levels: Sequence[int | Level]) -> list[Level]:

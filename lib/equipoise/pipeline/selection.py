@@ -1,14 +1,14 @@
 """Balanced sampling from a clustering that is at hand: what the stage does on tables, for notebooks."""
 
-import pyarrow as pa
+from functools import reduce
+
 from pyspark.sql import DataFrame, SparkSession
-from pyspark.sql.types import StructType
 
 from equipoise.errors import SessionError
 from equipoise.pipeline import sampling
-from equipoise.pipeline.blocks import arrays_frame, labelled_frame
+from equipoise.pipeline.blocks import labelled_frame
 from equipoise.pipeline.hierarchy import Hierarchy
-from equipoise.schemas import CENTROIDS, Col
+from equipoise.schemas import Col
 
 
 def select(
@@ -52,10 +52,8 @@ def select(
 
 def cluster_rows(spark: SparkSession, hierarchy: Hierarchy) -> DataFrame:
     """The cluster tree as rows of the table ``centroids``, without run and vectors."""
-    names = (Col.level, Col.cluster_id, Col.parent_id, Col.n_children, Col.n_items, Col.mean_distance_sq)
-    parts = [level.columns(number) for number, level in enumerate(hierarchy.levels, start=1)]
-    columns = {name: pa.concat_arrays([pa.array(part[name]) for part in parts]) for name in names}
-    return arrays_frame(spark, columns, StructType([CENTROIDS.schema[name] for name in names]))
+    frames = [level.frame(spark, number) for number, level in enumerate(hierarchy.levels, start=1)]
+    return reduce(DataFrame.unionByName, frames).drop(Col.centroid)
 
 
 def _session_of(hierarchy: Hierarchy) -> SparkSession:

@@ -2,14 +2,11 @@
 
 import itertools
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from pyspark import Broadcast, SparkContext
-
-from equipoise.kernels.nearest import PreparedCentroids, prepare
 
 BYTES_PER_PIECE = 512 * 2**20
 """No value of Spark may be above 2 GiB."""
@@ -40,9 +37,3 @@ def share(context: SparkContext, array: NDArray[Any], *, bytes_per_piece: int = 
     rows = max(1, bytes_per_piece // max(1, array[:1].nbytes))
     starts = range(0, max(1, len(array)), rows)
     return SharedArray(next(_numbers), tuple(context.broadcast(array[start : start + rows]) for start in starts))
-
-
-@lru_cache(maxsize=1)
-def prepared(centroids: SharedArray) -> PreparedCentroids:
-    """Shared centroids as the kernel wants them, once in a worker, not once in a task."""
-    return prepare(centroids.value)

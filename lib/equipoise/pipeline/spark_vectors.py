@@ -9,13 +9,15 @@ from pyspark import RDD, StorageLevel
 from pyspark.serializers import NoOpSerializer
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
+from pyspark.sql.types import StructType
 from pyspark.sql.window import Window
 
+from equipoise.kernels.backends import BackendChoice, driver_kernel
 from equipoise.kernels.draws import draw_up_to
-from equipoise.kernels.nearest import Floats, nearest
+from equipoise.kernels.nearest import Floats
 from equipoise.kernels.packing import Block, pack, unpack
 from equipoise.kernels.statistics import ClusterStats, add_up
-from equipoise.kernels.vectors import ArrayVectors, Ids, Vectors, smallest_draws
+from equipoise.kernels.vectors import ArrayVectors, Ids, Labelled, Vectors, first_keys, smallest_draws
 from equipoise.pipeline.blocks import (
     BLOCK_SCHEMA,
     LABELLED_SCHEMA,
@@ -24,12 +26,22 @@ from equipoise.pipeline.blocks import (
     concatenated,
     count_and_dim,
     from_streams,
+    labelled_batch,
     packed_arrays,
     partitions_for,
 )
 from equipoise.pipeline.reduction import goes_straight, most_result_bytes, scattered
-from equipoise.pipeline.sharing import SharedArray, prepared, share
-from equipoise.pipeline.workers import drawn_ids, farthest, farthest_rows, partition_stats, rows_of, unpacked
+from equipoise.pipeline.sharing import SharedArray, share
+from equipoise.pipeline.workers import (
+    Assigner,
+    assigner,
+    drawn_ids,
+    far_keys_of,
+    farthest,
+    farthest_rows,
+    rows_of,
+    unpacked,
+)
 from equipoise.schemas import Col
 
 Result = TypeVar("Result")
@@ -45,13 +57,14 @@ class SparkVectors:
         *,
         count: int,
         dim: int,
+        backend: BackendChoice = "auto",
         owned: Iterable[SharedArray] = (),
     ) -> None:
         """Takes over ``packed``, blocks of ``count`` vectors in all, and the arrays that it is made with.
 
         The blocks are kept as the bytes that they are: neither pickled nor serialised by the JVM.
         """
-        self.spark, self.count, self.dim, self._owned = spark, count, dim, tuple(owned)
+        self.spark, self.count, self.dim, self.backend, self._owned = spark, count, dim, backend, tuple(owned)
         self._packed = packed._reserialize(NoOpSerializer()).persist(StorageLevel.MEMORY_AND_DISK_DESER)
 
     @classmethod
@@ -62,24 +75,30 @@ class SparkVectors:
         partitions: int | None = None,
         spherical: bool = False,
         half: bool = False,
+        backend: BackendChoice = "auto",
     ) -> Self:
         """Packs (item_id BIGINT, embedding ARRAY<FLOAT>); ``partitions`` by default from the bytes.
 
         Raises:
-            InputError: there are no vectors, they differ in length, or one is zero where ``spherical``.
+            InputError: there are no vectors, they differ in length, one is zero where ``spherical``, or too large where
+                ``half``.
         """
-        count, dim = count_and_dim(embeddings, spherical=spherical)
+        count, dim = count_and_dim(embeddings, spherical=spherical, half=half)
         n_partitions = partitions or partitions_for(count, dim)
         packed = blocks(embeddings, partitions=n_partitions, dim=dim, spherical=spherical, half=half)
-        return cls(embeddings.sparkSession, packed.rdd.map(lambda row: bytes(row[0])), count=count, dim=dim)
+        stored = packed.rdd.map(lambda row: bytes(row[0]))
+        return cls(embeddings.sparkSession, stored, count=count, dim=dim, backend=backend)
 
     @classmethod
-    def from_arrays(cls, spark: SparkSession, vectors: Floats, item_ids: Ids) -> Self:
+    def from_arrays(
+        cls, spark: SparkSession, vectors: Floats, item_ids: Ids, *, backend: BackendChoice = "auto"
+    ) -> Self:
         """Spreads arrays (n, d) and (n,) over the executors."""
         count, dim = vectors.shape
         n_partitions = partitions_for(count, dim)
         packed = packed_arrays(item_ids, vectors, partitions=n_partitions)
-        return cls(spark, spark.sparkContext.parallelize(packed, n_partitions), count=count, dim=dim)
+        spread = spark.sparkContext.parallelize(packed, n_partitions)
+        return cls(spark, spread, count=count, dim=dim, backend=backend)
 
     @property
     def n_partitions(self) -> int:
@@ -89,7 +108,7 @@ class SparkVectors:
     def to_arrays(self) -> ArrayVectors:
         """The same vectors on the driver, in the order of their ids."""
         block = concatenated([unpack(packed) for packed in self._packed.collect()])
-        return ArrayVectors(block.vectors, block.item_ids)
+        return ArrayVectors(block.vectors, block.item_ids, kernel=driver_kernel(self.backend))
 
     def sample(self, n: int, *, seed: int) -> Floats:
         """``n`` vectors, uniform, without replacement, in the order of their ids."""
@@ -98,54 +117,79 @@ class SparkVectors:
             item_ids, share = self._ids_drawn(draw_up_to(share), seed=seed), 2 * share
         return self._take(item_ids[smallest_draws(item_ids, n, seed=seed)]).vectors
 
+    def sample_far(self, centroids: Floats, n: int, *, seed: int) -> Floats:
+        """Up to ``n`` vectors by their squared distance to the nearest of ``centroids``; a partition sends n keys."""
+        near = self._assigner(centroids)
+        try:
+            parts = self._packed.mapPartitions(lambda packed: [far_keys_of(near.labelled(packed), n, seed=seed)])
+            keys = np.concatenate(parts.collect())
+        finally:
+            near.centroids.destroy()
+        return self._take(keys["id"][first_keys(keys, n)]).vectors
+
     def assign(self, centroids: Floats) -> ClusterStats:
         """Sums, counts and costs of the clusters around ``centroids`` (k, d)."""
         k, dim = centroids.shape
-        near = self._share(centroids)
-        partials = self._packed.mapPartitions(lambda parts: [partition_stats(unpacked(parts), prepared(near))])
+        near = self._assigner(centroids)
+        partials = self._packed.mapPartitions(lambda parts: [near.stats(parts)])
         is_straight = goes_straight(self.n_partitions, k, dim, most_result_bytes=most_result_bytes(self.spark))
         try:
             found = partials.collect() if is_straight else scattered(partials, k=k, dim=dim)
         finally:
-            near.destroy()
+            near.centroids.destroy()
         return add_up(found, k=k, dim=dim)
 
     def farthest(self, centroids: Floats, clusters: Ids) -> Floats:
         """The member of each of ``clusters`` that lies farthest from its centroid."""
-        near = self._share(centroids)
+        near = self._assigner(centroids)
         try:
-            found = self._run(lambda parts: [farthest(parts, prepared(near), clusters)])
+            found = self._packed.mapPartitions(lambda parts: [farthest(near.labelled(parts), clusters)]).collect()
         finally:
-            near.destroy()
+            near.centroids.destroy()
         rows = farthest_rows(np.concatenate(found), clusters)
         members = self._take(rows[Col.item_id])
         return members.vectors[np.searchsorted(members.item_ids, rows[Col.item_id])]
 
     def closest(self, centroids: Floats, r: int) -> Vectors:
         """The ``r`` members of every cluster that lie closest to its centroid; they stay where they are."""
-        near = self._share(centroids)
+        near = self._assigner(centroids)
         bounds = _last_members(self._labelled(near), r).toPandas()
         limits_by_cluster = np.zeros(len(centroids), dtype=[(Col.distance_sq, np.float32), (Col.item_id, np.int64)])
         for name in limits_by_cluster.dtype.names or ():
             limits_by_cluster[name][bounds[Col.cluster_id]] = bounds[name]
-        bound = self._share(limits_by_cluster)
+        bound = share(self.spark.sparkContext, limits_by_cluster)
 
         def kept(parts: Iterable[bytes]) -> Iterable[bytes]:
-            centroids, limits = prepared(near), bound.value
-            for block in unpacked(parts):
-                labels, distances_sq = nearest(block.vectors, centroids)
+            limits = bound.value
+            for block, labels, distances_sq in near.labelled(parts):
                 limit = limits[labels]
                 tied = (distances_sq == limit[Col.distance_sq]) & (block.item_ids <= limit[Col.item_id])
                 inside = (distances_sq < limit[Col.distance_sq]) | tied
                 yield pack(Block(block.item_ids[inside], block.vectors[inside]))
 
         members = self._packed.mapPartitions(kept)
+        owned = (near.centroids, bound)
         n_members = int(bounds[Col.n_items].sum())
-        return SparkVectors(self.spark, members, count=n_members, dim=self.dim, owned=(near, bound))
+        return SparkVectors(self.spark, members, count=n_members, dim=self.dim, backend=self.backend, owned=owned)
 
     def labelled(self, centroids: Floats) -> DataFrame:
         """Item id, label and squared distance of every vector, computed when the DataFrame is used."""
-        return self._labelled(self._share(centroids))
+        return self._labelled(self._assigner(centroids))
+
+    def batches(
+        self, of_partition: Callable[[Iterable[bytes]], Iterator[pa.RecordBatch]], schema: StructType
+    ) -> DataFrame:
+        """What a function makes of the packed blocks of every partition: the vectors cross to Python once."""
+
+        def streams(parts: Iterable[bytes]) -> Iterator[tuple[bytes]]:
+            return ((as_stream(batch),) for batch in of_partition(parts))
+
+        packed = self.spark.createDataFrame(self._packed.mapPartitions(streams), BLOCK_SCHEMA)
+        return packed.mapInArrow(from_streams, schema)
+
+    def pieces(self, of_partition: Callable[[Iterable[bytes]], Iterable[Result]]) -> "RDD[Result]":
+        """What a function makes of the packed blocks of every partition, to be moved on."""
+        return self._packed.mapPartitions(of_partition)
 
     def __enter__(self) -> Self:
         return self
@@ -155,17 +199,12 @@ class SparkVectors:
         for array in self._owned:
             array.destroy()
 
-    def _labelled(self, near: SharedArray) -> DataFrame:
-        """The vectors cross to Python once; what goes on as a DataFrame is ids, labels and distances."""
+    def _labelled(self, near: Assigner) -> DataFrame:
+        def rows(parts: Iterable[bytes]) -> Iterator[pa.RecordBatch]:
+            for block, labels, distances_sq in near.labelled(parts):
+                yield labelled_batch(Labelled(block.item_ids, labels, distances_sq))
 
-        def labels(parts: Iterable[bytes]) -> Iterator[tuple[bytes]]:
-            for block in unpacked(parts):
-                columns = [block.item_ids, *nearest(block.vectors, prepared(near))]
-                arrays = [pa.array(column) for column in columns]
-                yield (as_stream(pa.RecordBatch.from_arrays(arrays, LABELLED_SCHEMA.names)),)
-
-        streams = self.spark.createDataFrame(self._packed.mapPartitions(labels), BLOCK_SCHEMA)
-        return streams.mapInArrow(from_streams, LABELLED_SCHEMA)
+        return self.batches(rows, LABELLED_SCHEMA)
 
     def _ids_drawn(self, limit: int, *, seed: int) -> Ids:
         """Ids whose draw is at most ``limit``."""
@@ -178,8 +217,8 @@ class SparkVectors:
         order = np.argsort(found.item_ids)
         return Block(found.item_ids[order], found.vectors[order].astype(np.float32))
 
-    def _share(self, array: np.ndarray) -> SharedArray:
-        return share(self.spark.sparkContext, array)
+    def _assigner(self, centroids: Floats) -> Assigner:
+        return assigner(self.spark, centroids, self.backend)
 
     def _run(self, function: Callable[[Iterator[Block]], Iterable[Result]]) -> list[Result]:
         """Results of all partitions, in their order."""

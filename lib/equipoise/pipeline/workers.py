@@ -2,41 +2,88 @@
 
 import gc
 from collections.abc import Iterable, Iterator
-from functools import cache
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from pyspark import TaskContext
+from pyspark.sql import SparkSession
 
+from equipoise.kernels.backends import BackendChoice, Kernel, choose, cuda_devices, device_of_task
 from equipoise.kernels.draws import Purpose, draws
-from equipoise.kernels.nearest import PreparedCentroids, nearest
+from equipoise.kernels.nearest import Floats
 from equipoise.kernels.packing import Block, unpack
-from equipoise.kernels.statistics import PartialStats, block_stats, combined
+from equipoise.kernels.statistics import PartialStats
 from equipoise.kernels.threads import limit_worker_threads
-from equipoise.kernels.vectors import Ids, farthest_members
+from equipoise.kernels.vectors import FAR_KEY, Ids, far_keys, farthest_members, first_keys
+from equipoise.pipeline.sharing import SharedArray, share
 from equipoise.schemas import Col
 
 FARTHEST = np.dtype([(Col.cluster_id, np.int64), (Col.distance_sq, np.float32), (Col.item_id, np.int64)])
 
 
+@dataclass(frozen=True)
+class Assigner:
+    """Centroids on every worker, and with what a task assigns to them: its own GPU, or the CPU.
+
+    ``is_local``: all tasks run on this machine, and take turns at its GPUs; elsewhere Spark gives them out.
+    """
+
+    centroids: SharedArray
+    backend: BackendChoice = "auto"
+    is_local: bool = False
+
+    def stats(self, packed: Iterable[bytes]) -> PartialStats:
+        """Sums, counts and costs of the clusters that a partition touches."""
+        kernel, ready = self._ready()
+        return kernel.stats((block.vectors for block in unpacked(packed)), ready)
+
+    def labelled(self, packed: Iterable[bytes]) -> Iterator[tuple[Block, Ids, Floats]]:
+        """The blocks of a partition, each with labels and squared distances (n,)."""
+        kernel, ready = self._ready()
+        for block in unpacked(packed):
+            yield block, *kernel.nearest(block.vectors, ready)
+
+    def _ready(self) -> tuple[Kernel, Any]:
+        context = TaskContext.get()
+        given = {name: resource.addresses for name, resource in context.resources().items()} if context else {}
+        partition = context.partitionId() if context else 0
+        kernel = choose(self.backend, device_of_task(given, partition, cuda_devices() if self.is_local else 0))
+        return kernel, _prepared(self.centroids, kernel)  # type: ignore[arg-type]  # kernels are frozen
+
+
+def assigner(spark: SparkSession, centroids: Floats, backend: BackendChoice) -> Assigner:
+    """Shares centroids (k, d) with all workers."""
+    context = spark.sparkContext
+    return Assigner(share(context, centroids), backend, is_local=(context.master or "").startswith("local["))
+
+
+@lru_cache(maxsize=1)
+def _prepared(centroids: SharedArray, kernel: Kernel) -> Any:
+    """Shared centroids as the kernel wants them, once in a worker, not once in a task."""
+    return kernel.prepare(centroids.value)
+
+
 def unpacked(packed: Iterable[bytes]) -> Iterator[Block]:
     """The blocks of a partition, in a process that is set up for numerics."""
-    _settle()
-    context = TaskContext.get()
-    limit_worker_threads(context.cpus() if context else 1)
+    settle()
     return map(unpack, packed)
 
 
+def settle() -> None:
+    """Makes the process of a task ready for numerics: the threads that the task has, no needless garbage collection."""
+    context = TaskContext.get()
+    limit_worker_threads(context.cpus() if context else 1)
+    _freeze()
+
+
 @cache
-def _settle() -> None:
+def _freeze() -> None:
     """Spark collects a worker's garbage after every task: modules and code are taken out of its way, once."""
     gc.collect()
     gc.freeze()
-
-
-def partition_stats(blocks: Iterable[Block], centroids: PreparedCentroids) -> PartialStats:
-    """Sums, counts and costs of the clusters that a partition touches."""
-    return combined((block_stats(block.vectors, centroids) for block in blocks), dim=centroids.dim)
 
 
 def drawn_ids(blocks: Iterable[Block], limit: int, *, seed: int) -> Ids:
@@ -44,6 +91,15 @@ def drawn_ids(blocks: Iterable[Block], limit: int, *, seed: int) -> Ids:
     ids = [block.item_ids for block in blocks]
     every = np.concatenate(ids) if ids else np.empty(0, np.int64)
     return every[draws(seed, Purpose.SAMPLE, every) <= limit]
+
+
+def far_keys_of(assigned: Iterable[tuple[Block, Ids, Floats]], n: int, *, seed: int) -> NDArray[np.void]:
+    """The first ``n`` of a partition when vectors are drawn by squared distance."""
+    first = np.empty(0, FAR_KEY)
+    for block, _, distances_sq in assigned:
+        keys = np.concatenate([first, far_keys(block.item_ids, distances_sq, seed=seed)])
+        first = keys[first_keys(keys, n)]
+    return first
 
 
 def rows_of(blocks: Iterable[Block], wanted: Ids) -> Iterator[Block]:
@@ -54,11 +110,10 @@ def rows_of(blocks: Iterable[Block], wanted: Ids) -> Iterator[Block]:
             yield Block(block.item_ids[chosen], block.vectors[chosen])
 
 
-def farthest(blocks: Iterable[Block], centroids: PreparedCentroids, clusters: Ids) -> NDArray[np.void]:
+def farthest(assigned: Iterable[tuple[Block, Ids, Floats]], clusters: Ids) -> NDArray[np.void]:
     """Of every one of ``clusters`` that has members here the farthest: cluster, squared distance and id."""
     best = np.empty(0, FARTHEST)
-    for block in blocks:
-        labels, distances_sq = nearest(block.vectors, centroids)
+    for block, labels, distances_sq in assigned:
         rows = np.empty(len(labels), FARTHEST)
         rows[Col.cluster_id], rows[Col.distance_sq], rows[Col.item_id] = labels, distances_sq, block.item_ids
         best = farthest_rows(np.concatenate([best, rows]), clusters)

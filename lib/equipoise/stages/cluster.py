@@ -4,7 +4,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from equipoise import config as settings
-from equipoise.errors import ConfigError, InputError
+from equipoise.errors import InputError
 from equipoise.kernels.levels import KMeans, Level, LevelState
 from equipoise.kernels.seeding import MOST_SOUGHT
 from equipoise.pipeline.blocks import is_zero
@@ -29,7 +29,7 @@ def cluster(context: StageContext) -> Account:
     n_in = embeddings.count()
     n_rejected = _reject_zero_vectors(context, embeddings) if section.metric == "cosine" else 0
     _check_size(section, n_in - n_rejected)
-    if section.seeding == "kmeans++" and section.levels[0].k > MOST_SOUGHT:
+    if section.seeding == "kmeans++" and section.levels[0].k // section.levels[0].splits > MOST_SOUGHT:
         context.progress.message(f"cluster: levels above {MOST_SOUGHT:,} clusters start from random centroids")
     checkpoint = DeltaCheckpoint(context.workspace, context.run_id, STAGE)
 
@@ -42,6 +42,8 @@ def cluster(context: StageContext) -> Account:
             _filter_usable(embeddings, section.metric),
             spherical=section.metric == "cosine",
             partitions=section.partitions,
+            half=section.half,
+            backend=section.backend,
         ),
         [as_level(level) for level in section.levels],
         fitting=Fitting(
@@ -52,9 +54,12 @@ def cluster(context: StageContext) -> Account:
             checkpoint=checkpoint,
             checkpoint_every=section.checkpoint_every,
             on_step=on_step,
+            say=context.progress.message,
+            backend=section.backend,
+            split_bytes=int(section.split_bytes),
         ),
     )
-    return Account(n_in, int(levels[0].n_items.sum()), n_rejected)
+    return Account(n_in, levels[0].total_items(), n_rejected)
 
 
 def embeddings_of_run(context: StageContext) -> DataFrame:
@@ -65,18 +70,9 @@ def embeddings_of_run(context: StageContext) -> DataFrame:
 
 
 def as_level(level: settings.Level) -> Level:
-    """A level of the config as the kernels know it.
-
-    Raises:
-        ConfigError: it is split, which cannot be run yet.
-    """
-    if level.splits > 1:
-        raise ConfigError(
-            f"cluster.levels: splits: {level.splits} (k = {level.k}) cannot be run by this version yet: "
-            "leave splits out, and choose a k whose centroids fit into the memory of a worker"
-        )
+    """A level of the config as the kernels know it."""
     if level.resampling is None:
-        return Level(level.k)
+        return Level(level.k, splits=level.splits)
     return Level(level.k, rounds=level.resampling.rounds, points=level.resampling.points)
 
 

@@ -3,6 +3,7 @@
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -13,8 +14,8 @@ from pyspark.sql import functions as F
 from equipoise.kernels.levels import LevelState
 from equipoise.kernels.lloyd import Step
 from equipoise.kernels.vectors import Labelled
-from equipoise.pipeline.blocks import arrays_frame, labelled_frame
-from equipoise.pipeline.checkpoint import FittedLevel
+from equipoise.pipeline.blocks import labelled_frame
+from equipoise.pipeline.checkpoint import ROWS, AnyLevel, FittedLevel, fits_driver, level_of
 from equipoise.schemas import ASSIGNMENTS, CENTROIDS, CHECKPOINTS, ITERATIONS, Col
 from equipoise.tables.workspace import Workspace
 
@@ -49,29 +50,24 @@ class DeltaCheckpoint:
             }
         )
 
-    def load_level(self, number: int) -> FittedLevel | None:
-        """A finished level, from ``centroids``."""
-        rows = self._rows(CENTROIDS).filter(F.col(Col.level) == number).toPandas().sort_values(Col.cluster_id)
-        if rows.empty:
-            return None
-        parents = rows[Col.parent_id]
-        return FittedLevel(
-            cluster_ids=rows[Col.cluster_id].to_numpy(),
-            centroids=np.stack(rows[Col.centroid].to_list()).astype(np.float32),
-            n_children=rows[Col.n_children].to_numpy(),
-            n_items=rows[Col.n_items].to_numpy(),
-            mean_distance_sq=rows[Col.mean_distance_sq].to_numpy(),
-            parents=None if parents.isna().all() else parents.to_numpy(np.int64),
-        )
+    def load_level(self, number: int) -> AnyLevel | None:
+        """A finished level, from ``centroids``; one that is too large for the driver stays there."""
+        rows = self._rows(CENTROIDS).filter(F.col(Col.level) == number).select(*ROWS)
+        return None if rows.isEmpty() else level_of(rows)
 
-    def save_level(self, number: int, levels: Sequence[FittedLevel]) -> None:
-        """Writes the new level and, with the parents that they have now, the clusters below, in one commit."""
+    def save_level(self, number: int, levels: Sequence[AnyLevel]) -> list[AnyLevel]:
+        """Writes the new level and, with the parents that they have now, the clusters below, in one commit.
+
+        What is not on the driver, or too large for it, is read back.
+        """
         numbers = list(range(number - len(levels) + 1, number + 1))
-        rows = [self._level_rows(one, level) for one, level in zip(numbers, levels, strict=True)]
-        joined = rows[0] if len(rows) == 1 else rows[0].unionByName(rows[1])
+        spark, run_id = self.workspace.spark, F.lit(self.run_id)
+        frames = [level.frame(spark, one) for one, level in zip(numbers, levels, strict=True)]
+        rows = reduce(DataFrame.unionByName, frames).withColumn(Col.run_id, run_id)
         self._write_iterations()
-        self.workspace.replace(CENTROIDS, joined, where={Col.run_id: self.run_id, Col.level: numbers})
+        self.workspace.replace(CENTROIDS, rows, where={Col.run_id: self.run_id, Col.level: numbers})
         self.workspace.delete(CHECKPOINTS, where=self._unfinished)
+        return [self._as_used(one, level) for one, level in zip(numbers, levels, strict=True)]
 
     def load_state(self, number: int) -> LevelState | None:
         """The state of an unfinished level, from ``checkpoints``."""
@@ -106,10 +102,12 @@ class DeltaCheckpoint:
         """Where the state is: one level at a time is unfinished."""
         return {Col.run_id: self.run_id, Col.stage: self.stage}
 
-    def _level_rows(self, number: int, level: FittedLevel) -> DataFrame:
-        run_ids = np.full(len(level.cluster_ids), self.run_id)
-        columns = {Col.run_id: run_ids, **level.columns(number)}
-        return arrays_frame(self.workspace.spark, columns, CENTROIDS.schema)
+    def _as_used(self, number: int, level: AnyLevel) -> AnyLevel:
+        if isinstance(level, FittedLevel) and fits_driver(*level.centroids.shape):
+            return level
+        written = self.load_level(number)
+        assert written is not None, "it was just written"
+        return written
 
     def _write_iterations(self) -> None:
         """Writes what waits, beside the iterations of earlier commits; those that were done twice stay once."""

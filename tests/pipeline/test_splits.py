@@ -1,0 +1,94 @@
+"""Clusters split on the executors are those split on arrays; large ones are fitted on a sample."""
+
+import numpy as np
+import pytest
+
+from equipoise.kernels.levels import KMeans, Level
+from equipoise.kernels.splitting import split_arrays
+from equipoise.kernels.vectors import ArrayVectors
+from equipoise.pipeline import checkpoint
+from equipoise.pipeline.blocks import labelled_arrays, vectors_frame
+from equipoise.pipeline.checkpoint import DistributedLevel
+from equipoise.pipeline.fitting import DriverLimit
+from equipoise.pipeline.hierarchy import fit_hierarchy
+from equipoise.pipeline.selection import select
+from equipoise.pipeline.spark_vectors import SparkVectors
+from equipoise.pipeline.splits import Inside, routing, split
+from equipoise.schemas import Col
+
+GENERATOR = np.random.default_rng(0)
+COARSE = GENERATOR.normal(scale=20, size=(12, 4)).astype(np.float32)
+WEIGHTS = np.array([0.5] + [0.5 / 11] * 11)
+DATA = (COARSE[GENERATOR.choice(12, 6000, p=WEIGHTS)] + GENERATOR.normal(size=(6000, 4))).astype(np.float32)
+IDS = GENERATOR.permutation(6000) * 7
+INSIDE = Inside(5, KMeans(), 3)
+
+
+@pytest.fixture(scope="module")
+def embeddings(spark):
+    return vectors_frame(spark, IDS, DATA).cache()
+
+
+def centroids_of(found) -> dict[int, np.ndarray]:
+    return {row[Col.cluster_id]: np.array(row[Col.centroid], np.float32) for row in found.centroids.collect()}
+
+
+def test_clusters_and_labels_are_those_of_arrays(embeddings):
+    expected, labels = split_arrays(ArrayVectors(DATA, IDS), COARSE, splits=5, kmeans=KMeans(), seed=3)
+    with SparkVectors.from_embeddings(embeddings, partitions=3) as vectors, split(vectors, COARSE, INSIDE) as found:
+        for cluster_id, centroid in centroids_of(found).items():
+            np.testing.assert_array_equal(centroid, expected[cluster_id])
+        for here, there in zip(labels, labelled_arrays(found.labelled), strict=True):
+            np.testing.assert_array_equal(there, here)
+
+
+def test_a_cluster_above_the_limit_is_fitted_on_a_sample_and_assigned_in_a_stream(embeddings):
+    most_bytes = 1000 * (4 * 4 + 8)  # the largest has 3000 members
+    expected, labels = split_arrays(ArrayVectors(DATA, IDS), COARSE, splits=5, kmeans=KMeans(), seed=3)
+    with (
+        SparkVectors.from_embeddings(embeddings, partitions=3) as vectors,
+        split(vectors, COARSE, INSIDE, most_bytes=most_bytes) as found,
+    ):
+        centroids, there = centroids_of(found), labelled_arrays(found.labelled)
+    assert len(there.labels) == 6000 and sorted(there.item_ids) == sorted(IDS)
+    large = np.flatnonzero(there.labels // 5 == 0)
+    assert len(large) > 2500
+    np.testing.assert_array_equal(there.labels[there.labels >= 5], labels.labels[labels.labels >= 5])
+    members = DATA[np.argsort(IDS)][large]
+    own = np.stack([centroids[number] for number in range(5)])
+    distances_sq = ((members[:, None] - own[None]) ** 2).sum(axis=2)
+    np.testing.assert_array_equal(there.labels[large], distances_sq.argmin(axis=1))
+    whole = labels.distances_sq[labels.labels < 5].sum()
+    assert not np.array_equal(own, expected[:5])  # of a sample
+    assert distances_sq.min(axis=1).sum() == pytest.approx(whole, rel=0.02)
+
+
+def test_no_task_is_given_more_than_it_may_hold():
+    sizes = np.array([100_000, 5000, 4000, 3000, 2000, 1000, 0])
+    routes = routing(sizes, most=5000, n_tasks=2)
+    held = np.bincount(routes.tasks, weights=np.minimum(sizes, 5000))
+    assert held.max() <= 5000
+    assert routes.is_sampled.tolist() == [True] + [False] * 6
+    share = (routes.limits[0] / 2**63 + 1) / 2
+    assert 4000 < share * 100_000 < 5000
+    assert (routes.limits[1:] == 2**63 - 1).all()
+
+
+@pytest.mark.parametrize("most_driver_bytes", [2**30, 0])
+def test_a_tree_on_split_clusters_counts_every_item_wherever_its_levels_are(embeddings, monkeypatch, most_driver_bytes):
+    monkeypatch.setattr(checkpoint, "MOST_DRIVER_BYTES", most_driver_bytes)
+    levels = [Level(60, splits=5), Level(20, rounds=2), Level(4)]
+    on_spark = DriverLimit(0, 0)
+    tree = fit_hierarchy(embeddings, levels, seed=1, driver_limit=on_spark)
+    arrays = fit_hierarchy(DATA[np.argsort(IDS)], levels, seed=1)
+    assert isinstance(tree.levels[0], DistributedLevel) == (most_driver_bytes == 0)
+    for level, expected in zip(tree.levels, arrays.levels, strict=True):
+        assert level.total_items() == expected.total_items() == 6000
+    found = tree.levels[0]
+    if isinstance(found, DistributedLevel):
+        rows = found.rows.toPandas().sort_values(Col.cluster_id)
+        np.testing.assert_array_equal(rows[Col.n_items], arrays.levels[0].n_items)
+        assert rows[Col.parent_id].notna().all() and rows[Col.parent_id].nunique() == 20
+    else:
+        np.testing.assert_array_equal(found.centroids, arrays.levels[0].centroids)
+    assert select(tree, target=500, seed=0).count() == 500
