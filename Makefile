@@ -34,7 +34,7 @@ help: ## This text
 setup: $(VENV)/.cpu ## Make .venv with what the demo needs (and a Java where there is none of 17 or later)
 
 # A run of a minute or two spends much of it compiling: the JVM's quick compiler alone saves a part of that.
-demo: SUBMIT_OPTIONS = --driver-java-options -XX:TieredStopAtLevel=1
+demo: SUBMIT_OPTIONS = --driver-java-options "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=240m"
 demo: $(VENV)/.cpu data/digits ## Curate handwritten digits: tables in ./warehouse, a picture, a comparison
 	$(SUBMIT) --config conf/demo.yaml
 

@@ -12,7 +12,7 @@ SETTINGS = {
     "spark.master": "local[2,4]",
     "spark.driver.memory": "3g",
     # Short runs spend their time compiling: the quick compiler alone starts Spark in two thirds of the time.
-    "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1",
+    "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=240m",
     "spark.sql.shuffle.partitions": "3",
     # For a few dozen rows, compiling a plan takes longer than interpreting it. The jobs that slow tests start compile.
     "spark.sql.codegen.wholeStage": "false",

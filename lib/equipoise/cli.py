@@ -123,7 +123,14 @@ def _stage(options: argparse.Namespace) -> None:
             force=options.force,
         )
     if not options.quiet:
-        summarise(config, spark=spark, run_id=options.run_id, job=options.job, console=Console(highlight=False))
+        summarise(
+            config,
+            spark=spark,
+            run_id=options.run_id,
+            job=options.job,
+            path=options.config,
+            console=Console(highlight=False),
+        )
 
 
 def _plan(options: argparse.Namespace) -> None:

@@ -124,6 +124,7 @@ POOL = Table(
     _schema(
         item_id=_LONG,
         source=_TEXT,
+        key=_TEXT,
         uri=_TEXT,
         content_hash=_TEXT,
         modified_at=_TIME,
@@ -139,7 +140,7 @@ POOL = Table(
 REJECTS = Table(
     "rejects",
     "items that a stage could not use, with the reason",
-    _schema(run_id=_TEXT, item_id=_LONG, stage=_TEXT, uri=_TEXT, reason=_TEXT, detail=_TEXT),
+    _schema(run_id=_TEXT, item_id=_LONG, stage=_TEXT, key=_TEXT, uri=_TEXT, reason=_TEXT, detail=_TEXT),
     key=(Col.run_id, Col.item_id, Col.stage),
     partitions=(Col.run_id,),
 )

@@ -83,10 +83,14 @@ def test_what_the_pool_holds_is_dropped_and_foreign_ids_collide(spark):
 
 def test_rejects_are_rows_of_the_table_without_what_the_pool_holds(spark):
     items = spark.createDataFrame(
-        [(1, "u1", None, None), (2, "u2", it.ALREADY_IN_POOL, "x"), (3, "u3", "unreadable_image", "cut")],
-        "item_id long, uri string, reason string, detail string",
+        [
+            (1, "k1", "u1", None, None),
+            (2, "k2", "u2", it.ALREADY_IN_POOL, "x"),
+            (3, "k3", "u3", "unreadable_image", "cut"),
+        ],
+        "item_id long, key string, uri string, reason string, detail string",
     )
-    expected = spark.createDataFrame([("r", 3, "ingest", "u3", "unreadable_image", "cut")], REJECTS.schema)
+    expected = spark.createDataFrame([("r", 3, "ingest", "k3", "u3", "unreadable_image", "cut")], REJECTS.schema)
     assert_df_equality(it.rejects(items, run_id="r", stage="ingest"), expected, ignore_nullable=True)
 
 

@@ -147,7 +147,7 @@ class ArrayVectors:
         self._resident = None
 
     def _mapped(self, function: Callable[[Any], Result]) -> Iterator[Result]:
-        """Blocks on all cores for numpy; all vectors at once, kept where it works, for a kernel with threads of its own."""
+        """Blocks on all cores for numpy; all vectors, kept where it works, for a kernel with its own threads."""
         if self.kernel.backend == "numpy":
             starts = range(0, self.count, ROWS_PER_BLOCK)
             return ordered_map(function, [self.vectors[start : start + ROWS_PER_BLOCK] for start in starts])

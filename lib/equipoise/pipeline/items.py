@@ -66,8 +66,9 @@ def filter_new(items: DataFrame) -> DataFrame:
 def rejects(items: DataFrame, *, run_id: str, stage: str) -> DataFrame:
     """Rows of the table ``rejects``: the items with a reason, but for those that the pool already holds."""
     refused = items.where(F.col(Col.reason).isNotNull() & (F.col(Col.reason) != ALREADY_IN_POOL))
-    columns = {Col.run_id: F.lit(run_id), Col.stage: F.lit(stage)}
-    return refused.select(*(columns.get(name, F.col(name)).alias(name) for name in REJECTS.columns))
+    columns = {Col.run_id: F.lit(run_id), Col.stage: F.lit(stage), **{name: F.col(name) for name in items.columns}}
+    nothing = F.lit(None).cast("string")
+    return refused.select(*(columns.get(name, nothing).alias(name) for name in REJECTS.columns))
 
 
 def pool_rows(items: DataFrame) -> DataFrame:

@@ -87,12 +87,13 @@ def _filter_usable(embeddings: DataFrame, metric: str) -> DataFrame:
 
 def _reject_zero_vectors(context: StageContext, embeddings: DataFrame) -> int:
     zero = embeddings.filter(is_zero(Col.embedding)).join(
-        context.items().select(Col.item_id, Col.uri), Col.item_id, "inner"
+        context.items().select(Col.item_id, Col.key, Col.uri), Col.item_id, "inner"
     )
     rejects = zero.select(
         F.lit(context.run_id).alias(Col.run_id),
         Col.item_id,
         F.lit(STAGE).alias(Col.stage),
+        Col.key,
         Col.uri,
         F.lit("zero_vector").alias(Col.reason),
         F.lit("a vector of zeros has no direction, which metric: cosine needs").alias(Col.detail),

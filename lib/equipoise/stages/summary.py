@@ -19,15 +19,19 @@ from equipoise.pipeline.quotas import draw_of
 from equipoise.pipeline.sampling import random_items
 from equipoise.report.contact_sheet import write_contact_sheet
 from equipoise.schemas import CURATED, POOL, Col
+from equipoise.stages.plan import stages_of
+from equipoise.stages.runs import FAMILIES
 from equipoise.tables import Workspace
 
 MOST_CLASSES = 30
 PICTURED = 100
-NEXT = {"ingest": "embed", "embed": "cluster", "cluster": "select"}
 
 
-def summarise(config: Config, *, spark: SparkSession, run_id: str, job: str, console: Console) -> None:
-    """Prints the end of a job; after a selection, what it did to the classes where items have labels."""
+def summarise(config: Config, *, spark: SparkSession, run_id: str, job: str, path: str, console: Console) -> None:
+    """Prints the end of a job; after a selection, what it did to the classes where items have labels.
+
+    ``path`` is the config's: the next command names it.
+    """
     workspace = Workspace(spark, config.workspace)
     pool = workspace.read(POOL).filter(F.col(Col.source) == config.source.source_name)
     if job in ("curate", "select"):
@@ -37,11 +41,11 @@ def summarise(config: Config, *, spark: SparkSession, run_id: str, job: str, con
             )
             _print_classes(pool, curated, seed=config.seed, title=f"selection {selection.name}", console=console)
             if isinstance(config.source, ImagesSource) and job == "curate":
-                path = _picture_path(config, f"{run_id}-{selection.name}.png")
-                _write_picture(pool, curated, seed=config.seed, path=path)
-                console.print(f"picture, pool beside selection: {path}", markup=False, soft_wrap=True)
+                picture = _picture_path(config, f"{run_id}-{selection.name}.png")
+                _write_picture(pool, curated, seed=config.seed, path=picture)
+                console.print(f"picture, pool beside selection: {picture}", markup=False, soft_wrap=True)
     console.print(f"run {run_id}; tables: {config.workspace}", markup=False, soft_wrap=True)
-    console.print(f"next: {_next_command(config, run_id, job)}", markup=False, soft_wrap=True)
+    console.print(f"next: {_next_command(config, run_id, job, path)}", markup=False, soft_wrap=True)
 
 
 def _print_classes(pool: DataFrame, curated: DataFrame, *, seed: int, title: str, console: Console) -> None:
@@ -102,9 +106,11 @@ def _pictured(items: DataFrame, seed: int) -> list[bytes]:
     return [bytes(row[Col.content]) for row in rows if row[Col.content] is not None]
 
 
-def _next_command(config: Config, run_id: str, job: str) -> str:
-    if job in NEXT:
-        return f"equipoise {NEXT[job]} --config FILE --run-id {run_id}"
+def _next_command(config: Config, run_id: str, job: str, path: str) -> str:
+    later = FAMILIES[FAMILIES.index(job) + 1 :] if job in FAMILIES else ()
+    following = next((stage.family for stage in stages_of(config) if stage.family in later), None)
+    if following:
+        return f"equipoise {following} --config {shlex.quote(path)} --run-id {run_id}"
     query = (
         "select selection, count(*) as n_items, count(distinct cluster_id) as n_clusters from curated "
         f"where run_id = '{run_id}' group by selection"

@@ -4,10 +4,11 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from equipoise.errors import TableError, nearest
-from equipoise.schemas import ASSIGNMENTS, CENTROIDS, TABLES, Col
+from equipoise.schemas import ASSIGNMENTS, CENTROIDS, RUNS, TABLES, Col
 from equipoise.tables.workspace import Workspace
 
 ITEM_PATHS = "item_paths"
+LATEST_RUN = "latest_run"
 
 
 def read_table(spark: SparkSession, workspace: str, name: str, *, version: int | None = None) -> DataFrame:
@@ -28,9 +29,10 @@ def read_table(spark: SparkSession, workspace: str, name: str, *, version: int |
 
 
 def register_views(spark: SparkSession, workspace: str) -> list[str]:
-    """Registers the tables of a workspace, and ``item_paths``, as temporary views; returns their names.
+    """Registers the tables of a workspace, ``item_paths`` and ``latest_run``, as temporary views; returns their names.
 
     ``item_paths`` has one row an item and run: its cluster at every level, ``level_1`` (the finest), ``level_2``, ...
+    ``latest_run`` is one row, the run_id of the newest event: ``join latest_run using (run_id)`` keeps other runs out.
 
     Raises:
         TableError: the workspace holds no table.
@@ -45,6 +47,10 @@ def register_views(spark: SparkSession, workspace: str) -> list[str]:
     if ASSIGNMENTS in present and CENTROIDS in present:
         item_paths(space.read(ASSIGNMENTS), space.read(CENTROIDS)).createOrReplaceTempView(ITEM_PATHS)
         names.append(ITEM_PATHS)
+    if RUNS in present:
+        latest = space.read(RUNS).agg(F.max_by(Col.run_id, Col.at).alias(Col.run_id)).select(Col.run_id)
+        latest.createOrReplaceTempView(LATEST_RUN)
+        names.append(LATEST_RUN)
     return names
 
 
