@@ -1,6 +1,8 @@
-"""One Lloyd iteration on Spark, on arrays, in faiss and in scikit-learn, side by side on the same cores.
+"""k-means on Spark and on arrays beside faiss, scikit-learn and Spark's MLlib, on the same cores.
 
-    python tests/benchmarks/bench_kmeans.py [--sizes A B ...] [--rounds 5] [--json FILE]
+    python tests/benchmarks/bench_kmeans.py [--sizes A B ...] [--rounds 5] [--only iterations mllib seeding simulation]
+
+One Lloyd iteration at four sizes; one of MLlib at size A; seeding at size A; the papers' 2-D simulation.
 
 The contenders take turns, round by round, so that a machine that is busy for a while is busy for all; what is
 compared is the median of the ratios within a round. Set-up (Spark, packing, caching) is printed beside, not counted.
@@ -9,79 +11,41 @@ Beside it stands what `equipoise plan` expects of an iteration on Spark, by a ra
 
 import argparse
 import json
-import math
 import os
 import platform
 import time
 from collections.abc import Callable
 from datetime import date
+from functools import partial
 from pathlib import Path
-from statistics import median
+from statistics import fmean, median
+from typing import Any
 
 import faiss
 import numpy as np
+from contenders import (
+    SIZES,
+    faiss_iteration,
+    interleaved,
+    mixture,
+    ours,
+    planned_seconds,
+    ratio,
+    scikit_iteration,
+    seconds,
+)
 from rich.console import Console
 from rich.table import Table
 from threadpoolctl import threadpool_limits
 
-from equipoise import __version__, get_session
+from equipoise import Level, __version__, fit_hierarchy, get_session
+from equipoise.evaluation.simulation import kl_to_uniform, simulation_points
 from equipoise.kernels.lloyd import Step, lloyd
-from equipoise.kernels.machines import GIB, Machine, calibrated
-from equipoise.kernels.passes import Assignment, pass_seconds
-from equipoise.kernels.vectors import ArrayVectors, Vectors
+from equipoise.kernels.passes import Assignment
+from equipoise.kernels.seeding import seed_centroids
+from equipoise.kernels.vectors import ArrayVectors
+from equipoise.pipeline.blocks import vectors_frame
 from equipoise.pipeline.spark_vectors import SparkVectors
-
-SIZES = {"A": (200_000, 256, 1000), "B": (100_000, 768, 2000), "C": (1_000_000, 64, 1000), "D": (100_000, 256, 8192)}
-
-
-def mixture(n: int, dim: int, *, seed: int = 0, n_blobs: int = 500) -> np.ndarray:
-    """Gaussians of unit variance with long-tailed weights (power law, exponent 1): (n, dim) float32."""
-    generator = np.random.default_rng(seed)
-    weights = 1 / np.arange(1, n_blobs + 1)
-    blobs = generator.choice(n_blobs, size=n, p=weights / weights.sum())
-    centres = generator.normal(scale=2, size=(n_blobs, dim)).astype(np.float32)
-    return centres[blobs] + generator.normal(size=(n, dim)).astype(np.float32)
-
-
-def seconds(action: Callable[[], object]) -> float:
-    """How long one call takes."""
-    began = time.perf_counter()
-    action()
-    return time.perf_counter() - began
-
-
-def ours(vectors: Vectors, centroids: np.ndarray) -> Callable[[], object]:
-    """One iteration of our loop."""
-    return lambda: list(lloyd(vectors, Step(0, centroids, float("inf")), iterations=1))
-
-
-def faiss_iteration(data: np.ndarray, centroids: np.ndarray) -> float:
-    """Seconds of one iteration of faiss, without its set-up, on all points (it samples 256 a centroid by itself)."""
-    k, dim = centroids.shape
-    kmeans = faiss.Kmeans(dim, k, niter=1, max_points_per_centroid=len(data), min_points_per_centroid=1)
-    kmeans.train(data, init_centroids=centroids)
-    return kmeans.iteration_stats[0]["time"]
-
-
-def scikit_iteration(data: np.ndarray, centroids: np.ndarray) -> float:
-    """Seconds of one Lloyd iteration of scikit-learn: what two more iterations cost, halved."""
-    from sklearn.cluster import KMeans
-
-    def fit(iterations: int) -> float:
-        kmeans = KMeans(len(centroids), init=centroids, n_init=1, max_iter=iterations, tol=0, algorithm="lloyd")
-        return seconds(lambda: kmeans.fit(data))
-
-    return (fit(3) - fit(1)) / 2
-
-
-def planned_seconds(work: Assignment) -> float:
-    """What the plan expects of one iteration on this machine; the sizes of its memory play no part here."""
-    cores = os.cpu_count() or 1
-    machine = Machine(
-        executors=1, cores=cores, memory_bytes=16 * GIB, heap_bytes=6 * GIB, driver_memory_bytes=10 * GIB,
-        network_bytes_per_second=math.inf, max_result_bytes=2 * GIB,
-    )  # fmt: skip
-    return pass_seconds(work, calibrated(machine, dim=work.dim, k=work.k)).total
 
 
 def measure(name: str, rounds: int) -> dict[str, object]:
@@ -95,54 +59,153 @@ def measure(name: str, rounds: int) -> dict[str, object]:
         on_spark, on_arrays = ours(vectors, centroids), ours(arrays, centroids)
         on_spark()
         set_up = time.perf_counter() - began
-        times: dict[str, list[float]] = {"spark": [], "arrays": [], "faiss": [], "scikit-learn": []}
-        for _ in range(rounds):
-            times["faiss"].append(faiss_iteration(data, centroids))
-            times["spark"].append(seconds(on_spark))
-            times["arrays"].append(seconds(on_arrays))
-            times["scikit-learn"].append(scikit_iteration(data, centroids))
+        contenders: dict[str, Callable[[], float]] = {
+            "faiss": lambda: faiss_iteration(data, centroids),
+            "spark": lambda: seconds(on_spark),
+            "arrays": lambda: seconds(on_arrays),
+            "scikit-learn": lambda: scikit_iteration(data, centroids),
+        }
+        times = interleaved(contenders, rounds)
         n_partitions = vectors.n_partitions
         planned = planned_seconds(Assignment(n, k, dim, n_partitions, bytes_per_vector=4 * dim + 8))
-    ratios = {
-        other: median(mine / theirs for mine, theirs in zip(values, times["faiss"], strict=True))
-        for other, values in times.items()
-    }
+    best = [min(pair) for pair in zip(times["faiss"], times["scikit-learn"], strict=True)]
     return {
         "size": name, "n": n, "dim": dim, "k": k, "n_partitions": n_partitions, "set_up_seconds": set_up,
-        "seconds": {other: median(values) for other, values in times.items()}, "ratio_to_faiss": ratios,
+        "seconds": {other: median(values) for other, values in times.items()},
+        "ratio_to_faiss": {other: ratio(values, times["faiss"]) for other, values in times.items()},
+        "arrays_to_best": ratio(times["arrays"], best),
         "planned_seconds": planned, "ratio_of_plan": planned / median(times["spark"]),
     }  # fmt: skip
 
 
-def show(results: list[dict]) -> None:
+def against_mllib(rounds: int) -> dict[str, object]:
+    """One iteration at size A, of ours and of MLlib's block solver: the difference of fits of 1 and of 3 iterations."""
+    from pyspark.ml.clustering import KMeans
+    from pyspark.ml.functions import array_to_vector
+
+    n, dim, k = SIZES["A"]
+    data = mixture(n, dim)
+    spark = get_session()
+    embeddings = vectors_frame(spark, np.arange(n), data)
+    rows = embeddings.select(array_to_vector("embedding").alias("features")).repartition(4).persist()
+    rows.count()
+
+    def fit(iterations: int) -> float:
+        kmeans = KMeans(k=k, maxIter=iterations, tol=0.0, initMode="random", seed=0, solver="block")
+        return seconds(lambda: kmeans.fit(rows))
+
+    fit(1)
+    with SparkVectors.from_arrays(spark, data, np.arange(n)) as vectors:
+        on_spark = ours(vectors, data[:k].copy())
+        on_spark()
+        contenders = {"mllib": lambda: (fit(3) - fit(1)) / 2, "spark": lambda: seconds(on_spark)}
+        times = interleaved(contenders, rounds)
+    rows.unpersist()
+    return {
+        "seconds": {name: median(found) for name, found in times.items()},
+        "ratio": ratio(times["spark"], times["mllib"]),
+    }
+
+
+def against_seeding(rounds: int) -> dict[str, object]:
+    """Seeding at size A beside scikit-learn's greedy k-means++ on all vectors; the objectives after ten iterations."""
+    from sklearn.cluster import kmeans_plusplus
+
+    n, dim, k = SIZES["A"]
+    data = mixture(n, dim)
+    arrays = ArrayVectors(data)
+    makers = {
+        "scikit-learn, all": lambda seed: kmeans_plusplus(data, k, random_state=seed)[0],
+        **{name: partial(seed_with, arrays, k, name) for name in ("kmeans++", "kmeans||", "random")},
+    }
+    times: dict[str, list[float]] = {name: [] for name in makers}
+    objectives: dict[str, list[float]] = {name: [] for name in makers}
+    for seed in range(rounds):
+        for name, maker in makers.items():
+            began = time.perf_counter()
+            centroids = np.ascontiguousarray(maker(seed))
+            times[name].append(time.perf_counter() - began)
+            steps = lloyd(arrays, Step(0, centroids, float("inf")), iterations=10)
+            objectives[name].append(list(steps)[-1].objective)
+    reference = "scikit-learn, all"
+    return {
+        "seconds": {name: median(found) for name, found in times.items()},
+        "ratio": {name: ratio(found, times[reference]) for name, found in times.items()},
+        "objective": {name: fmean(found) / fmean(objectives[reference]) for name, found in objectives.items()},
+    }
+
+
+def seed_with(arrays: ArrayVectors, k: int, method: str, seed: int) -> np.ndarray:
+    """First centroids by one of our methods."""
+    return seed_centroids(arrays, k, method=method, seed=seed)
+
+
+def simulation(rounds: int) -> dict[str, object]:
+    """The 2-D simulation of Vo et al., three levels with resampling, on arrays: seconds and divergence by seed."""
+    levels = [Level(k, rounds=10, points=2) for k in (3000, 1000, 300)]
+    found = []
+    for seed in range(rounds):
+        points = simulation_points(seed)
+        began = time.perf_counter()
+        centroids = fit_hierarchy(points, levels, seed=seed).levels[-1].centroids
+        found.append((time.perf_counter() - began, kl_to_uniform(centroids)))
+    return {"seconds": median(took for took, _ in found), "kl": fmean(kl for _, kl in found)}
+
+
+def show(results: list[dict[str, Any]]) -> None:
     """One row a size."""
     against = [f"{other} / faiss" for other in ("spark", "arrays", "scikit-learn")]
-    table = Table("size", "n", "d", "k", "partitions", "set-up s", "faiss s", *against, "plan / spark")
+    table = Table("size", "n", "d", "k", "partitions", "set-up s", "faiss s", *against, "arrays / best", "plan / spark")
     for row in results:
         ratios = row["ratio_to_faiss"]
         table.add_row(
             row["size"], f"{row['n']:,}", str(row["dim"]), f"{row['k']:,}", str(row["n_partitions"]),
             f"{row['set_up_seconds']:.1f}", f"{row['seconds']['faiss']:.2f}",
             *(f"{ratios[other]:.2f}" for other in ("spark", "arrays", "scikit-learn")),
-            f"{row['ratio_of_plan']:.2f}",
+            f"{row['arrays_to_best']:.2f}", f"{row['ratio_of_plan']:.2f}",
         )  # fmt: skip
     Console(width=140).print(table)
+
+
+def show_others(found: dict[str, Any], console: Console) -> None:
+    """What was compared at size A alone, and the simulation."""
+    if "mllib" in found:
+        took = found["mllib"]["seconds"]["mllib"]
+        console.print(f"size A, spark / MLlib: {found['mllib']['ratio']:.3f} (MLlib {took:.2f} s an iteration)")
+    for name, share in found.get("seeding", {}).get("ratio", {}).items():
+        objective, took = (found["seeding"][key][name] for key in ("objective", "seconds"))
+        console.print(f"size A, seeding {name}: {took:.2f} s, ratio {share:.3f}, objective after 10: {objective:.4f}")
+    if "simulation" in found:
+        console.print("simulation: {seconds:.2f} s (median), KL {kl:.4f} (mean)".format(**found["simulation"]))
+
+
+PARTS = {"mllib": against_mllib, "seeding": against_seeding, "simulation": simulation}
 
 
 def main() -> None:
     """Measures and prints."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sizes", nargs="+", choices=SIZES, default=list(SIZES))
+    parser.add_argument("--only", nargs="+", choices=["iterations", *PARTS], default=["iterations", *PARTS])
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--json", type=Path, default=Path("artifacts/bench_kmeans.json"))
     options = parser.parse_args()
     with threadpool_limits(os.cpu_count()):
         faiss.omp_set_num_threads(os.cpu_count())
-        results = [measure(name, options.rounds) for name in options.sizes]
-    show(results)
+        sizes = options.sizes if "iterations" in options.only else []
+        results = [measure(name, options.rounds) for name in sizes]
+        found = {
+            name: part(min(options.rounds, 3 if name != "simulation" else 5))
+            for name, part in PARTS.items()
+            if name in options.only
+        }
+    if results:
+        show(results)
+    show_others(found, Console(width=140, highlight=False))
     machine = {"date": str(date.today()), "cores": os.cpu_count(), "processor": platform.machine()}
     options.json.parent.mkdir(parents=True, exist_ok=True)
-    options.json.write_text(json.dumps({"version": __version__, **machine, "results": results}, indent=2))
+    everything = {"version": __version__, **machine, "results": results, **found}
+    options.json.write_text(json.dumps(everything, indent=2))
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """The jobs end to end, through the command line, on a pool of a few dozen images."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from equipoise.cli import main
 from equipoise.config import load_config
 from equipoise.pipeline.sampling import select
 from equipoise.schemas import METRICS, TABLES, Col
-from equipoise.tables import Workspace
+from equipoise.tables import Workspace, register_views
 
 CLASSES = {"common": 40, "rare": 14, "seldom": 5}
 EMBED = {"encoder": "pixels", "size": 2, "mode": "L"}
@@ -161,6 +162,17 @@ def test_sql_shows_the_tables_and_the_path_of_every_item(curate, capsys):
     assert (code, printed.out) == (2, "")
     assert printed.err.startswith("equipoise: query 'select selektion from curated' cannot be run: ")
     assert "item_paths" in printed.err and printed.err.count("\n") == 1
+
+
+def test_the_queries_of_the_readme_run(spark, curate):
+    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    queries = re.findall(r"^select .+$", readme.split("```sql")[1].split("```")[0], flags=re.MULTILINE)
+    queries.append(re.findall(r'equipoise sql "(select label.+)" --', readme)[0])
+    register_views(spark, load_config(curate).workspace)
+    found = [spark.sql(query.replace("level_3", "level_2")).collect() for query in queries if "delta." not in query]
+    assert len(found) == 7
+    assert all(rows for rows in found)
+    assert spark.sql("select run_id from latest_run").collect() == [("r",)]
 
 
 def test_the_same_run_again_does_nothing(spark, curate, capsys):

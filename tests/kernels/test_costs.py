@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from equipoise.kernels import machines
-from equipoise.kernels.costs import PlannedKMeans, PlannedLevel, level_costs
+from equipoise.kernels.costs import PlannedKMeans, level_costs
+from equipoise.kernels.levels import Level
 from equipoise.kernels.limits import shortfalls, splits_that_fit
 from equipoise.kernels.machines import GIB, Machine, calibrated
 from equipoise.kernels.passes import Assignment, Seconds, partitions_for, pass_seconds
@@ -28,17 +29,17 @@ A100S = Machine(
 """Of the size of the paper's: 128 A100; their rate is the default, half of what the data sheet gives for float32."""
 ALL_ON_SPARK = {"driver_limit_bytes": 0, "driver_limit_flops": 0}
 IMAGES = [
-    PlannedLevel(10_000_000, splits=100),
-    PlannedLevel(500_000, rounds=10),
-    PlannedLevel(50_000, rounds=10),
-    PlannedLevel(10_000, rounds=10),
+    Level(10_000_000, splits=100),
+    Level(500_000, rounds=10),
+    Level(50_000, rounds=10),
+    Level(10_000, rounds=10),
 ]
 DINOV3 = [
-    PlannedLevel(200_000_000, splits=2000),
-    PlannedLevel(8_000_000, splits=80),
-    PlannedLevel(800_000, splits=8),
-    PlannedLevel(100_000, rounds=10),
-    PlannedLevel(25_000, rounds=10),
+    Level(200_000_000, splits=2000),
+    Level(8_000_000, splits=80),
+    Level(800_000, splits=8),
+    Level(100_000, rounds=10),
+    Level(25_000, rounds=10),
 ]
 
 
@@ -51,7 +52,7 @@ def cost_of(level, *, n, dim, machine=LAPTOP, **kmeans):
 
 
 def test_a_plain_level_on_spark():
-    cost = cost_of(PlannedLevel(1000), n=1_000_000, dim=64, iterations=10, **ALL_ON_SPARK)
+    cost = cost_of(Level(1000), n=1_000_000, dim=64, iterations=10, **ALL_ON_SPARK)
     assert (cost.where, cost.n_partitions) == ("spark", 4)  # 256 MB of numbers in parts of 64 MiB
     assert cost.flops == 2 * 1_000_000 * 1000 * 64 * 11  # ten iterations, and the labels at the end
     assert cost.broadcast_bytes == 1000 * 64 * 4
@@ -63,7 +64,7 @@ def test_a_plain_level_on_spark():
 
 
 def test_sums_of_many_tasks_go_through_a_shuffle_and_no_task_has_more_than_it_has_vectors():
-    cost = cost_of(PlannedLevel(100_000), n=1_000_000, dim=1024, partitions=100, **ALL_ON_SPARK)
+    cost = cost_of(Level(100_000), n=1_000_000, dim=1024, partitions=100, **ALL_ON_SPARK)
     assert (cost.reduction, cost.reduction_bytes) == ("reduce-scatter", 100 * 10_000 * 1026 * 8)
 
 
@@ -76,18 +77,18 @@ def test_the_way_of_the_sums_changes_at_a_quarter_of_the_largest_result(max_resu
 
 
 def test_a_split_level_sends_coarse_centroids_only():
-    level = PlannedLevel(10_000_000, splits=100)
+    level = Level(10_000_000, splits=100)
     cost = cost_of(level, n=743_000_000, dim=1024, machine=A100S)
     assert cost.where == "spark, split"
     assert cost.flops == 2 * 743_000_000 * 1024 * (100_000 + 100) * 51
     assert cost.broadcast_bytes == 100_000 * 1024 * 4
     assert cost.driver_memory_bytes == 4 * 100_000 * 1024 * 8 + 100_000 * 1024 * 4
     assert cost.seconds.shuffle > 0
-    assert cost_of(PlannedLevel(100_000), n=743_000_000, dim=1024, machine=A100S).seconds.shuffle == 0
+    assert cost_of(Level(100_000), n=743_000_000, dim=1024, machine=A100S).seconds.shuffle == 0
 
 
 def test_resampling_clusters_few_points_again_and_again():
-    level = PlannedLevel(10_000, rounds=10)
+    level = Level(10_000, rounds=10)
     cost = cost_of(level, n=50_000, dim=1024, machine=CLUSTER)
     passed = 50_000 * (50 + 1 + 10) + 10 * 50 * 20_000  # r = 2; before every round all are assigned
     assert cost.flops == 2 * 1024 * 10_000 * passed
@@ -95,11 +96,11 @@ def test_resampling_clusters_few_points_again_and_again():
 
 
 def test_half_halves_the_stored_vectors_but_not_their_ids():
-    assert cost_of(PlannedLevel(10), n=1000, dim=64, half=True, **ALL_ON_SPARK).storage_bytes == 1000 * (64 * 2 + 8)
+    assert cost_of(Level(10), n=1000, dim=64, half=True, **ALL_ON_SPARK).storage_bytes == 1000 * (64 * 2 + 8)
 
 
 def test_a_small_level_runs_on_the_driver_and_sends_nothing():
-    cost = cost_of(PlannedLevel(200), n=510, dim=64)
+    cost = cost_of(Level(200), n=510, dim=64)
     assert (cost.where, cost.reduction) == ("driver", "none")
     assert (cost.broadcast_bytes, cost.reduction_bytes, cost.storage_bytes, cost.executor_memory_bytes) == (0, 0, 0, 0)
     assert cost.driver_memory_bytes == 2 * 510 * (64 * 4 + 8) + 4 * 200 * 64 * 8
@@ -108,9 +109,10 @@ def test_a_small_level_runs_on_the_driver_and_sends_nothing():
 def test_every_level_clusters_the_centroids_of_the_one_below():
     costs = level_costs(743_000_000, 1024, IMAGES, kmeans=PlannedKMeans(), machine=A100S)
     assert [cost.entry.n for cost in costs] == [743_000_000, 10_000_000, 500_000, 50_000]
-    assert [cost.entry.is_on_driver for cost in costs] == [False, False, True, True]  # a split level stays in Delta
-    level_3 = costs[2]
-    assert level_3.driver_memory_bytes == 4 * 50_000 * 1024 * 8 + 500_000 * 1024 * 4 + 50_000 * 1024 * 4
+    assert [cost.entry.is_on_driver for cost in costs] == [False, False, False, True]  # above 1 GiB they stay in Delta
+    in_tables, on_driver = costs[2:]
+    assert in_tables.driver_memory_bytes == 4 * 50_000 * 1024 * 8 + 50_000 * 1024 * 4
+    assert on_driver.driver_memory_bytes == 4 * 10_000 * 1024 * 8 + 50_000 * 1024 * 4 + 40_000 * 1024 * 4
 
 
 # Seconds
@@ -196,14 +198,14 @@ def test_the_17_billion_images_of_dinov3_fit(dim, does_spill):
 
 
 def test_too_many_centroids_for_the_driver():
-    cost = cost_of(PlannedLevel(10_000_000), n=743_000_000, dim=1024, machine=A100S)
+    cost = cost_of(Level(10_000_000), n=743_000_000, dim=1024, machine=A100S)
     found = {shortfall.where: shortfall for shortfall in shortfalls(cost, A100S)}
     assert found["driver"].whole_gib == math.ceil((4 * 8 + 4) * 10_000_000 * 1024 / GIB)
     assert splits_that_fit(cost, kmeans=PlannedKMeans(), machine=A100S) == 100
 
 
 def test_too_many_copies_for_the_executors():
-    cost = cost_of(PlannedLevel(500_000), n=18_000_000, dim=1024, machine=CLUSTER)
+    cost = cost_of(Level(500_000), n=18_000_000, dim=1024, machine=CLUSTER)
     (shortfall,) = shortfalls(cost, CLUSTER)
     assert shortfall.where == "executor" and shortfall.there_bytes == 28 * GIB
     larger = replace(CLUSTER, memory_bytes=shortfall.whole_bytes, heap_bytes=shortfall.whole_bytes / 2)
@@ -211,7 +213,7 @@ def test_too_many_copies_for_the_executors():
 
 
 def test_splits_that_fit_are_the_fewest_with_few_coarse_clusters_and_divide_k():
-    cost = cost_of(PlannedLevel(600_000), n=18_000_000, dim=1024, machine=CLUSTER)
+    cost = cost_of(Level(600_000), n=18_000_000, dim=1024, machine=CLUSTER)
     assert splits_that_fit(cost, kmeans=PlannedKMeans(), machine=CLUSTER) == 10
-    prime = cost_of(PlannedLevel(500_009), n=18_000_000, dim=1024, machine=CLUSTER)
+    prime = cost_of(Level(500_009), n=18_000_000, dim=1024, machine=CLUSTER)
     assert splits_that_fit(prime, kmeans=PlannedKMeans(), machine=CLUSTER) is None

@@ -16,13 +16,14 @@ from hypothesis import strategies as st
 
 from equipoise.cli import main
 from equipoise.config import Cluster, load_config
-from equipoise.kernels.costs import LevelInput, PlannedKMeans, PlannedLevel, driver_holds
+from equipoise.kernels.costs import LevelInput, PlannedKMeans, driver_holds
+from equipoise.kernels.levels import Level
 from equipoise.kernels.machines import GFLOPS_PER_CORE, GIB, TFLOPS_PER_GPU, Machine
 from equipoise.kernels.passes import Assignment, partitions_for
 from equipoise.stages import cost_command
 from equipoise.stages.cost_arguments import add_plan_arguments
 from equipoise.stages.cost_machine import LOCAL, as_bytes, machine_of
-from equipoise.stages.cost_plan import as_kmeans, as_planned, cost_plan
+from equipoise.stages.cost_plan import as_kmeans, as_level, cost_plan
 from equipoise.stages.cost_units import duration, size
 
 ROOT = Path(__file__).parents[2]
@@ -310,11 +311,10 @@ def test_partitions_are_those_of_the_engine(n, dim):
 
 @given(st.integers(1, 10**6), st.integers(1, 2000), st.integers(1, 10**5), st.integers(0, 10), st.integers(1, 60))
 def test_levels_run_where_the_engine_runs_them(n, dim, k, rounds, iterations):
-    from equipoise.kernels.levels import Level
     from equipoise.pipeline.fitting import DriverLimit
 
     engine = DriverLimit().holds(SimpleNamespace(count=n, dim=dim), Level(k, rounds=rounds), iterations=iterations)
-    model = driver_holds(LevelInput(1, n, dim), PlannedLevel(k, rounds=rounds), PlannedKMeans(iterations=iterations))
+    model = driver_holds(LevelInput(1, n, dim), Level(k, rounds=rounds), PlannedKMeans(iterations=iterations))
     assert model == engine
 
 
@@ -326,6 +326,13 @@ def test_sums_take_the_way_that_they_take_in_the_engine(n_partitions, k, dim, gi
     machine = Machine(1, 1, 1.0, 0.5, 1.0, max_result_bytes=gib * GIB)
     is_direct = goes_straight(n_partitions, k, dim, most_result_bytes=gib * GIB)
     assert (work.reduction(machine) == "direct") == is_direct
+
+
+def test_centroids_stay_in_tables_where_the_engine_leaves_them():
+    from equipoise.kernels import costs
+    from equipoise.pipeline import checkpoint
+
+    assert costs.MOST_DRIVER_BYTES == checkpoint.MOST_DRIVER_BYTES
 
 
 def test_the_settings_of_a_local_session_are_those_that_are_planned_with():
@@ -340,9 +347,9 @@ def test_all_that_the_config_says_is_planned_with():
         levels=({"k": 9}, {"k": 3, "resampling": {"rounds": 2, "points": 5}}),
         iterations=7, seeding="random", partitions=11, checkpoint_every=2, driver_limit={"bytes": 1, "flops": 2},
     )  # fmt: skip
-    half = getattr(section, "half", False)
+    half = section.half
     assert as_kmeans(section) == PlannedKMeans(7, "random", half, 11, 2, 1, 2)
-    assert [as_planned(level) for level in section.levels] == [PlannedLevel(9), PlannedLevel(3, rounds=2, points=5)]
+    assert [as_level(level) for level in section.levels] == [Level(9), Level(3, rounds=2, points=5)]
 
 
 # Numbers in words

@@ -6,36 +6,20 @@ Nothing is read or started. Every k-means is counted with all its iterations: a 
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from equipoise.kernels import machines as m
 from equipoise.kernels.levels import Level
 from equipoise.kernels.machines import Machine
 from equipoise.kernels.passes import Assignment, Seconds, partitions_for, pass_seconds, shuffle_seconds
-from equipoise.kernels.seeding import MOST_SOUGHT, SAMPLE_PER_CENTROID, SAMPLE_SIZE, Seeding
+from equipoise.kernels.seeding import MOST_SOUGHT, PARALLEL_ROUNDS, SAMPLE_PER_CENTROID, SAMPLE_SIZE, Seeding
 
+PARALLEL_PASSES = sum(range(1, PARALLEL_ROUNDS + 2))
+"""What k-means|| takes: it looks at k candidates, at 2 k, and at all of them for their weights."""
 Where = Literal["driver", "spark", "spark, split"]
-
-
-@dataclass(frozen=True)
-class PlannedLevel:
-    """A level to build: ``k`` clusters, ``splits`` in each coarse one; ``rounds`` of resampling with ``points``."""
-
-    k: int
-    splits: int = 1
-    rounds: int = 0
-    points: int | Literal["half"] = "half"
-
-    @property
-    def k0(self) -> int:
-        """Coarse clusters, whose centroids every worker holds; all of them where nothing is split."""
-        return self.k // self.splits
-
-    def resampled(self, n: int) -> int:
-        """How many of ``n`` vectors a round of resampling clusters, at most."""
-        r = Level(self.k, rounds=self.rounds, points=self.points).points_per_cluster(n)
-        return min(r * self.k, n) if self.rounds else 0
+MOST_DRIVER_BYTES = 2**30
+"""Centroids of a level above that stay in tables: the rule of pipeline/checkpoint.py, which a test keeps alike."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +58,7 @@ class LevelCost:
     """
 
     entry: LevelInput
-    level: PlannedLevel
+    level: Level
     where: Where
     n_partitions: int
     flops: float
@@ -98,40 +82,40 @@ class LevelCost:
 
 
 def level_costs(
-    n: int, dim: int, levels: Sequence[PlannedLevel], *, kmeans: PlannedKMeans, machine: Machine
+    n: int, dim: int, levels: Sequence[Level], *, kmeans: PlannedKMeans, machine: Machine
 ) -> tuple[LevelCost, ...]:
     """The cost of every level, from the finest up: level 1 clusters ``n`` vectors, level t the centroids below it."""
     costs: list[LevelCost] = []
     entry = LevelInput(1, n, dim)
     for number, level in enumerate(levels, start=1):
         costs.append(level_cost(entry, level, kmeans=kmeans, machine=machine))
-        entry = LevelInput(number + 1, level.k, dim, is_on_driver=level.splits == 1)
+        entry = LevelInput(number + 1, level.k, dim, is_on_driver=4 * level.k * dim <= MOST_DRIVER_BYTES)
     return tuple(costs)
 
 
-def level_cost(entry: LevelInput, level: PlannedLevel, *, kmeans: PlannedKMeans, machine: Machine) -> LevelCost:
+def level_cost(entry: LevelInput, level: Level, *, kmeans: PlannedKMeans, machine: Machine) -> LevelCost:
     """The cost of one level on ``entry``."""
     if driver_holds(entry, level, kmeans):
         return _on_driver(entry, level, kmeans=kmeans, machine=machine)
     return _on_spark(entry, level, kmeans=kmeans, machine=machine)
 
 
-def driver_holds(entry: LevelInput, level: PlannedLevel, kmeans: PlannedKMeans) -> bool:
-    """Whether a level runs on the driver: the rule of ``DriverLimit`` in pipeline/fitting.py; split ones never do."""
+def driver_holds(entry: LevelInput, level: Level, kmeans: PlannedKMeans) -> bool:
+    """Whether a level runs on the driver: the rule of ``DriverLimit`` in pipeline/fitting.py."""
     n_passed = entry.n + level.rounds * level.resampled(entry.n)
-    flops = 2 * entry.dim * level.k * kmeans.iterations * n_passed
-    is_small = entry.n * (4 * entry.dim + 8) <= kmeans.driver_limit_bytes and flops <= kmeans.driver_limit_flops
-    return is_small and level.splits == 1
+    n_seen = level.k0 + (level.splits if level.splits > 1 else 0)
+    flops = 2 * entry.dim * n_seen * kmeans.iterations * n_passed
+    return entry.n * (4 * entry.dim + 8) <= kmeans.driver_limit_bytes and flops <= kmeans.driver_limit_flops
 
 
-def _on_driver(entry: LevelInput, level: PlannedLevel, *, kmeans: PlannedKMeans, machine: Machine) -> LevelCost:
+def _on_driver(entry: LevelInput, level: Level, *, kmeans: PlannedKMeans, machine: Machine) -> LevelCost:
     n, dim, k = entry.n, entry.dim, level.k
-    flops = 2 * dim * k * _n_assigned(entry, level, kmeans)
+    flops = 2 * dim * level.k0 * _n_assigned(entry, level, kmeans) + _split_flops(entry, level, kmeans)
     held_bytes = n * (4 * dim + 8)
     seconds = Seconds(
         loading=(2 if entry.is_on_driver else 1) * held_bytes / m.DRIVER_BYTES_PER_SECOND,
         assignment=flops / (machine.cores * machine.gflops_per_core * 1e9),
-        seeding=_seeding_seconds(n, level, dim=dim, kmeans=kmeans),
+        seeding=_seeding_seconds(n, replace(level, k=level.k0, splits=1), dim=dim, kmeans=kmeans),
         tasks=m.ITERATION_SECONDS,
     )
     return LevelCost(
@@ -141,12 +125,11 @@ def _on_driver(entry: LevelInput, level: PlannedLevel, *, kmeans: PlannedKMeans,
     )  # fmt: skip
 
 
-def _on_spark(entry: LevelInput, level: PlannedLevel, *, kmeans: PlannedKMeans, machine: Machine) -> LevelCost:
+def _on_spark(entry: LevelInput, level: Level, *, kmeans: PlannedKMeans, machine: Machine) -> LevelCost:
     n, dim, k0 = entry.n, entry.dim, level.k0
     given = kmeans.partitions if entry.number == 1 else None
     n_partitions = given or partitions_for(n, dim)
     whole = Assignment(n, k0, dim, n_partitions, kmeans.bytes_of(dim))
-    split_flops = 2.0 * n * level.splits * dim * (kmeans.iterations + 1) if level.splits > 1 else 0.0
     stored_vectors = n + level.resampled(n)
     partial_bytes = 2 * 8 * dim * whole.n_touched
     worker_bytes = m.WORKER_BYTES + m.COPIES_IN_WORKER * whole.broadcast_bytes + partial_bytes
@@ -155,7 +138,7 @@ def _on_spark(entry: LevelInput, level: PlannedLevel, *, kmeans: PlannedKMeans, 
         entry, level,
         where="spark, split" if level.splits > 1 else "spark",
         n_partitions=n_partitions,
-        flops=2 * dim * k0 * _n_assigned(entry, level, kmeans) + split_flops,
+        flops=2 * dim * k0 * _n_assigned(entry, level, kmeans) + _split_flops(entry, level, kmeans),
         broadcast_bytes=whole.broadcast_bytes,
         reduction_bytes=whole.reduction_bytes,
         reduction=whole.reduction(machine),
@@ -166,14 +149,21 @@ def _on_spark(entry: LevelInput, level: PlannedLevel, *, kmeans: PlannedKMeans, 
     )  # fmt: skip
 
 
-def _n_assigned(entry: LevelInput, level: PlannedLevel, kmeans: PlannedKMeans) -> int:
+def _n_assigned(entry: LevelInput, level: Level, kmeans: PlannedKMeans) -> int:
     """Vectors assigned, over all passes: the iterations and the labels at the end, and before every round all again."""
-    whole_passes, member_passes = kmeans.iterations + 1 + level.rounds, level.rounds * kmeans.iterations
+    seeding = PARALLEL_PASSES if kmeans.seeding == "kmeans||" else 0
+    passes = kmeans.iterations + seeding
+    whole_passes, member_passes = passes + 1 + level.rounds, level.rounds * passes
     return entry.n * whole_passes + level.resampled(entry.n) * member_passes
 
 
+def _split_flops(entry: LevelInput, level: Level, kmeans: PlannedKMeans) -> float:
+    """Of the k-means inside all coarse clusters."""
+    return 2.0 * entry.n * level.splits * entry.dim * (kmeans.iterations + 1) if level.splits > 1 else 0.0
+
+
 def _spark_seconds(
-    whole: Assignment, entry: LevelInput, level: PlannedLevel, *, kmeans: PlannedKMeans, machine: Machine
+    whole: Assignment, entry: LevelInput, level: Level, *, kmeans: PlannedKMeans, machine: Machine
 ) -> Seconds:
     """Of one level: loading, seeding, all passes, checkpoints, and the second step of a split."""
     rounds, n = level.rounds, whole.n
@@ -186,7 +176,7 @@ def _spark_seconds(
     saved = math.ceil(kmeans.iterations / kmeans.checkpoint_every) * (1 + rounds)
     saving = m.COMMIT_SECONDS + whole.broadcast_bytes / m.DRIVER_BYTES_PER_SECOND
     sampling = 2 * (1 + rounds) * cached / (machine.total_cores * m.PYTHON_BYTES_PER_SECOND)
-    coarse = PlannedLevel(level.k0, rounds=rounds, points=level.points)
+    coarse = replace(level, k=level.k0, splits=1)
     seconds += Seconds(
         seeding=_seeding_seconds(n, coarse, dim=whole.dim, kmeans=kmeans) + sampling,
         checkpoints=saved * saving,
@@ -203,32 +193,33 @@ def _loading(entry: LevelInput, machine: Machine) -> Seconds:
     return Seconds(loading=reading + shuffle_seconds(n_bytes, machine))
 
 
-def _splitting(whole: Assignment, level: PlannedLevel, *, kmeans: PlannedKMeans, machine: Machine) -> Seconds:
+def _splitting(whole: Assignment, level: Level, *, kmeans: PlannedKMeans, machine: Machine) -> Seconds:
     """The second step: the vectors of every coarse cluster come together once, each is clustered where it lies."""
     n_bytes, splits = whole.n * whole.bytes_per_vector, level.splits
     centroid_bytes = 4 * level.k * whole.dim
-    products = 2.0 * whole.n * whole.dim * splits
+    products = _split_flops(LevelInput(1, whole.n, whole.dim), level, kmeans)
     imbalance = machine.imbalance(whole.n_partitions)
     seeded = min(whole.n, level.k0 * max(SAMPLE_SIZE, SAMPLE_PER_CENTROID * splits))
     candidates = 2.0 * seeded * whole.dim * splits * (2 + int(math.log(splits)))
     return Seconds(
         shuffle=shuffle_seconds(n_bytes + centroid_bytes, machine),
-        assignment=products * (kmeans.iterations + 1) / machine.flops_per_second * imbalance,
-        seeding=candidates / (machine.total_cores * m.SEEDING_GFLOPS * 1e9) if kmeans.seeding == "kmeans++" else 0.0,
+        assignment=products / machine.flops_per_second * imbalance,
+        seeding=candidates / (machine.total_cores * m.SEEDING_GFLOPS * 1e9) if kmeans.seeding != "random" else 0.0,
         tasks=m.ITERATION_SECONDS + whole.n_partitions * m.DISPATCH_SECONDS,
     )
 
 
 def _sample_size(n: int, k: int, seeding: Seeding) -> int:
     """Vectors that the driver gets to seed from."""
-    is_random = seeding == "random" or k > MOST_SOUGHT
-    return k if is_random else min(n, max(SAMPLE_SIZE, SAMPLE_PER_CENTROID * k))
+    if seeding == "random" or k > MOST_SOUGHT:
+        return k
+    return (1 + PARALLEL_ROUNDS) * k if seeding == "kmeans||" else min(n, max(SAMPLE_SIZE, SAMPLE_PER_CENTROID * k))
 
 
-def _seeding_seconds(n: int, level: PlannedLevel, *, dim: int, kmeans: PlannedKMeans) -> float:
+def _seeding_seconds(n: int, level: Level, *, dim: int, kmeans: PlannedKMeans) -> float:
     """Greedy k-means++ on the driver, once and before every round of resampling; random vectors take no time."""
     k = level.k
     if kmeans.seeding == "random" or k > MOST_SOUGHT:
         return 0.0
-    samples = _sample_size(n, k, "kmeans++") + level.rounds * _sample_size(level.resampled(n), k, "kmeans++")
+    samples = _sample_size(n, k, kmeans.seeding) + level.rounds * _sample_size(level.resampled(n), k, kmeans.seeding)
     return 2.0 * samples * dim * k * (2 + int(math.log(k))) / (m.SEEDING_GFLOPS * 1e9)

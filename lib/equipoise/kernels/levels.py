@@ -36,6 +36,10 @@ class Level:
         """How many of ``count`` vectors a cluster keeps for resampling."""
         return max(2, count // self.k // 2) if self.points == "half" else self.points
 
+    def resampled(self, count: int) -> int:
+        """How many of ``count`` vectors a round clusters, at most; 0 without rounds."""
+        return min(self.points_per_cluster(count) * self.k, count) if self.rounds else 0
+
 
 @dataclass(frozen=True)
 class KMeans:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from equipoise.errors import ConfigError
-from equipoise.kernels.costs import PlannedLevel
+from equipoise.kernels.levels import Level
 
 ITEMS_PER_CLUSTER = 75
 """At most so many items a level-1 cluster on average; published: 74 (images), 64 (texts), 36 (satellite tiles)."""
@@ -25,7 +25,7 @@ ROUNDS = 10
 class Suggestion:
     """One level, and why it is as it is."""
 
-    level: PlannedLevel
+    level: Level
     reason: str
 
 
@@ -85,10 +85,10 @@ def _suggestion(k: int, reason: str, *, rounds: int) -> Suggestion:
     splits = None if is_whole else splits_for(k, lambda splits: True)
     if splits is None:
         resampled = f"; {rounds} rounds of resampling, as published" if rounds else ""
-        return Suggestion(PlannedLevel(k, rounds=rounds), reason + resampled)
+        return Suggestion(Level(k, rounds=rounds), reason + resampled)
     without = ", and so without resampling" if rounds else ""
     how = f"; by {k // splits:,} coarse clusters of {splits} each, whose centroids fit into every worker{without}"
-    return Suggestion(PlannedLevel(k, splits=splits), reason + how)
+    return Suggestion(Level(k, splits=splits), reason + how)
 
 
 def _round_numbers(most: int) -> list[int]:

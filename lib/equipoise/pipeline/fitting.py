@@ -31,7 +31,7 @@ class DriverLimit:
     def holds(self, vectors: Vectors, level: Level, *, iterations: int) -> bool:
         """Whether a level fits: float32 bytes, and two operations a number, centroid, vector and iteration."""
         size = vectors.count * (4 * vectors.dim + 8)  # the vectors and their ids
-        resampled = level.rounds * min(level.k * level.points_per_cluster(vectors.count), vectors.count)
+        resampled = level.rounds * level.resampled(vectors.count)
         seen = level.k0 + (level.splits if level.splits > 1 else 0)
         flops = 2 * vectors.dim * seen * iterations * (vectors.count + resampled)
         return size <= self.bytes and flops <= self.flops

@@ -5,7 +5,7 @@ from pyspark.sql import functions as F
 
 from equipoise import config as settings
 from equipoise.errors import InputError
-from equipoise.kernels.levels import KMeans, Level, LevelState
+from equipoise.kernels.levels import KMeans, LevelState
 from equipoise.kernels.seeding import MOST_SOUGHT
 from equipoise.pipeline.blocks import is_zero
 from equipoise.pipeline.fitting import DriverLimit, Fitting, fit_levels
@@ -13,6 +13,7 @@ from equipoise.pipeline.hierarchy import open_vectors
 from equipoise.schemas import EMBEDDINGS, REJECTS, Col
 from equipoise.stages.context import Account, StageContext
 from equipoise.stages.embed import encoder_id_of
+from equipoise.stages.levels import as_level
 from equipoise.tables import DeltaCheckpoint
 
 STAGE = "cluster"
@@ -67,13 +68,6 @@ def embeddings_of_run(context: StageContext) -> DataFrame:
     embeddings = context.read(EMBEDDINGS).filter(F.col(Col.encoder_id) == encoder_id_of(context.config))
     items = context.items().select(Col.item_id)
     return embeddings.join(items, on=Col.item_id, how="left_semi").select(Col.item_id, Col.embedding)
-
-
-def as_level(level: settings.Level) -> Level:
-    """A level of the config as the kernels know it."""
-    if level.resampling is None:
-        return Level(level.k, splits=level.splits)
-    return Level(level.k, rounds=level.resampling.rounds, points=level.resampling.points)
 
 
 def _section(context: StageContext) -> settings.Cluster:

@@ -6,12 +6,14 @@ from rich.console import Console
 
 from equipoise.config import Config, EmbeddingsSource, load_config
 from equipoise.errors import ConfigError
-from equipoise.kernels.costs import PlannedKMeans, PlannedLevel
+from equipoise.kernels.costs import PlannedKMeans
+from equipoise.kernels.levels import Level
 from equipoise.kernels.machines import calibrated
 from equipoise.kernels.suggestions import suggest_levels
 from equipoise.stages.cost_machine import machine_of
-from equipoise.stages.cost_plan import CostPlan, as_kmeans, as_planned, plan_of
+from equipoise.stages.cost_plan import CostPlan, as_kmeans, plan_of
 from equipoise.stages.cost_report import print_plan, print_suggestion
+from equipoise.stages.levels import as_level
 
 
 def plan(options: argparse.Namespace, console: Console) -> None:
@@ -29,7 +31,7 @@ def plan(options: argparse.Namespace, console: Console) -> None:
     elif config.cluster is None:
         raise ConfigError(f"config {config.name!r} has no section cluster: there is nothing to plan, add it")
     else:
-        levels = [as_planned(level) for level in config.cluster.levels]
+        levels = [as_level(level) for level in config.cluster.levels]
         print_plan(_planned(options, config, levels), console)
 
 
@@ -47,7 +49,7 @@ def _suggest(options: argparse.Namespace, config: Config | None, console: Consol
         print_plan(_planned(options, config, [suggestion.level for suggestion in suggestions]), console)
 
 
-def _planned(options: argparse.Namespace, config: Config | None, levels: list[PlannedLevel]) -> CostPlan:
+def _planned(options: argparse.Namespace, config: Config | None, levels: list[Level]) -> CostPlan:
     n, dim = _pool_size(options, config)
     if n is None or dim is None:
         missing = " and ".join(flag for flag, value in (("--items N", n), ("--dim D", dim)) if value is None)

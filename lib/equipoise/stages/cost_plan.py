@@ -6,10 +6,12 @@ from dataclasses import dataclass, replace
 
 from equipoise import config as settings
 from equipoise.errors import ConfigError
-from equipoise.kernels.costs import LevelCost, PlannedKMeans, PlannedLevel, level_cost, level_costs
+from equipoise.kernels.costs import LevelCost, PlannedKMeans, level_cost, level_costs
+from equipoise.kernels.levels import Level
 from equipoise.kernels.limits import Shortfall, shortfalls, splits_that_fit
 from equipoise.kernels.machines import GIB, Machine
 from equipoise.stages.cost_units import duration, size
+from equipoise.stages.levels import as_level
 
 FLAGS = {"driver": "--driver-memory", "executor": "--memory"}
 WORTH_A_NOTE = 0.1
@@ -45,10 +47,10 @@ def cost_plan(section: settings.Cluster, machine: Machine, *, n: int, dim: int) 
     Raises:
         ConfigError: a level has more clusters than input, or does not fit into the memory of driver or executors.
     """
-    return plan_of([as_planned(level) for level in section.levels], as_kmeans(section), machine=machine, n=n, dim=dim)
+    return plan_of([as_level(level) for level in section.levels], as_kmeans(section), machine=machine, n=n, dim=dim)
 
 
-def plan_of(levels: list[PlannedLevel], kmeans: PlannedKMeans, *, machine: Machine, n: int, dim: int) -> CostPlan:
+def plan_of(levels: list[Level], kmeans: PlannedKMeans, *, machine: Machine, n: int, dim: int) -> CostPlan:
     """The plan of ``levels``, from the finest up.
 
     Raises:
@@ -67,19 +69,12 @@ def plan_of(levels: list[PlannedLevel], kmeans: PlannedKMeans, *, machine: Machi
     return CostPlan(n, dim, machine, kmeans, costs, tuple(notes))
 
 
-def as_planned(level: settings.Level) -> PlannedLevel:
-    """A level of the config as the cost model knows it."""
-    if level.resampling is None:
-        return PlannedLevel(level.k, splits=level.splits)
-    return PlannedLevel(level.k, level.splits, rounds=level.resampling.rounds, points=level.resampling.points)
-
-
 def as_kmeans(section: settings.Cluster) -> PlannedKMeans:
     """What the config says about all levels."""
     return PlannedKMeans(
         iterations=section.iterations,
         seeding=section.seeding,
-        half=getattr(section, "half", False),
+        half=section.half,
         partitions=section.partitions,
         checkpoint_every=section.checkpoint_every,
         driver_limit_bytes=section.driver_limit.bytes,
@@ -119,7 +114,7 @@ def _notes(cost: LevelCost, kmeans: PlannedKMeans, machine: Machine) -> list[str
     seeding, total = cost.seconds.seeding, cost.seconds.total
     if seeding > WORTH_A_NOTE * total > WORTH_A_NOTE * SECONDS_WORTH_A_NOTE and cost.level.splits == 1:
         notes.append(
-            f"{seeding / total:.0%} of its time is k-means++, on one core of the driver: cluster.seeding: random takes "
+            f"{seeding / total:.0%} of its time is k-means++, on the driver: cluster.seeding: random takes "
             "none of it, and clusters worse"
         )
     return [f"level {cost.number}: {note}" for note in notes if note]

@@ -9,7 +9,6 @@ from equipoise.config import Config
 from equipoise.errors import ConfigError, nearest
 from equipoise.pipeline.sampling import check_where
 from equipoise.schemas import RUNS
-from equipoise.stages.cluster import as_level
 from equipoise.stages.context import Progress, StageContext
 from equipoise.stages.embed import check_kind, encoder_id_of
 from equipoise.stages.plan import family_of, stages_of
@@ -35,8 +34,6 @@ def planned(config: Config, *, families: Sequence[str] = FAMILIES, force: str | 
         encoder_id_of(config)
     if config.embed:
         check_kind(config)
-    for level in config.cluster.levels if config.cluster else ():
-        as_level(level)
     return stages
 
 
