@@ -55,7 +55,8 @@ check: $(VENV)/.test ## Lint, formatting, types
 	$(BIN)/mypy
 
 bench: $(VENV)/.test ## Measure against faiss on this machine
-	$(BIN)/python tests/benchmarks/bench_kmeans.py --sizes A
+	$(BIN)/python tests/benchmarks/bench_kmeans.py
+	$(BIN)/python tests/benchmarks/bench_scale.py
 	$(BIN)/python tests/benchmarks/bench_select.py
 
 clean: ## Remove what the other targets made: .venv, data, warehouse, caches

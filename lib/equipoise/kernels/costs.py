@@ -13,6 +13,7 @@ from equipoise.kernels import machines as m
 from equipoise.kernels.levels import Level
 from equipoise.kernels.machines import Machine
 from equipoise.kernels.passes import Assignment, Seconds, partitions_for, pass_seconds, shuffle_seconds
+from equipoise.kernels.plusplus import BYTES_PER_BLOCK
 from equipoise.kernels.seeding import MOST_SOUGHT, PARALLEL_ROUNDS, SAMPLE_PER_CENTROID, SAMPLE_SIZE, Seeding
 
 PARALLEL_PASSES = sum(range(1, PARALLEL_ROUNDS + 2))
@@ -115,7 +116,7 @@ def _on_driver(entry: LevelInput, level: Level, *, kmeans: PlannedKMeans, machin
     seconds = Seconds(
         loading=(2 if entry.is_on_driver else 1) * held_bytes / m.DRIVER_BYTES_PER_SECOND,
         assignment=flops / (machine.cores * machine.gflops_per_core * 1e9),
-        seeding=_seeding_seconds(n, replace(level, k=level.k0, splits=1), dim=dim, kmeans=kmeans),
+        seeding=_seeding_seconds(n, replace(level, k=level.k0, splits=1), dim=dim, kmeans=kmeans, cores=machine.cores),
         tasks=m.ITERATION_SECONDS,
     )
     return LevelCost(
@@ -178,7 +179,7 @@ def _spark_seconds(
     sampling = 2 * (1 + rounds) * cached / (machine.total_cores * m.PYTHON_BYTES_PER_SECOND)
     coarse = replace(level, k=level.k0, splits=1)
     seconds += Seconds(
-        seeding=_seeding_seconds(n, coarse, dim=whole.dim, kmeans=kmeans) + sampling,
+        seeding=_seeding_seconds(n, coarse, dim=whole.dim, kmeans=kmeans, cores=machine.cores) + sampling,
         checkpoints=saved * saving,
     )
     return seconds + _splitting(whole, level, kmeans=kmeans, machine=machine) if level.splits > 1 else seconds
@@ -216,10 +217,14 @@ def _sample_size(n: int, k: int, seeding: Seeding) -> int:
     return (1 + PARALLEL_ROUNDS) * k if seeding == "kmeans||" else min(n, max(SAMPLE_SIZE, SAMPLE_PER_CENTROID * k))
 
 
-def _seeding_seconds(n: int, level: Level, *, dim: int, kmeans: PlannedKMeans) -> float:
-    """Greedy k-means++ on the driver, once and before every round of resampling; random vectors take no time."""
+def _seeding_seconds(n: int, level: Level, *, dim: int, kmeans: PlannedKMeans, cores: int) -> float:
+    """Greedy k-means++ on the driver, taken to have as many cores as an executor, once and before every round.
+
+    Random vectors take no time.
+    """
     k = level.k
     if kmeans.seeding == "random" or k > MOST_SOUGHT:
         return 0.0
+    n_blocks = math.ceil(4 * _sample_size(n, k, kmeans.seeding) * dim / BYTES_PER_BLOCK)
     samples = _sample_size(n, k, kmeans.seeding) + level.rounds * _sample_size(level.resampled(n), k, kmeans.seeding)
-    return 2.0 * samples * dim * k * (2 + int(math.log(k))) / (m.SEEDING_GFLOPS * 1e9)
+    return 2.0 * samples * dim * k * (2 + int(math.log(k))) / (min(n_blocks, cores) * m.SEEDING_GFLOPS * 1e9)

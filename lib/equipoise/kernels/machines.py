@@ -22,8 +22,8 @@ GFLOPS_PER_CORE = 40.0
 work), since a core that is rented is mostly one of two threads of a real one."""
 TFLOPS_PER_GPU = 10.0
 """Assumed: half of the 19.5 TFLOP/s of float32 that an A100's data sheet gives."""
-SEEDING_GFLOPS = 8.0
-"""Greedy k-means++ on one thread (matrix times a dozen candidates); measured 7.7."""
+SEEDING_GFLOPS = 13.0
+"""Greedy k-means++ on a core (a dozen candidates at a time: few flops a byte); measured 11 to 15."""
 PREPARED_NUMBERS_PER_SECOND = 3e8
 """Centroids made ready for the product, by every worker once an iteration; measured 2.7 to 4.9 times 1e8."""
 PYTHON_BYTES_PER_SECOND = 1e9

@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 from equipoise.kernels.nearest import Floats
 from equipoise.kernels.threads import ordered_mapper
 
-ROWS_PER_BLOCK = 8192
+BYTES_PER_BLOCK = 2 * 2**20
+MOST_ROWS = 16_384
+"""A block stays in a core's cache, and few vectors of few numbers stay in one block, which needs no threads."""
 
 
 def greedy_plusplus(
@@ -80,19 +82,25 @@ class _Block:
         np.maximum(self.trial[best], 0, out=self.distances_sq)
 
 
+def _rows_per_block(dim: int) -> int:
+    return min(MOST_ROWS, max(1, BYTES_PER_BLOCK // (4 * dim)))
+
+
 def _blocks(vectors: Floats, weights: NDArray[Any] | None) -> Sequence[_Block]:
     centred = vectors - vectors.mean(axis=0, dtype=np.float64).astype(np.float32)  # small beside what decides
-    parts = [slice(start, start + ROWS_PER_BLOCK) for start in range(0, len(vectors), ROWS_PER_BLOCK)]
+    rows = _rows_per_block(vectors.shape[1])
+    parts = [slice(start, start + rows) for start in range(0, len(vectors), rows)]
     return [_Block(centred[part], None if weights is None else weights[part]) for part in parts]
 
 
 def _take_best(blocks: Sequence[_Block], candidates: NDArray[np.int64], mapped: Any) -> int:
     """The position of the candidate that lowers the cost most, the first among equals; every block keeps it."""
-    rows = np.stack([blocks[at // ROWS_PER_BLOCK].columns[:, at % ROWS_PER_BLOCK] for at in candidates.tolist()])
+    size = blocks[0].columns.shape[1]
+    rows = np.stack([blocks[at // size].columns[:, at % size] for at in candidates.tolist()])
     tried = np.column_stack([-2 * rows[:, :-2], rows[:, -1], rows[:, -2]])
     best = int(sum(mapped(lambda block: block.try_out(tried), blocks)).argmin())
     for block in blocks:
         block.keep(best)
     position = int(candidates[best])
-    blocks[position // ROWS_PER_BLOCK].distances_sq[position % ROWS_PER_BLOCK] = 0
+    blocks[position // size].distances_sq[position % size] = 0
     return position
