@@ -133,7 +133,7 @@ def test_every_shipped_config_names_the_command_that_plans_it_and_fits(path, cap
 def test_many_small_tasks_are_advised_to_be_fewer(capsys, monkeypatch):
     monkeypatch.chdir(ROOT)
     (arguments,) = planned_in(ROOT / "conf" / "images_web.yaml")
-    main(["plan", *arguments])
+    main(["plan", *arguments, "cluster.partitions=65536"])
     out = capsys.readouterr().out
     advice = re.search(r"level 1: .* cluster\.partitions: (\d+) makes", out)
     assert advice
