@@ -108,9 +108,9 @@ def test_spherical_vectors_have_unit_length(embeddings):
 
 def test_the_number_of_partitions_comes_from_the_bytes():
     assert blocks_module.partitions_for(1, 1) == 1
-    assert blocks_module.partitions_for(200_000, 256) == 4  # 195 MiB: one for 64 MiB
-    assert blocks_module.partitions_for(100_000, 128) == 4  # 49 MiB: small, but worth the cores of a small machine
-    assert blocks_module.partitions_for(1_000_000, 1024) == 64  # 62 would do: the next power of two
+    assert blocks_module.partitions_for(200_000, 256) == 4  # 195 MiB: small, but worth the cores of a small machine
+    assert blocks_module.partitions_for(20_000, 256) == 2  # 19.5 MiB
+    assert blocks_module.partitions_for(1_000_000, 1024) == 32  # one for 128 MiB: 31 would do, the next power of two
 
 
 def test_blocks_of_arrays_are_even():

@@ -174,8 +174,8 @@ def test_more_copies_of_the_centroids_than_an_executor_holds_and_the_way_out_wor
     levels = {"levels": [{"k": 500_000}]}
     refused(
         plan(*TILES, cluster=levels),
-        "cluster.levels.0.k: 500,000 clusters need 36 GiB for the 8 Python workers of an executor, which has 28 GiB",
-        "set cluster.levels.0.splits: 5 (k0 = 100,000), or --memory at least 72g",
+        "cluster.levels.0.k: 500,000 clusters need 37 GiB for the 8 Python workers of an executor, which has 28 GiB",
+        "set cluster.levels.0.splits: 5 (k0 = 100,000), or --memory at least 74g",
     )
     assert plan(*TILES, "--memory", "72g", cluster=levels)[0] == 0
     assert plan(*TILES, "--memory", "71g", cluster=levels)[0] == 2

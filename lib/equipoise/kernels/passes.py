@@ -7,7 +7,7 @@ from typing import Literal, Self
 from equipoise.kernels import machines as m
 from equipoise.kernels.machines import Machine
 
-BYTES_PER_PARTITION, LEAST_BYTES = 64 * 2**20, 16 * 2**20
+BYTES_PER_PARTITION, LEAST_BYTES = 128 * 2**20, 16 * 2**20
 DIRECT_SHARE, MOST_DIRECT_BYTES = 0.25, 2**30
 """Of spark.driver.maxResultSize, and of one task: above either the partial sums take the way through a shuffle.
 

@@ -16,7 +16,7 @@ from equipoise.kernels.packing import Block, pack
 from equipoise.kernels.vectors import ROWS_PER_BLOCK, Ids, Labelled, unit_length
 from equipoise.schemas import Col
 
-BYTES_PER_PARTITION = 64 * 2**20
+BYTES_PER_PARTITION = 128 * 2**20
 LEAST_BYTES = 16 * 2**20
 BYTES_PER_BLOCK = 16 * 2**20
 BLOCK = "block"
