@@ -69,6 +69,7 @@ def test_a_finished_level_is_not_built_again():
 
         def save_level(self, number, levels):
             self.levels |= {number - len(levels) + 1 + place: level for place, level in enumerate(levels)}
+            return list(levels)
 
     kept, seen = Kept(), []
     fitting = Fitting(KMeans(iterations=3), 0, checkpoint=kept, on_step=lambda number, state: seen.append(number))

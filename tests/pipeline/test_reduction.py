@@ -23,6 +23,16 @@ def test_scattered_sums_have_the_bits_of_straight_ones(spark, monkeypatch, bytes
         np.testing.assert_array_equal(getattr(scattered, column), getattr(straight, column))
 
 
+@pytest.mark.parametrize(
+    ("n_partitions", "count", "k"), [(65_536, 743_000_000, 100_000), (4, 1000, 50), (8, 10**7, 10**6)]
+)
+def test_what_one_task_adds_up_stays_under_a_bound_whatever_the_number_of_vectors(n_partitions, count, k):
+    shards = reduction.shards_for(n_partitions, count, k=k, dim=1024)
+    sent = n_partitions * reduction.stats_bytes(min(k, -(-count // n_partitions)), 1024)
+    assert sent / shards <= reduction.BYTES_PER_SHARD
+    assert 1 <= shards <= k
+
+
 def test_what_would_be_too_much_for_the_driver_is_scattered():
     gib = 2**30
     assert reduction.goes_straight(100, 1000, 256, most_result_bytes=gib)  # 206 MB of 268

@@ -5,6 +5,7 @@ from pyspark.sql import functions as F
 from equipoise.errors import InputError
 from equipoise.kernels.levels import KMeans, Level, fit_level
 from equipoise.kernels.lloyd import Step, lloyd
+from equipoise.kernels.passes import partitions_for
 from equipoise.kernels.vectors import ArrayVectors
 from equipoise.pipeline import blocks as blocks_module
 from equipoise.pipeline.blocks import labelled_arrays, vectors_frame
@@ -50,6 +51,21 @@ def test_labels_are_those_of_arrays(vectors):
 def test_samples_are_those_of_arrays_whatever_the_partitions(vectors):
     for n in (1, 100, 3000, 5000):
         np.testing.assert_array_equal(vectors.sample(n, seed=4), ARRAYS.sample(n, seed=4))
+
+
+@pytest.mark.parametrize("backend", ["torch", "faiss"])
+def test_other_backends_assign_as_numpy_does(embeddings, backend):
+    here = ARRAYS.assign(CENTROIDS)
+    with SparkVectors.from_embeddings(embeddings, partitions=3, backend=backend) as opened:
+        there, labels = opened.assign(CENTROIDS), labelled_arrays(opened.labelled(CENTROIDS))
+    np.testing.assert_array_equal(there.counts, here.counts)
+    np.testing.assert_allclose(there.sums, here.sums, rtol=1e-6, atol=1e-5)
+    np.testing.assert_array_equal(labels.labels, ARRAYS.labelled(CENTROIDS).labels)
+
+
+def test_far_vectors_are_those_of_arrays_and_none_where_all_are_centroids(vectors):
+    np.testing.assert_array_equal(vectors.sample_far(CENTROIDS, 50, seed=6), ARRAYS.sample_far(CENTROIDS, 50, seed=6))
+    assert vectors.sample_far(DATA, 50, seed=6).shape == (0, 8)
 
 
 def test_the_farthest_members_are_those_of_arrays(vectors):
@@ -107,10 +123,10 @@ def test_spherical_vectors_have_unit_length(embeddings):
 
 
 def test_the_number_of_partitions_comes_from_the_bytes():
-    assert blocks_module.partitions_for(1, 1) == 1
-    assert blocks_module.partitions_for(200_000, 256) == 4  # 195 MiB: small, but worth the cores of a small machine
-    assert blocks_module.partitions_for(20_000, 256) == 2  # 19.5 MiB
-    assert blocks_module.partitions_for(1_000_000, 1024) == 32  # one for 128 MiB: 31 would do, the next power of two
+    assert partitions_for(1, 1) == 1
+    assert partitions_for(200_000, 256) == 4  # 195 MiB: small, but worth the cores of a small machine
+    assert partitions_for(20_000, 256) == 2  # 19.5 MiB
+    assert partitions_for(1_000_000, 1024) == 32  # one for 128 MiB: 31 would do, the next power of two
 
 
 def test_blocks_of_arrays_are_even():
@@ -123,6 +139,14 @@ def test_vectors_of_different_lengths_are_refused_with_both(spark):
     rows = spark.createDataFrame([(1, [1.0, 2.0]), (2, [1.0, 2.0, 3.0])], "item_id bigint, embedding array<float>")
     with pytest.raises(InputError, match="2 and of 3 numbers"):
         SparkVectors.from_embeddings(rows)
+
+
+def test_vectors_beyond_float16_are_refused_with_half_unless_they_are_brought_to_unit_length(spark):
+    rows = spark.createDataFrame([(1, [1.0, 2.0]), (9, [1e5, 2.0])], "item_id bigint, embedding array<float>")
+    with pytest.raises(InputError, match="item 9 holds a number beyond 65504"):
+        SparkVectors.from_embeddings(rows, half=True)
+    with SparkVectors.from_embeddings(rows, half=True, spherical=True) as opened:
+        assert opened.count == 2
 
 
 def test_no_vectors_are_refused(spark):

@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 
+from equipoise.errors import InputError
 from equipoise.kernels.levels import KMeans, Level
 from equipoise.kernels.splitting import split_arrays
 from equipoise.kernels.vectors import ArrayVectors
-from equipoise.pipeline import checkpoint
+from equipoise.pipeline import checkpoint, splits
 from equipoise.pipeline.blocks import labelled_arrays, vectors_frame
 from equipoise.pipeline.checkpoint import DistributedLevel
 from equipoise.pipeline.fitting import DriverLimit
@@ -72,6 +73,22 @@ def test_no_task_is_given_more_than_it_may_hold():
     share = (routes.limits[0] / 2**63 + 1) / 2
     assert 4000 < share * 100_000 < 5000
     assert (routes.limits[1:] == 2**63 - 1).all()
+
+
+def test_more_sampled_clusters_than_the_driver_holds_are_refused_with_the_way_out(embeddings, monkeypatch):
+    monkeypatch.setattr(splits, "MOST_DRIVER_BYTES", 79)  # the one cluster above 1000 members makes 5 centroids
+    said = r"1 of the coarse clusters .*split_bytes \(1,000 .* take 80 bytes .* set cluster"
+    with SparkVectors.from_embeddings(embeddings, partitions=3) as vectors, pytest.raises(InputError, match=said):
+        split(vectors, COARSE, INSIDE, most_bytes=1000 * 24)
+
+
+def test_a_level_below_in_tables_and_one_above_on_the_driver(embeddings, monkeypatch):
+    levels = [Level(60, splits=5), Level(4)]
+    expected = fit_hierarchy(embeddings, levels, seed=1, driver_limit=DriverLimit(0, 0))
+    monkeypatch.setattr(checkpoint, "MOST_DRIVER_BYTES", 0)
+    tree = fit_hierarchy(embeddings, levels, seed=1, driver_limit=DriverLimit(100_000))  # 60 vectors fit, 6000 do not
+    assert isinstance(tree.levels[0], DistributedLevel)
+    np.testing.assert_array_equal(tree.levels[1].n_items, expected.levels[1].n_items)
 
 
 @pytest.mark.parametrize("most_driver_bytes", [2**30, 0])

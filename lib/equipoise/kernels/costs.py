@@ -130,7 +130,8 @@ def _on_spark(entry: LevelInput, level: Level, *, kmeans: PlannedKMeans, machine
     n, dim, k0 = entry.n, entry.dim, level.k0
     given = kmeans.partitions if entry.number == 1 else None
     n_partitions = given or partitions_for(n, dim)
-    whole = Assignment(n, k0, dim, n_partitions, kmeans.bytes_of(dim))
+    stored_bytes = kmeans.bytes_of(dim) if entry.number == 1 else 4 * dim + 8  # upper levels are kept in float32
+    whole = Assignment(n, k0, dim, n_partitions, stored_bytes)
     stored_vectors = n + level.resampled(n)
     partial_bytes = 2 * 8 * dim * whole.n_touched
     worker_bytes = m.WORKER_BYTES + m.COPIES_IN_WORKER * whole.broadcast_bytes + partial_bytes
@@ -151,10 +152,10 @@ def _on_spark(entry: LevelInput, level: Level, *, kmeans: PlannedKMeans, machine
 
 
 def _n_assigned(entry: LevelInput, level: Level, kmeans: PlannedKMeans) -> int:
-    """Vectors assigned, over all passes: the iterations and the labels at the end, and before every round all again."""
+    """Vectors assigned, over all passes: iterations, the labels at the end, before every round all of them twice."""
     seeding = PARALLEL_PASSES if kmeans.seeding == "kmeans||" else 0
     passes = kmeans.iterations + seeding
-    whole_passes, member_passes = passes + 1 + level.rounds, level.rounds * passes
+    whole_passes, member_passes = passes + 1 + 2 * level.rounds, level.rounds * passes
     return entry.n * whole_passes + level.resampled(entry.n) * member_passes
 
 
@@ -171,7 +172,7 @@ def _spark_seconds(
     members = Assignment(level.resampled(n), whole.k, whole.dim, whole.n_partitions, whole.bytes_per_vector)
     cached = (n + members.n) * whole.bytes_per_vector
     seconds = _loading(entry, machine)
-    seconds += pass_seconds(whole, machine, cached_bytes=cached).times(kmeans.iterations + 1 + rounds)
+    seconds += pass_seconds(whole, machine, cached_bytes=cached).times(kmeans.iterations + 1 + 2 * rounds)
     if rounds:
         seconds += pass_seconds(members, machine, cached_bytes=cached).times(rounds * kmeans.iterations)
     saved = math.ceil(kmeans.iterations / kmeans.checkpoint_every) * (1 + rounds)
@@ -204,7 +205,7 @@ def _splitting(whole: Assignment, level: Level, *, kmeans: PlannedKMeans, machin
     candidates = 2.0 * seeded * whole.dim * splits * (2 + int(math.log(splits)))
     return Seconds(
         shuffle=shuffle_seconds(n_bytes + centroid_bytes, machine),
-        assignment=products / machine.flops_per_second * imbalance,
+        assignment=products / (machine.total_cores * machine.gflops_per_core * 1e9) * imbalance,
         seeding=candidates / (machine.total_cores * m.SEEDING_GFLOPS * 1e9) if kmeans.seeding != "random" else 0.0,
         tasks=m.ITERATION_SECONDS + whole.n_partitions * m.DISPATCH_SECONDS,
     )

@@ -5,6 +5,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from equipoise.errors import ConfigError
 from equipoise.kernels.draws import Purpose, derived_seed
 from equipoise.kernels.lloyd import Step, lloyd
 from equipoise.kernels.nearest import Floats
@@ -26,6 +27,13 @@ class Level:
     rounds: int = 0
     points: int | Literal["half"] = "half"
     splits: int = 1
+
+    def __post_init__(self) -> None:
+        """Refuses what cannot be built."""
+        if self.splits > 1 and self.rounds:
+            raise ConfigError(f"a level of k = {self.k} has splits: {self.splits} and {self.rounds} rounds: drop one")
+        if self.splits < 1 or self.k % self.splits:
+            raise ConfigError(f"a level of k = {self.k} has splits: {self.splits}; k must be a multiple of it")
 
     @property
     def k0(self) -> int:

@@ -7,18 +7,23 @@ from typing import Literal, Self
 from equipoise.kernels import machines as m
 from equipoise.kernels.machines import Machine
 
-BYTES_PER_PARTITION, LEAST_BYTES = 128 * 2**20, 16 * 2**20
+BYTES_PER_PARTITION = 128 * 2**20
+"""Larger ones would balance worse, smaller ones send more sums: a task has sums for all clusters that it touches."""
+LEAST_BYTES = 16 * 2**20
 DIRECT_SHARE, MOST_DIRECT_BYTES = 0.25, 2**30
 """Of spark.driver.maxResultSize, and of one task: above either the partial sums take the way through a shuffle.
 
-These are the limits of pipeline/blocks.py and pipeline/reduction.py, which kernels cannot see; a test keeps them alike.
+These are the limits of pipeline/reduction.py, which kernels cannot see; a test keeps them alike.
 """
 
 
-def partitions_for(n: int, dim: int) -> int:
-    """As many as the engine makes of ``n`` vectors where the config names no number: a power of two."""
-    n_bytes = 4 * n * dim
-    wanted = max(-(-n_bytes // BYTES_PER_PARTITION), min(4, -(-n_bytes // LEAST_BYTES)), 1)
+def partitions_for(n: int, dim: int, *, most_bytes: int = BYTES_PER_PARTITION) -> int:
+    """Number of partitions for so many float32 vectors and their ids, from their bytes alone: never from the cores.
+
+    A power of two, so that machines of 2, 4, 8 or 16 cores stay evenly busy until the end.
+    """
+    n_bytes = n * (4 * dim + 8)
+    wanted = max(-(-n_bytes // most_bytes), min(4, -(-n_bytes // LEAST_BYTES)), 1)
     return 1 << (wanted - 1).bit_length()
 
 

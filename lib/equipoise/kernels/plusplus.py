@@ -13,6 +13,7 @@ from equipoise.kernels.nearest import Floats
 from equipoise.kernels.threads import ordered_mapper
 
 BYTES_PER_BLOCK = 2 * 2**20
+ROUNDED = 1e-5
 MOST_ROWS = 16_384
 """A block stays in a core's cache, and few vectors of few numbers stay in one block, which needs no threads."""
 
@@ -78,8 +79,13 @@ class _Block:
             return self.trial.sum(axis=1).astype(np.float64)
         return (self.trial @ self.weights).astype(np.float64)
 
-    def keep(self, best: int) -> None:
-        np.maximum(self.trial[best], 0, out=self.distances_sq)
+    def keep(self, best: int, candidate: Floats) -> None:
+        """Takes one of the candidates; where products cancel, so near to it, by the differences themselves."""
+        kept = self.trial[best]
+        near = np.flatnonzero((kept < self.distances_sq) & (kept < ROUNDED * (self.columns[-1] + candidate[-2])))
+        difference = self.columns[:-2, near] + candidate[:-2, None] / 2
+        kept[near] = np.minimum(np.einsum("ij,ij->j", difference, difference), self.distances_sq[near])
+        self.distances_sq[:] = kept
 
 
 def _rows_per_block(dim: int) -> int:
@@ -100,7 +106,7 @@ def _take_best(blocks: Sequence[_Block], candidates: NDArray[np.int64], mapped: 
     tried = np.column_stack([-2 * rows[:, :-2], rows[:, -1], rows[:, -2]])
     best = int(sum(mapped(lambda block: block.try_out(tried), blocks)).argmin())
     for block in blocks:
-        block.keep(best)
+        block.keep(best, tried[best])
     position = int(candidates[best])
     blocks[position // size].distances_sq[position % size] = 0
     return position

@@ -9,7 +9,7 @@ from pyspark.sql import functions as F
 
 from equipoise.kernels.nearest import Floats
 from equipoise.kernels.vectors import Ids, Labelled
-from equipoise.pipeline.blocks import arrays_frame, labelled_arrays
+from equipoise.pipeline.blocks import arrays_frame, labelled_arrays, labelled_frame
 from equipoise.pipeline.checkpoint import ROWS, AnyLevel, DistributedLevel, FittedLevel
 from equipoise.schemas import CENTROIDS, Col
 
@@ -29,6 +29,8 @@ def with_level(
     below = fitted[-1] if fitted else None
     if isinstance(below, FittedLevel) and isinstance(labelled, DataFrame) and isinstance(centroids, np.ndarray):
         labelled = labelled_arrays(labelled)
+    if isinstance(below, DistributedLevel) and isinstance(labelled, Labelled):
+        labelled = labelled_frame(below.rows.sparkSession, labelled)
     if isinstance(labelled, Labelled):
         assert isinstance(centroids, np.ndarray) and not isinstance(below, DistributedLevel), "all is on the driver"
         n_items = below.n_items if below else np.ones(len(labelled.labels), dtype=np.int64)

@@ -16,8 +16,8 @@ from equipoise.kernels.packing import Block, pack
 from equipoise.kernels.vectors import ROWS_PER_BLOCK, Ids, Labelled, unit_length
 from equipoise.schemas import Col
 
-BYTES_PER_PARTITION = 128 * 2**20
-LEAST_BYTES = 16 * 2**20
+BYTES_PER_MESSAGE = 100 * 2**20
+"""What the driver sends to a task: Spark takes no more than 128 MiB (`spark.rpc.message.maxSize`)."""
 BYTES_PER_BLOCK = 16 * 2**20
 BLOCK = "block"
 LARGEST_HALF = float(np.finfo(np.float16).max)
@@ -81,16 +81,6 @@ def _first_item(condition: Column) -> Column:
     return F.min(F.when(condition, F.col(Col.item_id)))
 
 
-def partitions_for(count: int, dim: int) -> int:
-    """Number of partitions for so many float32 vectors, from their bytes alone: never from the cores.
-
-    A power of two, so that machines of 2, 4, 8 or 16 cores stay evenly busy until the end.
-    """
-    n_bytes = count * dim * 4
-    wanted = max(-(-n_bytes // BYTES_PER_PARTITION), min(4, -(-n_bytes // LEAST_BYTES)), 1)
-    return 1 << (wanted - 1).bit_length()
-
-
 def even_rows(count: int, dim: int, partitions: int) -> int:
     """Rows of a block such that all partitions of ``count`` vectors hold as many blocks, none too large."""
     most = max(1, min(ROWS_PER_BLOCK, BYTES_PER_BLOCK // (4 * dim)))
@@ -152,8 +142,12 @@ def arrays_frame(
     spark: SparkSession, columns: Mapping[str, NDArray[Any] | pa.Array], schema: t.StructType
 ) -> DataFrame:
     """Columns on the driver, (n,) or (n, d) for vectors, as a DataFrame; they travel as Arrow batches, not as rows."""
-    arrays = [_arrow(columns[name]) for name in schema.names]
-    batches = pa.Table.from_arrays(arrays, schema.names).to_batches(max_chunksize=ROWS_PER_BLOCK)
+    n_rows = len(columns[schema.names[0]])
+    rows = max(1, min(ROWS_PER_BLOCK, *(BYTES_PER_BLOCK // _row_bytes(column) for column in columns.values())))
+    batches = [
+        pa.RecordBatch.from_arrays([_arrow(columns[name][start : start + rows]) for name in schema.names], schema.names)
+        for start in range(0, n_rows, rows)
+    ]
     packed = spark.sparkContext.parallelize([(as_stream(batch),) for batch in batches], len(batches))
     return spark.createDataFrame(packed, BLOCK_SCHEMA).mapInArrow(from_streams, schema)
 
@@ -166,6 +160,10 @@ def vectors_frame(spark: SparkSession, item_ids: Ids, vectors: Floats) -> DataFr
 def labelled_frame(spark: SparkSession, labelled: Labelled) -> DataFrame:
     """Labels on the driver as a DataFrame (item_id, cluster_id, distance_sq)."""
     return arrays_frame(spark, dict(zip(LABELLED_SCHEMA.names, labelled, strict=True)), LABELLED_SCHEMA)
+
+
+def _row_bytes(column: NDArray[Any] | pa.Array) -> int:
+    return column[:1].nbytes or 1
 
 
 def _arrow(column: NDArray[Any] | pa.Array) -> pa.Array:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from equipoise.errors import ConfigError
 from equipoise.kernels.backends import BackendChoice, driver_kernel
 from equipoise.kernels.draws import Purpose, derived_seed
 from equipoise.kernels.levels import KMeans, Level, LevelState, fit_level
@@ -16,6 +17,7 @@ from equipoise.kernels.vectors import ArrayVectors, Labelled, Vectors
 from equipoise.pipeline.assembly import with_level
 from equipoise.pipeline.checkpoint import AnyLevel, Checkpoint, DistributedLevel, InMemory
 from equipoise.pipeline.frames import persisted
+from equipoise.pipeline.reduction import most_result_bytes, stats_bytes
 from equipoise.pipeline.spark_vectors import SparkVectors
 from equipoise.pipeline.splits import SPLIT_BYTES, Inside, split
 from equipoise.schemas import Col
@@ -28,12 +30,12 @@ class DriverLimit:
     bytes: float = 1e9
     flops: float = 1e13
 
-    def holds(self, vectors: Vectors, level: Level, *, iterations: int) -> bool:
+    def holds(self, count: int, dim: int, level: Level, *, iterations: int) -> bool:
         """Whether a level fits: float32 bytes, and two operations a number, centroid, vector and iteration."""
-        size = vectors.count * (4 * vectors.dim + 8)  # the vectors and their ids
-        resampled = level.rounds * level.resampled(vectors.count)
+        size = count * (4 * dim + 8)  # the vectors and their ids
+        resampled = level.rounds * level.resampled(count)
         seen = level.k0 + (level.splits if level.splits > 1 else 0)
-        flops = 2 * vectors.dim * seen * iterations * (vectors.count + resampled)
+        flops = 2 * dim * seen * iterations * (count + resampled)
         return size <= self.bytes and flops <= self.flops
 
 
@@ -70,6 +72,7 @@ def fit_levels(
 
     Raises:
         InputError: fewer vectors than clusters, or all of them equal.
+        ConfigError: `spark.driver.maxResultSize` is too small for the sums of a level.
     """
     fitted: list[AnyLevel] = []
     for number, level in enumerate(levels, start=1):
@@ -79,6 +82,7 @@ def fit_levels(
             continue
         with ExitStack() as stack:
             whole = stack.enter_context(first_input() if number == 1 else _as_input(fitted[-1], fitting))
+            _check_results(whole, levels[number - 1 :], fitting)
             vectors = _placed(whole, level, fitting)
             centroids, labelled = stack.enter_context(_clusters(vectors, level, number=number, fitting=fitting))
             if number == 1:
@@ -131,13 +135,33 @@ def _centroids(vectors: Vectors, level: Level, *, number: int, fitting: Fitting)
     )
 
 
+def _check_results(whole: Vectors, levels: Sequence[Level], fitting: Fitting) -> None:
+    """Refuses levels whose sums the driver would not take, before any work is done for them.
+
+    Raises:
+        ConfigError: `spark.driver.maxResultSize` is too small.
+    """
+    if fitting.spark is None:
+        return
+    most, count = most_result_bytes(fitting.spark), whole.count
+    for level in levels:
+        is_on_spark = not fitting.driver_limit.holds(count, whole.dim, level, iterations=fitting.kmeans.iterations)
+        needed = stats_bytes(level.k0, whole.dim)
+        if is_on_spark and most and needed > most:
+            raise ConfigError(
+                f"the sums of {level.k0:,} clusters of {whole.dim:,} numbers (k {level.k}, splits {level.splits}) take "
+                f"{needed:,} bytes on the driver, spark.driver.maxResultSize is {most:,}: raise it, or raise splits"
+            )
+        count = level.k
+
+
 def _seed_of_level(fitting: Fitting, number: int) -> int:
     return derived_seed(fitting.seed, Purpose.SEEDING, number)
 
 
 def _placed(whole: Vectors, level: Level, fitting: Fitting) -> Vectors:
     """The vectors where the level is to run: on the driver if it fits."""
-    fits = fitting.driver_limit.holds(whole, level, iterations=fitting.kmeans.iterations)
+    fits = fitting.driver_limit.holds(whole.count, whole.dim, level, iterations=fitting.kmeans.iterations)
     return whole.to_arrays() if isinstance(whole, SparkVectors) and fits else whole
 
 

@@ -1,5 +1,6 @@
 """How the statistics of all partitions reach the driver: straight, or added up on the way by shards of clusters."""
 
+import gc
 from collections.abc import Iterable, Iterator
 
 import numpy as np
@@ -8,7 +9,8 @@ from pyspark.sql import SparkSession
 
 from equipoise.kernels.statistics import PartialStats, combined
 
-BYTES_PER_SHARD = 64 * 2**20
+BYTES_PER_SHARD = 512 * 2**20
+"""What one task gets to add up, from all partitions."""
 MOST_STRAIGHT_BYTES = 2**30
 """What one task may send straight to the driver; one value of Spark must stay under 2 GiB."""
 SHARE_OF_RESULTS = 0.25
@@ -34,12 +36,25 @@ def most_result_bytes(spark: SparkSession) -> int:
     return int(jvm.org.apache.spark.network.util.JavaUtils.byteStringAsBytes(given))
 
 
-def scattered(partials: "RDD[PartialStats]", *, k: int, dim: int) -> list[PartialStats]:
+def free_shuffles(spark: SparkSession) -> None:
+    """Lets Spark delete what was shuffled: it does when its JVM finds it unused, which looks every half an hour."""
+    gc.collect()
+    if spark.sparkContext._jvm is not None:
+        spark.sparkContext._jvm.System.gc()
+
+
+def shards_for(n_partitions: int, count: int, *, k: int, dim: int) -> int:
+    """Tasks among which the clusters are cut: a partition touches no more of them than it has vectors."""
+    touched = min(k, -(-count // n_partitions))
+    return min(k, -(-n_partitions * stats_bytes(touched, dim) // BYTES_PER_SHARD))
+
+
+def scattered(partials: "RDD[PartialStats]", *, count: int, k: int, dim: int) -> list[PartialStats]:
     """Reduce-scatter: every shard of clusters is added up by one task, in the order of the partitions that touch it.
 
     Source: DESIGN section 2; the order makes the bits those of sums on the driver.
     """
-    n_shards = -(-stats_bytes(k, dim) // BYTES_PER_SHARD)
+    n_shards = shards_for(partials.getNumPartitions(), count, k=k, dim=dim)
     size = -(-k // n_shards)
 
     def cut(index: int, found: Iterable[PartialStats]) -> Iterator[tuple[int, tuple[int, PartialStats]]]:

@@ -1,6 +1,6 @@
 """Arrays that every worker needs: broadcast in pieces, and destroyed when the work is done."""
 
-import itertools
+import uuid
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,12 +10,11 @@ from pyspark import Broadcast, SparkContext
 
 BYTES_PER_PIECE = 512 * 2**20
 """No value of Spark may be above 2 GiB."""
-_numbers = itertools.count()
 
 
 @dataclass(frozen=True)
 class SharedArray:
-    """An array (n, ...) on every worker; ``number`` tells it from the others of the same driver."""
+    """An array (n, ...) on every worker; ``number`` tells it from all others, also of other drivers."""
 
     number: int
     pieces: tuple["Broadcast[NDArray[Any]]", ...] = field(compare=False)
@@ -36,4 +35,4 @@ def share(context: SparkContext, array: NDArray[Any], *, bytes_per_piece: int = 
     """Broadcasts an array."""
     rows = max(1, bytes_per_piece // max(1, array[:1].nbytes))
     starts = range(0, max(1, len(array)), rows)
-    return SharedArray(next(_numbers), tuple(context.broadcast(array[start : start + rows]) for start in starts))
+    return SharedArray(uuid.uuid4().int, tuple(context.broadcast(array[start : start + rows]) for start in starts))

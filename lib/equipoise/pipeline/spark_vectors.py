@@ -16,10 +16,12 @@ from equipoise.kernels.backends import BackendChoice, driver_kernel
 from equipoise.kernels.draws import draw_up_to
 from equipoise.kernels.nearest import Floats
 from equipoise.kernels.packing import Block, pack, unpack
+from equipoise.kernels.passes import partitions_for
 from equipoise.kernels.statistics import ClusterStats, add_up
 from equipoise.kernels.vectors import ArrayVectors, Ids, Labelled, Vectors, first_keys, smallest_draws
 from equipoise.pipeline.blocks import (
     BLOCK_SCHEMA,
+    BYTES_PER_MESSAGE,
     LABELLED_SCHEMA,
     as_stream,
     blocks,
@@ -28,9 +30,8 @@ from equipoise.pipeline.blocks import (
     from_streams,
     labelled_batch,
     packed_arrays,
-    partitions_for,
 )
-from equipoise.pipeline.reduction import goes_straight, most_result_bytes, scattered
+from equipoise.pipeline.reduction import free_shuffles, goes_straight, most_result_bytes, scattered
 from equipoise.pipeline.sharing import SharedArray, share
 from equipoise.pipeline.workers import (
     Assigner,
@@ -95,7 +96,7 @@ class SparkVectors:
     ) -> Self:
         """Spreads arrays (n, d) and (n,) over the executors."""
         count, dim = vectors.shape
-        n_partitions = partitions_for(count, dim)
+        n_partitions = partitions_for(count, dim, most_bytes=BYTES_PER_MESSAGE)
         packed = packed_arrays(item_ids, vectors, partitions=n_partitions)
         spread = spark.sparkContext.parallelize(packed, n_partitions)
         return cls(spark, spread, count=count, dim=dim, backend=backend)
@@ -122,7 +123,7 @@ class SparkVectors:
         near = self._assigner(centroids)
         try:
             parts = self._packed.mapPartitions(lambda packed: [far_keys_of(near.labelled(packed), n, seed=seed)])
-            keys = np.concatenate(parts.collect())
+            keys = parts.treeReduce(lambda some, more: _first(np.concatenate([some, more]), n))
         finally:
             near.centroids.destroy()
         return self._take(keys["id"][first_keys(keys, n)]).vectors
@@ -134,9 +135,11 @@ class SparkVectors:
         partials = self._packed.mapPartitions(lambda parts: [near.stats(parts)])
         is_straight = goes_straight(self.n_partitions, k, dim, most_result_bytes=most_result_bytes(self.spark))
         try:
-            found = partials.collect() if is_straight else scattered(partials, k=k, dim=dim)
+            found = partials.collect() if is_straight else scattered(partials, count=self.count, k=k, dim=dim)
         finally:
             near.centroids.destroy()
+        if not is_straight:
+            free_shuffles(self.spark)
         return add_up(found, k=k, dim=dim)
 
     def farthest(self, centroids: Floats, clusters: Ids) -> Floats:
@@ -212,6 +215,8 @@ class SparkVectors:
 
     def _take(self, item_ids: Ids) -> Block:
         """The vectors of these items, float32, in the order of the ids."""
+        if not len(item_ids):
+            return Block(np.empty(0, np.int64), np.empty((0, self.dim), np.float32))
         wanted = np.sort(item_ids)
         found = concatenated(self._run(lambda parts: rows_of(parts, wanted)))
         order = np.argsort(found.item_ids)
@@ -223,6 +228,10 @@ class SparkVectors:
     def _run(self, function: Callable[[Iterator[Block]], Iterable[Result]]) -> list[Result]:
         """Results of all partitions, in their order."""
         return self._packed.mapPartitions(lambda parts: function(unpacked(parts))).collect()
+
+
+def _first(keys: np.ndarray, n: int) -> np.ndarray:
+    return keys[first_keys(keys, n)]
 
 
 def _last_members(labelled: DataFrame, r: int) -> DataFrame:

@@ -16,6 +16,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql import types as t
 
+from equipoise.errors import InputError
 from equipoise.kernels.draws import Purpose, draw_up_to, draws
 from equipoise.kernels.levels import KMeans
 from equipoise.kernels.nearest import Floats, nearest, prepare
@@ -30,7 +31,8 @@ from equipoise.pipeline.blocks import (
     from_streams,
     labelled_batch,
 )
-from equipoise.pipeline.sharing import SharedArray, share
+from equipoise.pipeline.checkpoint import MOST_DRIVER_BYTES
+from equipoise.pipeline.sharing import share
 from equipoise.pipeline.spark_vectors import SparkVectors
 from equipoise.pipeline.workers import Assigner, assigner, settle
 from equipoise.schemas import Col
@@ -38,6 +40,8 @@ from equipoise.schemas import Col
 SPLIT_BYTES = 256 * 2**20
 """Vectors that a task fits at once; it takes about three times as much memory."""
 TASKS_PER_CORE = 4
+LEAST_MEMBERS = 64
+"""A sample has so many members for every centroid, whatever the limit."""
 
 Piece = tuple[int, tuple[Ids, bytes]]
 _CENTROID = pa.list_(pa.field("element", pa.float32(), nullable=False))
@@ -78,15 +82,13 @@ class Split:
     centroids: DataFrame
     labelled: DataFrame
     stored: "RDD[bytes]"
-    shared: tuple[SharedArray, ...]
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exception: object) -> None:
+        """What was shared stays as long as a frame needs it that may have to be computed again."""
         self.stored.unpersist()
-        for array in self.shared:
-            array.destroy()
 
 
 def routing(sizes: Ids, *, most: int, n_tasks: int) -> Routing:
@@ -113,8 +115,9 @@ def split(vectors: SparkVectors, coarse: Floats, inside: Inside, *, most_bytes: 
         inside: what to do in every cluster.
         most_bytes: of vectors that one task may fit at once.
     """
-    most = max(inside.splits, most_bytes // (4 * vectors.dim + 8))
+    most = max(LEAST_MEMBERS * inside.splits, most_bytes // (4 * vectors.dim + 8))
     sizes = vectors.assign(coarse).counts
+    _refuse_many_samples(sizes, most, splits=inside.splits, dim=vectors.dim)
     routes = routing(sizes, most=most, n_tasks=TASKS_PER_CORE * vectors.spark.sparkContext.defaultParallelism)
     near = assigner(vectors.spark, coarse, vectors.backend)
     pieces = vectors.pieces(lambda parts: _routed(near.labelled(parts), routes, inside.seed))
@@ -126,14 +129,28 @@ def split(vectors: SparkVectors, coarse: Floats, inside: Inside, *, most_bytes: 
     )
     centroids = rows.where(F.col(Col.item_id).isNull()).select(Col.cluster_id, Col.centroid)
     labelled = rows.where(F.col(Col.item_id).isNotNull()).select(*LABELLED_SCHEMA.names)
-    streamed, shared = _of_sampled(vectors, near, centroids, routes, splits=inside.splits)
-    return Split(centroids, labelled.unionByName(streamed) if streamed else labelled, stored, (near.centroids, *shared))
+    if routes.is_sampled.any():
+        streamed = _of_sampled(vectors, near, centroids, routes, splits=inside.splits)
+        labelled = labelled.unionByName(streamed)
+    return Split(centroids, labelled, stored)
+
+
+def _refuse_many_samples(sizes: Ids, most: int, *, splits: int, dim: int) -> None:
+    """The centroids of the clusters that are fitted on samples pass through the driver."""
+    n_sampled = int((sizes > most).sum())
+    needed = 4 * n_sampled * splits * dim
+    if needed > MOST_DRIVER_BYTES:
+        raise InputError(
+            f"{n_sampled:,} of the coarse clusters are above cluster.split_bytes ({most:,} vectors of {dim} numbers): "
+            f"their centroids take {needed:,} bytes on the driver, which takes {MOST_DRIVER_BYTES:,}: set "
+            f"cluster.split_bytes to {int(sizes.max()) * (4 * dim + 8):,}, or lower splits, for more coarse clusters"
+        )
 
 
 def _routed(assigned: Iterable[tuple[Block, Ids, Floats]], routes: Routing, seed: int) -> Iterator[Piece]:
     """The members that are to be fitted, as one piece a block and task."""
     for block, labels, _ in assigned:
-        chosen = np.flatnonzero(draws(seed, Purpose.SPLIT, block.item_ids) <= routes.limits[labels])
+        chosen = np.flatnonzero(draws(seed, Purpose.SAMPLE, block.item_ids) <= routes.limits[labels])
         tasks = routes.tasks[labels[chosen]]
         order = np.argsort(tasks, kind="stable")
         present, starts = np.unique(tasks[order], return_index=True)
@@ -166,7 +183,7 @@ def _fitted(pieces: Iterable[Piece], routes: Routing, inside: Inside, most: int)
 
 
 def _smallest(item_ids: Ids, most: int, seed: int) -> Ids:
-    return np.argsort(draws(seed, Purpose.SPLIT, item_ids), kind="stable")[:most]
+    return np.argsort(draws(seed, Purpose.SAMPLE, item_ids), kind="stable")[:most]
 
 
 def _centroid_rows(first: int, centroids: Floats) -> bytes:
@@ -184,14 +201,9 @@ def _item_rows(labelled: Labelled) -> bytes:
 
 def _of_sampled(
     vectors: SparkVectors, near: Assigner, centroids: DataFrame, routes: Routing, *, splits: int
-) -> tuple[DataFrame | None, tuple[SharedArray, ...]]:
-    """All members of the clusters that were fitted on a sample, and what their centroids are shared by.
-
-    The driver sees the centroids of these clusters alone: each has more members than a task may hold, so they are few.
-    """
+) -> DataFrame:
+    """All members of the clusters that were fitted on a sample; the driver sees the centroids of these alone."""
     sampled = np.flatnonzero(routes.is_sampled)
-    if not len(sampled):
-        return None, ()
     of_sampled = F.floor(F.col(Col.cluster_id) / splits).isin(sampled.tolist())
     rows = centroids.where(of_sampled).orderBy(Col.cluster_id).toPandas()
     context = vectors.spark.sparkContext
@@ -208,4 +220,4 @@ def _of_sampled(
                 own, distances_sq = nearest(block.vectors[chosen], ready[coarse])
                 yield labelled_batch(Labelled(block.item_ids[chosen], ids.value[begin:end][own], distances_sq))
 
-    return vectors.batches(assigned, LABELLED_SCHEMA), (ids, fine)
+    return vectors.batches(assigned, LABELLED_SCHEMA)

@@ -3,7 +3,7 @@
 import gc
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,7 @@ from equipoise.kernels.vectors import FAR_KEY, Ids, far_keys, farthest_members, 
 from equipoise.pipeline.sharing import SharedArray, share
 from equipoise.schemas import Col
 
+_READY: dict[tuple[SharedArray, Kernel], Any] = {}
 FARTHEST = np.dtype([(Col.cluster_id, np.int64), (Col.distance_sq, np.float32), (Col.item_id, np.int64)])
 
 
@@ -51,19 +52,22 @@ class Assigner:
         given = {name: resource.addresses for name, resource in context.resources().items()} if context else {}
         partition = context.partitionId() if context else 0
         kernel = choose(self.backend, device_of_task(given, partition, cuda_devices() if self.is_local else 0))
-        return kernel, _prepared(self.centroids, kernel)  # type: ignore[arg-type]  # kernels are frozen
+        return kernel, _prepared(self.centroids, kernel)
 
 
 def assigner(spark: SparkSession, centroids: Floats, backend: BackendChoice) -> Assigner:
     """Shares centroids (k, d) with all workers."""
     context = spark.sparkContext
-    return Assigner(share(context, centroids), backend, is_local=(context.master or "").startswith("local["))
+    return Assigner(share(context, centroids), backend, is_local=(context.master or "").split("[")[0] == "local")
 
 
-@lru_cache(maxsize=1)
 def _prepared(centroids: SharedArray, kernel: Kernel) -> Any:
     """Shared centroids as the kernel wants them, once in a worker, not once in a task."""
-    return kernel.prepare(centroids.value)
+    key = (centroids, kernel)
+    if key not in _READY:
+        _READY.clear()  # before, not after: two sets of many centroids may not fit
+        _READY[key] = kernel.prepare(centroids.value)
+    return _READY[key]
 
 
 def unpacked(packed: Iterable[bytes]) -> Iterator[Block]:

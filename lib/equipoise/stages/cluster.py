@@ -30,7 +30,7 @@ def cluster(context: StageContext) -> Account:
     n_in = embeddings.count()
     n_rejected = _reject_zero_vectors(context, embeddings) if section.metric == "cosine" else 0
     _check_size(section, n_in - n_rejected)
-    if section.seeding == "kmeans++" and section.levels[0].k // section.levels[0].splits > MOST_SOUGHT:
+    if section.seeding != "random" and any(as_level(level).k0 > MOST_SOUGHT for level in section.levels):
         context.progress.message(f"cluster: levels above {MOST_SOUGHT:,} clusters start from random centroids")
     checkpoint = DeltaCheckpoint(context.workspace, context.run_id, STAGE)
 

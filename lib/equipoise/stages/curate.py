@@ -7,6 +7,7 @@ from pyspark.sql import SparkSession
 
 from equipoise.config import Config
 from equipoise.errors import ConfigError, nearest
+from equipoise.kernels.backends import choose
 from equipoise.pipeline.sampling import check_where
 from equipoise.schemas import RUNS
 from equipoise.stages.context import Progress, StageContext
@@ -34,6 +35,8 @@ def planned(config: Config, *, families: Sequence[str] = FAMILIES, force: str | 
         encoder_id_of(config)
     if config.embed:
         check_kind(config)
+    if config.cluster:
+        choose(config.cluster.backend)
     return stages
 
 
