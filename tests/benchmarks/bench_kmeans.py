@@ -47,6 +47,9 @@ from equipoise.kernels.vectors import ArrayVectors
 from equipoise.pipeline.blocks import vectors_frame
 from equipoise.pipeline.spark_vectors import SparkVectors
 
+WARM_UP = 10
+"""Iterations before the first that counts: the JVM compiles what it runs often, and a k-means takes some fifty."""
+
 
 def measure(name: str, rounds: int) -> dict[str, object]:
     """Medians of all contenders at one size, and their ratios to faiss."""
@@ -57,7 +60,8 @@ def measure(name: str, rounds: int) -> dict[str, object]:
     began = time.perf_counter()
     with SparkVectors.from_arrays(get_session(), data, np.arange(n)) as vectors:
         on_spark, on_arrays = ours(vectors, centroids), ours(arrays, centroids)
-        on_spark()
+        for _ in range(WARM_UP):
+            on_spark()
         set_up = time.perf_counter() - began
         contenders: dict[str, Callable[[], float]] = {
             "faiss": lambda: faiss_iteration(data, centroids),
@@ -195,7 +199,7 @@ def main() -> None:
         sizes = options.sizes if "iterations" in options.only else []
         results = [measure(name, options.rounds) for name in sizes]
         found = {
-            name: part(min(options.rounds, 3 if name != "simulation" else 5))
+            name: part(min(options.rounds, 3) if name == "seeding" else options.rounds)
             for name, part in PARTS.items()
             if name in options.only
         }

@@ -45,7 +45,7 @@ LEAST_MEMBERS = 64
 
 Piece = tuple[int, tuple[Ids, bytes]]
 _CENTROID = pa.list_(pa.field("element", pa.float32(), nullable=False))
-_ROWS = t.StructType([*LABELLED_SCHEMA.fields, t.StructField(Col.centroid, t.ArrayType(t.FloatType(), False))])
+ROWS = t.StructType([*LABELLED_SCHEMA.fields, t.StructField(Col.centroid, t.ArrayType(t.FloatType(), False))])
 """Two kinds of rows: an item with its cluster, and, without an item, a cluster with its centroid."""
 
 
@@ -125,7 +125,7 @@ def split(vectors: SparkVectors, coarse: Floats, inside: Inside, *, most_bytes: 
     stored = fitted._reserialize(NoOpSerializer()).persist(StorageLevel.MEMORY_AND_DISK_DESER)
     stored.count()
     rows = vectors.spark.createDataFrame(stored.map(lambda stream: (stream,)), BLOCK_SCHEMA).mapInArrow(
-        from_streams, _ROWS
+        from_streams, ROWS
     )
     centroids = rows.where(F.col(Col.item_id).isNull()).select(Col.cluster_id, Col.centroid)
     labelled = rows.where(F.col(Col.item_id).isNotNull()).select(*LABELLED_SCHEMA.names)
@@ -159,7 +159,7 @@ def _routed(assigned: Iterable[tuple[Block, Ids, Floats]], routes: Routing, seed
 
 
 def _fitted(pieces: Iterable[Piece], routes: Routing, inside: Inside, most: int) -> Iterator[bytes]:
-    """The clusters of one task, one after the other, as rows of :data:`_ROWS` in Arrow streams."""
+    """The clusters of one task, one after the other, as rows of :data:`ROWS` in Arrow streams."""
     settle()
     received = [piece for _, piece in pieces]
     if not received:
@@ -191,12 +191,12 @@ def _centroid_rows(first: int, centroids: Floats) -> bytes:
     ends = np.arange(0, centroids.size + 1, dim, dtype=np.int32)
     lists = pa.ListArray.from_arrays(pa.array(ends), pa.array(centroids.reshape(-1)), type=_CENTROID)
     columns = [pa.nulls(n, pa.int64()), pa.array(first + np.arange(n)), pa.nulls(n, pa.float32()), lists]
-    return as_stream(pa.RecordBatch.from_arrays(columns, _ROWS.names))
+    return as_stream(pa.RecordBatch.from_arrays(columns, ROWS.names))
 
 
 def _item_rows(labelled: Labelled) -> bytes:
     columns = [*(pa.array(column) for column in labelled), pa.nulls(len(labelled.labels), _CENTROID)]
-    return as_stream(pa.RecordBatch.from_arrays(columns, _ROWS.names))
+    return as_stream(pa.RecordBatch.from_arrays(columns, ROWS.names))
 
 
 def _of_sampled(
