@@ -32,6 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command; returns the exit code."""
     options = _parser().parse_args(arguments)
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s", stream=sys.stderr)
+    logging.getLogger("py4j").setLevel(logging.CRITICAL)  # it tells with a stack, twice, what it raises
     options.run_id = getattr(options, "run_id", None)
     try:
         command: Callable[[argparse.Namespace], None] = options.command

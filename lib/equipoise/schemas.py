@@ -83,6 +83,7 @@ class Col:
     n_out = "n_out"
     n_rejected = "n_rejected"
     n_dropped = "n_dropped"
+    n_partitions = "n_partitions"
     drops = "drops"
 
 
@@ -228,6 +229,7 @@ RUNS = Table(
         n_out=_LONG,
         n_rejected=_LONG,
         n_dropped=_LONG,
+        n_partitions=_LONG,
         drops=t.MapType(_TEXT, _LONG),
     ),
     key=(Col.run_id, Col.stage, Col.at),

@@ -6,13 +6,15 @@ One Lloyd iteration at four sizes; one of MLlib at size A; seeding at size A; th
 
 The contenders take turns, round by round, so that a machine that is busy for a while is busy for all; what is
 compared is the median of the ratios within a round. Set-up (Spark, packing, caching) is printed beside, not counted.
-Beside it stands what `equipoise plan` expects of an iteration on Spark, by a rate measured just before.
+Beside it stands what `equipoise plan` expects of an iteration on Spark, by a rate measured just before. Bounds stand
+beside what they bound; the exit code is 1 where one is not kept.
 """
 
 import argparse
 import json
 import os
 import platform
+import sys
 import time
 from collections.abc import Callable
 from datetime import date
@@ -47,6 +49,13 @@ from equipoise.kernels.vectors import ArrayVectors
 from equipoise.pipeline.blocks import vectors_frame
 from equipoise.pipeline.spark_vectors import SparkVectors
 
+BOUNDS: dict[str, dict[str, float]] = {
+    "spark / faiss": {"A": 1.4, "B": 1.2, "C": 1.2, "D": 1.1},
+    "arrays / best": {"A": 1.3, "B": 1.1, "C": 1.1},
+}
+MLLIB_BOUND, SEEDING_BOUND, OBJECTIVE_BOUND, SIMULATION_BOUND, KL_BOUND = 0.25, 0.25, 1.01, 8.0, 0.06
+TIE = 1e-5
+"""Two centroids are as close, in float32, where their squared distances differ by this share of the vector's length."""
 WARM_UP = 10
 """Iterations before the first that counts: the JVM compiles what it runs often, and a k-means takes some fifty."""
 
@@ -74,12 +83,23 @@ def measure(name: str, rounds: int) -> dict[str, object]:
         planned = planned_seconds(Assignment(n, k, dim, n_partitions, bytes_per_vector=4 * dim + 8))
     best = [min(pair) for pair in zip(times["faiss"], times["scikit-learn"], strict=True)]
     return {
+        "labels_that_differ": labels_that_differ(arrays, centroids),
         "size": name, "n": n, "dim": dim, "k": k, "n_partitions": n_partitions, "set_up_seconds": set_up,
         "seconds": {other: median(values) for other, values in times.items()},
         "ratio_to_faiss": {other: ratio(values, times["faiss"]) for other, values in times.items()},
         "arrays_to_best": ratio(times["arrays"], best),
         "planned_seconds": planned, "ratio_of_plan": planned / median(times["spark"]),
     }  # fmt: skip
+
+
+def labels_that_differ(arrays: ArrayVectors, centroids: np.ndarray) -> int:
+    """Vectors whose cluster is not faiss', although their two distances are no tie."""
+    _, labels, distances_sq = arrays.labelled(centroids)
+    index = faiss.IndexFlatL2(arrays.dim)
+    index.add(centroids)
+    theirs_sq, theirs = (found[:, 0] for found in index.search(arrays.vectors, 1))
+    scale = np.einsum("nd,nd->n", arrays.vectors, arrays.vectors)
+    return int(((labels != theirs) & (np.abs(distances_sq - theirs_sq) > TIE * scale)).sum())
 
 
 def against_mllib(rounds: int) -> dict[str, object]:
@@ -156,38 +176,58 @@ def simulation(rounds: int) -> dict[str, object]:
     return {"seconds": median(took for took, _ in found), "kl": fmean(kl for _, kl in found)}
 
 
-def show(results: list[dict[str, Any]]) -> None:
-    """One row a size."""
+def show(results: list[dict[str, Any]], console: Console) -> bool:
+    """One row a size; whether all bounds are kept."""
     against = [f"{other} / faiss" for other in ("spark", "arrays", "scikit-learn")]
-    table = Table("size", "n", "d", "k", "partitions", "set-up s", "faiss s", *against, "arrays / best", "plan / spark")
+    headings = ("size", "n", "d", "k", "partitions", "set-up s", "faiss s", *against, "arrays / best")
+    table, are_kept = Table(*headings, "other labels", "plan / spark"), True
     for row in results:
         ratios = row["ratio_to_faiss"]
+        bounded = {"spark / faiss": ratios["spark"], "arrays / best": row["arrays_to_best"]}
+        bounds = {name: BOUNDS[name].get(row["size"]) for name in bounded}
+        shown = {name: f"{found:.2f}" + _told(bounds[name]) for name, found in bounded.items()}
+        are_kept &= all(bound is None or bounded[name] <= bound for name, bound in bounds.items())
+        are_kept &= row["labels_that_differ"] == 0
         table.add_row(
             row["size"], f"{row['n']:,}", str(row["dim"]), f"{row['k']:,}", str(row["n_partitions"]),
-            f"{row['set_up_seconds']:.1f}", f"{row['seconds']['faiss']:.2f}",
-            *(f"{ratios[other]:.2f}" for other in ("spark", "arrays", "scikit-learn")),
-            f"{row['arrays_to_best']:.2f}", f"{row['ratio_of_plan']:.2f}",
+            f"{row['set_up_seconds']:.1f}", f"{row['seconds']['faiss']:.2f}", shown["spark / faiss"],
+            f"{ratios['arrays']:.2f}", f"{ratios['scikit-learn']:.2f}", shown["arrays / best"],
+            str(row["labels_that_differ"]), f"{row['ratio_of_plan']:.2f}",
         )  # fmt: skip
-    Console(width=140).print(table)
+    console.print(table)
+    return are_kept
 
 
-def show_others(found: dict[str, Any], console: Console) -> None:
-    """What was compared at size A alone, and the simulation."""
+def _told(bound: float | None) -> str:
+    return "" if bound is None else f" ({bound})"
+
+
+def show_others(found: dict[str, Any], console: Console) -> bool:
+    """What was compared at size A alone, and the simulation; whether all bounds are kept."""
+    are_kept = True
     if "mllib" in found:
-        took = found["mllib"]["seconds"]["mllib"]
-        console.print(f"size A, spark / MLlib: {found['mllib']['ratio']:.3f} (MLlib {took:.2f} s an iteration)")
+        took, share = found["mllib"]["seconds"]["mllib"], found["mllib"]["ratio"]
+        console.print(f"size A, spark / MLlib: {share:.3f} ({MLLIB_BOUND}; MLlib {took:.2f} s an iteration)")
+        are_kept &= share <= MLLIB_BOUND
     for name, share in found.get("seeding", {}).get("ratio", {}).items():
         objective, took = (found["seeding"][key][name] for key in ("objective", "seconds"))
-        console.print(f"size A, seeding {name}: {took:.2f} s, ratio {share:.3f}, objective after 10: {objective:.4f}")
+        console.print(
+            f"size A, seeding {name}: {took:.2f} s, ratio {share:.3f} ({SEEDING_BOUND}), "
+            f"objective after 10: {objective:.4f} ({OBJECTIVE_BOUND})"
+        )
+        are_kept &= name != "kmeans++" or (share <= SEEDING_BOUND and objective <= OBJECTIVE_BOUND)
     if "simulation" in found:
-        console.print("simulation: {seconds:.2f} s (median), KL {kl:.4f} (mean)".format(**found["simulation"]))
+        took, kl = (found["simulation"][key] for key in ("seconds", "kl"))
+        console.print(f"simulation: {took:.2f} s ({SIMULATION_BOUND}; median), KL {kl:.4f} ({KL_BOUND}; mean)")
+        are_kept &= took <= SIMULATION_BOUND and kl <= KL_BOUND
+    return are_kept
 
 
 PARTS = {"mllib": against_mllib, "seeding": against_seeding, "simulation": simulation}
 
 
-def main() -> None:
-    """Measures and prints."""
+def main() -> int:
+    """Measures and prints; 1 where a bound is not kept."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sizes", nargs="+", choices=SIZES, default=list(SIZES))
     parser.add_argument("--only", nargs="+", choices=["iterations", *PARTS], default=["iterations", *PARTS])
@@ -203,14 +243,15 @@ def main() -> None:
             for name, part in PARTS.items()
             if name in options.only
         }
-    if results:
-        show(results)
-    show_others(found, Console(width=140, highlight=False))
+    console = Console(width=160, highlight=False)
+    are_kept = show(results, console) if results else True
+    are_kept &= show_others(found, console)
     machine = {"date": str(date.today()), "cores": os.cpu_count(), "processor": platform.machine()}
     options.json.parent.mkdir(parents=True, exist_ok=True)
     everything = {"version": __version__, **machine, "results": results, **found}
     options.json.write_text(json.dumps(everything, indent=2))
+    return int(not are_kept)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

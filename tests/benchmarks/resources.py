@@ -4,7 +4,8 @@ import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
+
+import psutil
 
 
 class Peak:
@@ -15,28 +16,15 @@ class Peak:
 
 def resident_bytes(root: int) -> int:
     """Resident memory of a process and its descendants; what several of them share counts once."""
-    children: dict[int, list[int]] = {}
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                parent = int((entry / "stat").read_text().rsplit(")", 1)[1].split()[1])
-            except (OSError, IndexError):  # it has just ended
-                continue
-            children.setdefault(parent, []).append(int(entry.name))
-    waiting, total = [root], 0
-    while waiting:
-        process = waiting.pop()
-        waiting += children.get(process, [])
-        total += _proportional_bytes(process)
-    return total
+    whole = psutil.Process(root)
+    return sum(_proportional_bytes(process) for process in [whole, *whole.children(recursive=True)])
 
 
-def _proportional_bytes(process: int) -> int:
+def _proportional_bytes(process: psutil.Process) -> int:
     try:
-        lines = Path(f"/proc/{process}/smaps_rollup").read_text().splitlines()
-    except OSError:
+        return int(process.memory_full_info().pss)
+    except psutil.Error:  # it has just ended
         return 0
-    return sum(int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:"))
 
 
 @contextmanager

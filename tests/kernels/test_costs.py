@@ -13,6 +13,7 @@ from equipoise.kernels.levels import Level
 from equipoise.kernels.limits import shortfalls, splits_that_fit
 from equipoise.kernels.machines import GIB, Machine, calibrated
 from equipoise.kernels.passes import Assignment, Seconds, partitions_for, pass_seconds
+from equipoise.kernels.placement import DriverLimit
 
 LAPTOP = Machine(
     executors=1, cores=2, memory_bytes=16 * GIB, heap_bytes=6 * GIB, driver_memory_bytes=10 * GIB, gflops_per_core=50,
@@ -27,7 +28,7 @@ A100S = Machine(
     network_bytes_per_second=12.5e9, disk_bytes_per_second=2e9, max_result_bytes=64 * GIB,
 )  # fmt: skip
 """Of the size of the paper's: 128 A100; their rate is the default, half of what the data sheet gives for float32."""
-ALL_ON_SPARK = {"driver_limit_bytes": 0, "driver_limit_flops": 0}
+ALL_ON_SPARK = {"driver_limit": DriverLimit(0, 0)}
 IMAGES = [
     Level(10_000_000, splits=100),
     Level(500_000, rounds=10),
@@ -210,6 +211,43 @@ def test_too_many_copies_for_the_executors():
     assert shortfall.where == "executor" and shortfall.there_bytes == 28 * GIB
     larger = replace(CLUSTER, memory_bytes=shortfall.whole_bytes, heap_bytes=shortfall.whole_bytes / 2)
     assert not list(shortfalls(cost, larger))
+
+
+def test_sums_that_the_driver_does_not_take_at_the_end():
+    large = replace(CLUSTER, memory_bytes=100 * GIB, heap_bytes=28 * GIB)
+    cost = cost_of(Level(200_000), n=18_000_000, dim=1024, machine=large)
+    assert not list(shortfalls(cost, large))
+    (shortfall,) = shortfalls(cost, replace(large, max_result_bytes=GIB))
+    assert (shortfall.where, shortfall.needed_bytes) == ("results", 200_000 * (1024 + 2) * 8)
+
+
+def test_centroids_on_a_gpu_once_for_every_task_that_shares_it():
+    level, n = Level(500_000, rounds=10), 10_000_000
+    cost = cost_of(level, n=n, dim=1024, machine=A100S)
+    assert cost.gpu_memory_bytes == 4 * (machines.GPU_WORKER_BYTES + 500_000 * 1024 * 4)  # 32 cores, 8 GPUs
+    small = replace(A100S, gpu_memory_bytes=8 * GIB)
+    assert [found.where for found in shortfalls(cost, small)] == ["gpu"]
+    assert cost_of(level, n=n, dim=1024, machine=replace(A100S, gpus=0)).gpu_memory_bytes == 0
+
+
+def test_driver_and_workers_share_the_memory_of_one_machine():
+    cost = cost_of(Level(100_000), n=10**7, dim=512, machine=LAPTOP, **ALL_ON_SPARK)
+    apart = replace(LAPTOP, network_bytes_per_second=1e9, max_result_bytes=8 * GIB)
+    assert max(cost.driver_memory_bytes, cost.executor_memory_bytes) < LAPTOP.python_bytes
+    assert not list(shortfalls(cost, apart))
+    needed = cost.driver_memory_bytes + cost.executor_memory_bytes
+    assert needed > 4 * GIB
+    tight = replace(LAPTOP, memory_bytes=LAPTOP.heap_bytes + needed - 1)
+    (shortfall,) = shortfalls(cost, tight)
+    assert (shortfall.where, shortfall.whole_bytes) == ("machine", needed + LAPTOP.heap_bytes)
+
+
+def test_a_task_that_adds_up_holds_what_it_adds_up():
+    few, many = (replace(CLUSTER, max_result_bytes=size * GIB) for size in (0.1, 1000))
+    level, n = Level(20_000), 18_000_000
+    scattered, direct = (cost_of(level, n=n, dim=1024, machine=machine) for machine in (few, many))
+    assert (scattered.reduction, direct.reduction) == ("reduce-scatter", "direct")
+    assert scattered.executor_memory_bytes > direct.executor_memory_bytes
 
 
 def test_splits_that_fit_are_the_fewest_with_few_coarse_clusters_and_divide_k():

@@ -5,10 +5,11 @@ from equipoise import Level, fit_hierarchy, select
 from equipoise.errors import ConfigError, InputError
 from equipoise.evaluation.simulation import kl_to_uniform, simulation_points
 from equipoise.kernels.levels import KMeans
+from equipoise.kernels.placement import DriverLimit
 from equipoise.kernels.vectors import ArrayVectors
 from equipoise.pipeline.blocks import labelled_arrays, vectors_frame
 from equipoise.pipeline.checkpoint import InMemory
-from equipoise.pipeline.fitting import DriverLimit, Fitting, fit_levels
+from equipoise.pipeline.fitting import Fitting, fit_levels
 
 DATA = np.random.default_rng(0).normal(size=(2000, 6)).astype(np.float32)
 LEVELS = [100, Level(20, rounds=2), 5]

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from equipoise.kernels import placement
 from equipoise.pipeline import reduction, sharing
 from equipoise.pipeline.blocks import vectors_frame
 from equipoise.pipeline.sharing import share
@@ -16,8 +17,8 @@ CENTROIDS = DATA[:200]
 def test_scattered_sums_have_the_bits_of_straight_ones(spark, monkeypatch, bytes_per_shard):
     with SparkVectors.from_embeddings(vectors_frame(spark, np.arange(3000), DATA), partitions=5) as vectors:
         straight = vectors.assign(CENTROIDS)
-        monkeypatch.setattr(reduction, "MOST_STRAIGHT_BYTES", 0)
-        monkeypatch.setattr(reduction, "BYTES_PER_SHARD", bytes_per_shard)
+        monkeypatch.setattr(placement, "MOST_STRAIGHT_BYTES", 0)
+        monkeypatch.setattr(placement, "BYTES_PER_SHARD", bytes_per_shard)
         scattered = vectors.assign(CENTROIDS)
     for column in ("sums", "counts", "costs"):
         np.testing.assert_array_equal(getattr(scattered, column), getattr(straight, column))
@@ -27,18 +28,18 @@ def test_scattered_sums_have_the_bits_of_straight_ones(spark, monkeypatch, bytes
     ("n_partitions", "count", "k"), [(65_536, 743_000_000, 100_000), (4, 1000, 50), (8, 10**7, 10**6)]
 )
 def test_what_one_task_adds_up_stays_under_a_bound_whatever_the_number_of_vectors(n_partitions, count, k):
-    shards = reduction.shards_for(n_partitions, count, k=k, dim=1024)
-    sent = n_partitions * reduction.stats_bytes(min(k, -(-count // n_partitions)), 1024)
-    assert sent / shards <= reduction.BYTES_PER_SHARD
+    shards = placement.shards_for(n_partitions, count, k=k, dim=1024)
+    sent = n_partitions * placement.stats_bytes(min(k, -(-count // n_partitions)), 1024)
+    assert sent / shards <= placement.BYTES_PER_SHARD
     assert 1 <= shards <= k
 
 
 def test_what_would_be_too_much_for_the_driver_is_scattered():
     gib = 2**30
-    assert reduction.goes_straight(100, 1000, 256, most_result_bytes=gib)  # 206 MB of 268
-    assert not reduction.goes_straight(200, 1000, 256, most_result_bytes=gib)
-    assert reduction.goes_straight(10_000, 1000, 256, most_result_bytes=0)  # no limit
-    assert not reduction.goes_straight(1, 600_000, 256, most_result_bytes=0)  # 1.2 GB in one value
+    assert placement.goes_straight(100, 1000, 256, most_result_bytes=gib)  # 206 MB of 268
+    assert not placement.goes_straight(200, 1000, 256, most_result_bytes=gib)
+    assert placement.goes_straight(10_000, 1000, 256, most_result_bytes=0)  # no limit
+    assert not placement.goes_straight(1, 600_000, 256, most_result_bytes=0)  # 1.2 GB in one value
 
 
 def test_the_driver_says_how_much_it_takes(spark):

@@ -4,13 +4,14 @@ import numpy as np
 import pytest
 
 from equipoise.errors import InputError
+from equipoise.kernels import placement
 from equipoise.kernels.levels import KMeans, Level
+from equipoise.kernels.placement import DriverLimit
 from equipoise.kernels.splitting import split_arrays
 from equipoise.kernels.vectors import ArrayVectors
-from equipoise.pipeline import checkpoint, splits
+from equipoise.pipeline import splits
 from equipoise.pipeline.blocks import labelled_arrays, vectors_frame
 from equipoise.pipeline.checkpoint import DistributedLevel
-from equipoise.pipeline.fitting import DriverLimit
 from equipoise.pipeline.hierarchy import fit_hierarchy
 from equipoise.pipeline.selection import select
 from equipoise.pipeline.spark_vectors import SparkVectors
@@ -85,15 +86,28 @@ def test_more_sampled_clusters_than_the_driver_holds_are_refused_with_the_way_ou
 def test_a_level_below_in_tables_and_one_above_on_the_driver(embeddings, monkeypatch):
     levels = [Level(60, splits=5), Level(4)]
     expected = fit_hierarchy(embeddings, levels, seed=1, driver_limit=DriverLimit(0, 0))
-    monkeypatch.setattr(checkpoint, "MOST_DRIVER_BYTES", 0)
+    monkeypatch.setattr(placement, "MOST_DRIVER_BYTES", 0)
     tree = fit_hierarchy(embeddings, levels, seed=1, driver_limit=DriverLimit(100_000))  # 60 vectors fit, 6000 do not
     assert isinstance(tree.levels[0], DistributedLevel)
     np.testing.assert_array_equal(tree.levels[1].n_items, expected.levels[1].n_items)
 
 
+def test_a_tree_gives_back_what_spark_holds_of_it(spark, embeddings, monkeypatch):
+    monkeypatch.setattr(placement, "MOST_DRIVER_BYTES", 0)
+
+    def held() -> int:
+        return spark.sparkContext._jsc.getPersistentRDDs().size()
+
+    before = held()
+    tree = fit_hierarchy(embeddings, [Level(60, splits=5), Level(20), Level(4)], seed=1, driver_limit=DriverLimit(0, 0))
+    assert held() == before + 4  # three levels and the assignments
+    tree.unpersist()
+    assert held() == before
+
+
 @pytest.mark.parametrize("most_driver_bytes", [2**30, 0])
 def test_a_tree_on_split_clusters_counts_every_item_wherever_its_levels_are(embeddings, monkeypatch, most_driver_bytes):
-    monkeypatch.setattr(checkpoint, "MOST_DRIVER_BYTES", most_driver_bytes)
+    monkeypatch.setattr(placement, "MOST_DRIVER_BYTES", most_driver_bytes)
     levels = [Level(60, splits=5), Level(20, rounds=2), Level(4)]
     on_spark = DriverLimit(0, 0)
     tree = fit_hierarchy(embeddings, levels, seed=1, driver_limit=on_spark)

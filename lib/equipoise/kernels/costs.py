@@ -6,21 +6,20 @@ Nothing is read or started. Every k-means is counted with all its iterations: a 
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from equipoise.kernels import machines as m
 from equipoise.kernels.levels import Level
 from equipoise.kernels.machines import Machine
 from equipoise.kernels.passes import Assignment, Seconds, partitions_for, pass_seconds, shuffle_seconds
+from equipoise.kernels.placement import BYTES_PER_SHARD, DriverLimit, fits_driver, stats_bytes
 from equipoise.kernels.plusplus import BYTES_PER_BLOCK
 from equipoise.kernels.seeding import MOST_SOUGHT, PARALLEL_ROUNDS, SAMPLE_PER_CENTROID, SAMPLE_SIZE, Seeding
 
 PARALLEL_PASSES = sum(range(1, PARALLEL_ROUNDS + 2))
 """What k-means|| takes: it looks at k candidates, at 2 k, and at all of them for their weights."""
 Where = Literal["driver", "spark", "spark, split"]
-MOST_DRIVER_BYTES = 2**30
-"""Centroids of a level above that stay in tables: the rule of pipeline/checkpoint.py, which a test keeps alike."""
 
 
 @dataclass(frozen=True)
@@ -32,8 +31,7 @@ class PlannedKMeans:
     half: bool = False
     partitions: int | None = None
     checkpoint_every: int = 5
-    driver_limit_bytes: float = 1e9
-    driver_limit_flops: float = 1e13
+    driver_limit: DriverLimit = field(default_factory=DriverLimit)
 
     def bytes_of(self, dim: int) -> int:
         """Of one stored vector with its id."""
@@ -55,7 +53,8 @@ class LevelCost:
     """One level of a plan.
 
     ``flops`` and ``seconds`` are of the whole level, ``broadcast_bytes`` and ``reduction_bytes`` of one iteration over
-    all of its input, the memories those of one executor's Python workers and of the driver.
+    all of its input, the memories those of one executor's Python workers, of the driver and of a GPU; ``result_bytes``
+    is what the driver gets at the end of an iteration: `spark.driver.maxResultSize` bounds it.
     """
 
     entry: LevelInput
@@ -70,6 +69,8 @@ class LevelCost:
     executor_memory_bytes: float
     driver_memory_bytes: float
     seconds: Seconds
+    gpu_memory_bytes: float = 0.0
+    result_bytes: float = 0.0
 
     @property
     def number(self) -> int:
@@ -90,23 +91,15 @@ def level_costs(
     entry = LevelInput(1, n, dim)
     for number, level in enumerate(levels, start=1):
         costs.append(level_cost(entry, level, kmeans=kmeans, machine=machine))
-        entry = LevelInput(number + 1, level.k, dim, is_on_driver=4 * level.k * dim <= MOST_DRIVER_BYTES)
+        entry = LevelInput(number + 1, level.k, dim, is_on_driver=fits_driver(level.k, dim))
     return tuple(costs)
 
 
 def level_cost(entry: LevelInput, level: Level, *, kmeans: PlannedKMeans, machine: Machine) -> LevelCost:
     """The cost of one level on ``entry``."""
-    if driver_holds(entry, level, kmeans):
+    if kmeans.driver_limit.holds(entry.n, entry.dim, level, iterations=kmeans.iterations):
         return _on_driver(entry, level, kmeans=kmeans, machine=machine)
     return _on_spark(entry, level, kmeans=kmeans, machine=machine)
-
-
-def driver_holds(entry: LevelInput, level: Level, kmeans: PlannedKMeans) -> bool:
-    """Whether a level runs on the driver: the rule of ``DriverLimit`` in pipeline/fitting.py."""
-    n_passed = entry.n + level.rounds * level.resampled(entry.n)
-    n_seen = level.k0 + (level.splits if level.splits > 1 else 0)
-    flops = 2 * entry.dim * n_seen * kmeans.iterations * n_passed
-    return entry.n * (4 * entry.dim + 8) <= kmeans.driver_limit_bytes and flops <= kmeans.driver_limit_flops
 
 
 def _on_driver(entry: LevelInput, level: Level, *, kmeans: PlannedKMeans, machine: Machine) -> LevelCost:
@@ -134,7 +127,11 @@ def _on_spark(entry: LevelInput, level: Level, *, kmeans: PlannedKMeans, machine
     whole = Assignment(n, k0, dim, n_partitions, stored_bytes)
     stored_vectors = n + level.resampled(n)
     partial_bytes = 2 * 8 * dim * whole.n_touched
-    worker_bytes = m.WORKER_BYTES + m.COPIES_IN_WORKER * whole.broadcast_bytes + partial_bytes
+    reduction = whole.reduction(machine)
+    joined_bytes = whole.broadcast_bytes if whole.broadcast_bytes > m.BYTES_PER_PIECE else 0
+    shard_bytes = m.SHARD_COPIES * min(BYTES_PER_SHARD, whole.reduction_bytes) if reduction == "reduce-scatter" else 0
+    held_bytes = m.WORKER_BYTES + m.COPIES_IN_WORKER * whole.broadcast_bytes
+    worker_bytes = held_bytes + max(joined_bytes, partial_bytes, shard_bytes)  # one after the other
     driver_bytes = m.COPIES_ON_DRIVER * 8 * k0 * dim + (4 * n * dim if entry.is_on_driver else 0)
     return LevelCost(
         entry, level,
@@ -143,12 +140,19 @@ def _on_spark(entry: LevelInput, level: Level, *, kmeans: PlannedKMeans, machine
         flops=2 * dim * k0 * _n_assigned(entry, level, kmeans) + _split_flops(entry, level, kmeans),
         broadcast_bytes=whole.broadcast_bytes,
         reduction_bytes=whole.reduction_bytes,
-        reduction=whole.reduction(machine),
+        reduction=reduction,
         storage_bytes=stored_vectors * whole.bytes_per_vector,
         executor_memory_bytes=machine.cores * worker_bytes + whole.broadcast_bytes,
         driver_memory_bytes=driver_bytes + 4 * dim * _sample_size(n, k0, kmeans.seeding),
         seconds=_spark_seconds(whole, entry, level, kmeans=kmeans, machine=machine),
+        gpu_memory_bytes=_tasks_a_gpu(machine) * (m.GPU_WORKER_BYTES + whole.broadcast_bytes),
+        result_bytes=stats_bytes(k0, dim),
     )  # fmt: skip
+
+
+def _tasks_a_gpu(machine: Machine) -> int:
+    """Tasks that share a GPU: an executor runs one a core."""
+    return math.ceil(machine.cores / machine.gpus) if machine.gpus else 0
 
 
 def _n_assigned(entry: LevelInput, level: Level, kmeans: PlannedKMeans) -> int:

@@ -12,12 +12,13 @@ from equipoise.kernels.suggestions import splits_for
 
 @dataclass(frozen=True)
 class Shortfall:
-    """Memory that a level needs and a machine does not have, in bytes: the driver's, or an executor's for Python.
+    """Memory that a level needs and a machine does not have, in bytes.
 
+    The driver's, an executor's for Python, a machine's that is both, a GPU's, or what the driver takes as results.
     ``whole_bytes`` is what driver or executor must have in all, with the share that the JVM takes.
     """
 
-    where: Literal["driver", "executor"]
+    where: Literal["driver", "executor", "machine", "gpu", "results"]
     needed_bytes: float
     there_bytes: float
     whole_bytes: float
@@ -30,13 +31,19 @@ class Shortfall:
 
 def shortfalls(cost: LevelCost, machine: Machine) -> Iterator[Shortfall]:
     """Where the memory does not suffice. Vectors are no reason: those that storage does not hold lie on disk."""
-    needed = cost.driver_memory_bytes
-    if needed > machine.driver_memory_bytes:
-        yield Shortfall("driver", needed, machine.driver_memory_bytes, needed)
-    needed = cost.executor_memory_bytes
-    if needed > machine.python_bytes:
-        whole = needed * machine.memory_bytes / machine.python_bytes
-        yield Shortfall("executor", needed, machine.python_bytes, whole)
+    driver, executor = cost.driver_memory_bytes, cost.executor_memory_bytes
+    if driver > machine.driver_memory_bytes:
+        yield Shortfall("driver", driver, machine.driver_memory_bytes, driver)
+    if executor > machine.python_bytes:
+        whole = executor * machine.memory_bytes / machine.python_bytes
+        yield Shortfall("executor", executor, machine.python_bytes, whole)
+    elif machine.is_local and driver + executor > machine.python_bytes:
+        both = driver + executor
+        yield Shortfall("machine", both, machine.python_bytes, both + machine.heap_bytes)
+    if machine.gpus and cost.gpu_memory_bytes > machine.gpu_memory_bytes:
+        yield Shortfall("gpu", cost.gpu_memory_bytes, machine.gpu_memory_bytes, cost.gpu_memory_bytes)
+    if cost.result_bytes > machine.max_result_bytes:
+        yield Shortfall("results", cost.result_bytes, machine.max_result_bytes, cost.result_bytes)
 
 
 def splits_that_fit(cost: LevelCost, *, kmeans: PlannedKMeans, machine: Machine) -> int | None:

@@ -47,6 +47,14 @@ WORKER_BYTES = 300 * 2**20
 """A Python worker with its libraries, a block and the scores of a tile; assumed."""
 COPIES_IN_WORKER = 2
 """The centroids and what is prepared from them."""
+BYTES_PER_PIECE = 512 * 2**20
+"""Larger arrays are broadcast in pieces: a worker holds a copy more, put together, while it prepares them."""
+SHARD_COPIES = 3
+"""What a task adds up: as it arrived, unpickled, and the sums."""
+GPU_WORKER_BYTES = 2**30
+"""Of a GPU's memory, for every task that uses it: CUDA's context, a block and the scores of a tile; assumed."""
+GPU_MEMORY_BYTES = 40.0 * GIB
+"""Of an A100, the smaller kind."""
 COPIES_ON_DRIVER = 4
 """Sums (k, d) in float64, arriving and added up, old and new centroids, their broadcast: in units of k * d * 8."""
 BROADCAST_HOPS = 2
@@ -57,9 +65,9 @@ BROADCAST_HOPS = 2
 class Machine:
     """``executors`` alike, and a driver.
 
-    ``memory_bytes`` is one executor's, JVM and Python; ``heap_bytes`` the JVM's part of it. ``gpus`` are an executor's.
-    The network's rate is one executor's, infinite where all is one machine. ``max_result_bytes`` is
-    ``spark.driver.maxResultSize``.
+    ``memory_bytes`` is one executor's, JVM and Python; ``heap_bytes`` the JVM's part of it. ``gpus`` are an executor's,
+    ``gpu_memory_bytes`` one GPU's. The network's rate is one executor's, infinite where all is one machine.
+    ``max_result_bytes`` is ``spark.driver.maxResultSize``.
     """
 
     executors: int
@@ -73,6 +81,7 @@ class Machine:
     network_bytes_per_second: float = 1.25e9
     disk_bytes_per_second: float = 5e8
     max_result_bytes: float = 8 * GIB
+    gpu_memory_bytes: float = GPU_MEMORY_BYTES
 
     @property
     def total_cores(self) -> int:

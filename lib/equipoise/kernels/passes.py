@@ -6,15 +6,11 @@ from typing import Literal, Self
 
 from equipoise.kernels import machines as m
 from equipoise.kernels.machines import Machine
+from equipoise.kernels.placement import goes_straight, stats_bytes
 
 BYTES_PER_PARTITION = 128 * 2**20
 """Larger ones would balance worse, smaller ones send more sums: a task has sums for all clusters that it touches."""
 LEAST_BYTES = 16 * 2**20
-DIRECT_SHARE, MOST_DIRECT_BYTES = 0.25, 2**30
-"""Of spark.driver.maxResultSize, and of one task: above either the partial sums take the way through a shuffle.
-
-These are the limits of pipeline/reduction.py, which kernels cannot see; a test keeps them alike.
-"""
 
 
 def partitions_for(n: int, dim: int, *, most_bytes: int = BYTES_PER_PARTITION) -> int:
@@ -93,13 +89,13 @@ class Assignment:
     @property
     def reduction_bytes(self) -> float:
         """The float64 sums, counts and costs of all tasks."""
-        return 8.0 * self.n_partitions * self.n_touched * (self.dim + 2)
+        return float(self.n_partitions * stats_bytes(self.n_touched, self.dim))
 
     def reduction(self, machine: Machine) -> Literal["direct", "reduce-scatter"]:
         """Straight to the driver while the sums of all clusters from all tasks would be few."""
-        each = 8 * self.k * (self.dim + 2)
-        is_small = self.n_partitions * each <= DIRECT_SHARE * machine.max_result_bytes
-        return "direct" if is_small and each <= MOST_DIRECT_BYTES else "reduce-scatter"
+        most = machine.max_result_bytes
+        is_direct = goes_straight(self.n_partitions, self.k, self.dim, most_result_bytes=most)
+        return "direct" if is_direct else "reduce-scatter"
 
 
 def pass_seconds(work: Assignment, machine: Machine, *, cached_bytes: float | None = None) -> Seconds:
@@ -143,5 +139,5 @@ def _broadcast_seconds(work: Assignment, machine: Machine) -> float:
 def _reduction_seconds(work: Assignment, machine: Machine) -> float:
     if work.reduction(machine) == "direct":
         return work.reduction_bytes / m.DRIVER_BYTES_PER_SECOND
-    added_up = 8.0 * work.k * (work.dim + 2) / m.DRIVER_BYTES_PER_SECOND
+    added_up = stats_bytes(work.k, work.dim) / m.DRIVER_BYTES_PER_SECOND
     return shuffle_seconds(work.reduction_bytes, machine) + added_up

@@ -67,7 +67,8 @@ def _sizes(labelled: DataFrame, below: AnyLevel | None) -> DataFrame:
     grouped = counted.groupBy(Col.cluster_id).agg(
         F.count("*").alias(Col.n_children),
         n_items.alias(Col.n_items),
-        F.avg(Col.distance_sq).alias(Col.mean_distance_sq),
+        # In float32, as the distances are: the order in which a shuffle brings them would show in the last bits.
+        F.avg(Col.distance_sq).cast("float").cast("double").alias(Col.mean_distance_sq),
     )
     return grouped.select(*_SIZES)
 
@@ -87,5 +88,5 @@ def _summed_up(members: Labelled, centroids: Floats, *, n_items: Ids) -> FittedL
     ids, position, counts = np.unique(members.labels, return_inverse=True, return_counts=True)
     items = np.zeros(len(ids), dtype=np.int64)
     np.add.at(items, position, n_items)
-    means = np.bincount(position, weights=members.distances_sq) / counts
+    means = (np.bincount(position, weights=members.distances_sq) / counts).astype(np.float32).astype(np.float64)
     return FittedLevel(ids, centroids[ids], counts, items, means)

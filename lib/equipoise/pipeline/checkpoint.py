@@ -13,11 +13,11 @@ from pyspark.sql import types as t
 
 from equipoise.kernels.levels import LevelState
 from equipoise.kernels.nearest import Floats
+from equipoise.kernels.placement import fits_driver
 from equipoise.kernels.vectors import Ids
 from equipoise.pipeline.blocks import arrays_frame
 from equipoise.schemas import CENTROIDS, Col
 
-MOST_DRIVER_BYTES = 2**30
 ROWS = (Col.cluster_id, Col.parent_id, Col.centroid, Col.n_children, Col.n_items, Col.mean_distance_sq)
 
 
@@ -76,11 +76,6 @@ class DistributedLevel:
 AnyLevel = FittedLevel | DistributedLevel
 
 
-def fits_driver(n_clusters: int, dim: int) -> bool:
-    """Whether the float32 centroids of a level are held by the driver: a rule of their size alone."""
-    return 4 * n_clusters * dim <= MOST_DRIVER_BYTES
-
-
 def collected(rows: DataFrame) -> FittedLevel:
     """Rows (:data:`ROWS`) of a level that fits, on the driver in the order of their ids."""
     found = rows.toPandas().sort_values(Col.cluster_id)
@@ -125,9 +120,12 @@ class Checkpoint(Protocol):
 
 
 class InMemory:
-    """The checkpoint that keeps nothing but the assignments."""
+    """The checkpoint that keeps what is in use, in Spark's cache."""
 
-    assignments: Any = None
+    def __init__(self) -> None:
+        """Empty."""
+        self.assignments: Any = None
+        self._held: dict[int, DataFrame] = {}
 
     def load_level(self, number: int) -> AnyLevel | None:
         """Nothing was kept."""
@@ -135,7 +133,18 @@ class InMemory:
 
     def save_level(self, number: int, levels: Sequence[AnyLevel]) -> list[AnyLevel]:
         """Holds what is not on the driver in Spark's cache, since what it is made from is given back."""
-        return [level_of(level.rows.persist()) if isinstance(level, DistributedLevel) else level for level in levels]
+        first = number - len(levels) + 1
+        return [self._as_held(one, level) for one, level in enumerate(levels, start=first)]
+
+    def _as_held(self, number: int, level: AnyLevel) -> AnyLevel:
+        if not isinstance(level, DistributedLevel):
+            return level
+        before, self._held[number] = self._held.get(number), level.rows.persist()
+        held = level_of(self._held[number])
+        for frame in (before, self._held.pop(number) if isinstance(held, FittedLevel) else None):
+            if frame is not None:
+                frame.unpersist()
+        return held
 
     def load_state(self, number: int) -> LevelState | None:
         """Nothing was kept."""

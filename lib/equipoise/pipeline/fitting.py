@@ -12,31 +12,16 @@ from equipoise.kernels.backends import BackendChoice, driver_kernel
 from equipoise.kernels.draws import Purpose, derived_seed
 from equipoise.kernels.levels import KMeans, Level, LevelState, fit_level
 from equipoise.kernels.nearest import Floats
+from equipoise.kernels.placement import DriverLimit, stats_bytes
 from equipoise.kernels.splitting import split_arrays
 from equipoise.kernels.vectors import ArrayVectors, Labelled, Vectors
 from equipoise.pipeline.assembly import with_level
 from equipoise.pipeline.checkpoint import AnyLevel, Checkpoint, DistributedLevel, InMemory
 from equipoise.pipeline.frames import persisted
-from equipoise.pipeline.reduction import most_result_bytes, stats_bytes
+from equipoise.pipeline.reduction import most_result_bytes
 from equipoise.pipeline.spark_vectors import SparkVectors
 from equipoise.pipeline.splits import SPLIT_BYTES, Inside, split
 from equipoise.schemas import Col
-
-
-@dataclass(frozen=True)
-class DriverLimit:
-    """A level whose input stays under ``bytes`` and whose k-means stays under ``flops`` runs on the driver."""
-
-    bytes: float = 1e9
-    flops: float = 1e13
-
-    def holds(self, count: int, dim: int, level: Level, *, iterations: int) -> bool:
-        """Whether a level fits: float32 bytes, and two operations a number, centroid, vector and iteration."""
-        size = count * (4 * dim + 8)  # the vectors and their ids
-        resampled = level.rounds * level.resampled(count)
-        seen = level.k0 + (level.splits if level.splits > 1 else 0)
-        flops = 2 * dim * seen * iterations * (count + resampled)
-        return size <= self.bytes and flops <= self.flops
 
 
 @dataclass(frozen=True)
@@ -51,7 +36,7 @@ class Fitting:
     kmeans: KMeans
     seed: int
     spark: SparkSession | None = None
-    driver_limit: DriverLimit = DriverLimit()
+    driver_limit: DriverLimit = field(default_factory=DriverLimit)
     checkpoint: Checkpoint = field(default_factory=InMemory)
     checkpoint_every: int = 5
     on_step: Callable[[int, LevelState], None] = lambda number, state: None

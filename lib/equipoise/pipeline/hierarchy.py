@@ -14,11 +14,12 @@ from pyspark.sql import DataFrame
 from equipoise.errors import ConfigError, InputError
 from equipoise.kernels.backends import BackendChoice, driver_kernel
 from equipoise.kernels.levels import KMeans, Level, LevelState, Metric
+from equipoise.kernels.placement import DriverLimit
 from equipoise.kernels.seeding import Seeding
 from equipoise.kernels.vectors import ArrayVectors, Labelled, Vectors, unit_length
 from equipoise.pipeline.blocks import labelled_frame
-from equipoise.pipeline.checkpoint import AnyLevel, InMemory
-from equipoise.pipeline.fitting import DriverLimit, Fitting, fit_levels
+from equipoise.pipeline.checkpoint import AnyLevel, DistributedLevel, InMemory
+from equipoise.pipeline.fitting import Fitting, fit_levels
 from equipoise.pipeline.spark_vectors import SparkVectors
 
 
@@ -31,6 +32,12 @@ class Hierarchy:
 
     levels: tuple[AnyLevel, ...]
     assignments: Labelled | DataFrame
+
+    def unpersist(self) -> None:
+        """Gives back what Spark's cache holds of it; it is not to be used after that."""
+        for held in (self.assignments, *(level.rows for level in self.levels if isinstance(level, DistributedLevel))):
+            if isinstance(held, DataFrame):
+                held.unpersist()
 
 
 def fit_hierarchy(

@@ -7,25 +7,8 @@ import numpy as np
 from pyspark import RDD
 from pyspark.sql import SparkSession
 
+from equipoise.kernels.placement import shards_for
 from equipoise.kernels.statistics import PartialStats, combined
-
-BYTES_PER_SHARD = 512 * 2**20
-"""What one task gets to add up, from all partitions."""
-MOST_STRAIGHT_BYTES = 2**30
-"""What one task may send straight to the driver; one value of Spark must stay under 2 GiB."""
-SHARE_OF_RESULTS = 0.25
-
-
-def stats_bytes(k: int, dim: int) -> int:
-    """Bytes of the sums, counts and costs of k clusters."""
-    return 8 * k * (dim + 2)
-
-
-def goes_straight(n_partitions: int, k: int, dim: int, *, most_result_bytes: int) -> bool:
-    """Whether all partitions may send the driver their statistics: they stay under a quarter of what it takes."""
-    each = stats_bytes(k, dim)
-    is_small = not most_result_bytes or n_partitions * each <= SHARE_OF_RESULTS * most_result_bytes
-    return each <= MOST_STRAIGHT_BYTES and is_small
 
 
 def most_result_bytes(spark: SparkSession) -> int:
@@ -41,12 +24,6 @@ def free_shuffles(spark: SparkSession) -> None:
     gc.collect()
     if spark.sparkContext._jvm is not None:
         spark.sparkContext._jvm.System.gc()
-
-
-def shards_for(n_partitions: int, count: int, *, k: int, dim: int) -> int:
-    """Tasks among which the clusters are cut: a partition touches no more of them than it has vectors."""
-    touched = min(k, -(-count // n_partitions))
-    return min(k, -(-n_partitions * stats_bytes(touched, dim) // BYTES_PER_SHARD))
 
 
 def scattered(partials: "RDD[PartialStats]", *, count: int, k: int, dim: int) -> list[PartialStats]:

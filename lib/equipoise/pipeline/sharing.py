@@ -8,8 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pyspark import Broadcast, SparkContext
 
-BYTES_PER_PIECE = 512 * 2**20
-"""No value of Spark may be above 2 GiB."""
+from equipoise.kernels.machines import BYTES_PER_PIECE
 
 
 @dataclass(frozen=True)

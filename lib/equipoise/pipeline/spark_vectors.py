@@ -17,6 +17,7 @@ from equipoise.kernels.draws import draw_up_to
 from equipoise.kernels.nearest import Floats
 from equipoise.kernels.packing import Block, pack, unpack
 from equipoise.kernels.passes import partitions_for
+from equipoise.kernels.placement import goes_straight
 from equipoise.kernels.statistics import ClusterStats, add_up
 from equipoise.kernels.vectors import ArrayVectors, Ids, Labelled, Vectors, first_keys, smallest_draws
 from equipoise.pipeline.blocks import (
@@ -31,7 +32,7 @@ from equipoise.pipeline.blocks import (
     labelled_batch,
     packed_arrays,
 )
-from equipoise.pipeline.reduction import free_shuffles, goes_straight, most_result_bytes, scattered
+from equipoise.pipeline.reduction import free_shuffles, most_result_bytes, scattered
 from equipoise.pipeline.sharing import SharedArray, share
 from equipoise.pipeline.workers import (
     Assigner,

@@ -21,6 +21,7 @@ from equipoise.kernels.draws import Purpose, draw_up_to, draws
 from equipoise.kernels.levels import KMeans
 from equipoise.kernels.nearest import Floats, nearest, prepare
 from equipoise.kernels.packing import Block, pack, unpack
+from equipoise.kernels.placement import MOST_DRIVER_BYTES
 from equipoise.kernels.splitting import fit_part, seed_of_part, tasks_of
 from equipoise.kernels.vectors import ArrayVectors, Ids, Labelled
 from equipoise.pipeline.blocks import (
@@ -31,7 +32,6 @@ from equipoise.pipeline.blocks import (
     from_streams,
     labelled_batch,
 )
-from equipoise.pipeline.checkpoint import MOST_DRIVER_BYTES
 from equipoise.pipeline.sharing import share
 from equipoise.pipeline.spark_vectors import SparkVectors
 from equipoise.pipeline.workers import Assigner, assigner, settle

@@ -6,9 +6,11 @@ from pyspark.sql import functions as F
 from equipoise import config as settings
 from equipoise.errors import InputError
 from equipoise.kernels.levels import KMeans, LevelState
+from equipoise.kernels.passes import partitions_for
+from equipoise.kernels.placement import DriverLimit
 from equipoise.kernels.seeding import MOST_SOUGHT
 from equipoise.pipeline.blocks import is_zero
-from equipoise.pipeline.fitting import DriverLimit, Fitting, fit_levels
+from equipoise.pipeline.fitting import Fitting, fit_levels
 from equipoise.pipeline.hierarchy import open_vectors
 from equipoise.schemas import EMBEDDINGS, REJECTS, Col
 from equipoise.stages.context import Account, StageContext
@@ -60,7 +62,8 @@ def cluster(context: StageContext) -> Account:
             split_bytes=int(section.split_bytes),
         ),
     )
-    return Account(n_in, levels[0].total_items(), n_rejected)
+    n_partitions = section.partitions or _partitions(embeddings, n_in - n_rejected)
+    return Account(n_in, levels[0].total_items(), n_rejected, n_partitions=n_partitions)
 
 
 def embeddings_of_run(context: StageContext) -> DataFrame:
@@ -96,6 +99,13 @@ def _reject_zero_vectors(context: StageContext, embeddings: DataFrame) -> int:
     context.workspace.replace(REJECTS, rejects, where=where)
     written = context.workspace.read(REJECTS).filter(F.col(Col.run_id) == context.run_id)
     return written.filter(F.col(Col.stage) == STAGE).count()
+
+
+def _partitions(embeddings: DataFrame, n_usable: int) -> int:
+    """As `open_vectors` chooses them; a run that goes on above level 1 opens none."""
+    first = embeddings.select(F.size(Col.embedding)).first()
+    assert first is not None, "there are vectors"
+    return partitions_for(n_usable, first[0])
 
 
 def _check_size(section: settings.Cluster, n_vectors: int) -> None:

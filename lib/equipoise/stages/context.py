@@ -52,12 +52,16 @@ class StageContext:
 
 @dataclass(frozen=True)
 class Account:
-    """Where the rows of a stage went: ``n_in = n_out + n_rejected + sum(drops)``."""
+    """Where the rows of a stage went: ``n_in = n_out + n_rejected + sum(drops)``.
+
+    ``n_partitions`` are those that the bits of its result depend on, beside data and seed.
+    """
 
     n_in: int
     n_out: int
     n_rejected: int = 0
     drops: Mapping[str, int] = field(default_factory=dict)
+    n_partitions: int | None = None
 
     @property
     def n_dropped(self) -> int:

@@ -25,6 +25,7 @@ def _add_machine_arguments(parser: argparse.ArgumentParser) -> None:
     add("--memory", metavar="SIZE", help="of an executor, JVM and Python together (default: 56g)")
     add("--driver-memory", metavar="SIZE", help="of the driver, JVM and Python together (default: 64g)")
     add("--gpus", type=_positive, metavar="N", help="of an executor (default: none)")
+    add("--gpu-memory", metavar="SIZE", help="of a GPU (default: 40g)")
     add("--tflops", type=_rate, metavar="X", help="of a GPU at this work (default: 10)")
     add("--gflops-per-core", type=_rate, metavar="X", help="at this work (default: 40)")
     add("--network-gbit", type=_rate, default=10.0, metavar="X", help="of an executor, a second (default: 10)")

@@ -10,7 +10,7 @@ from typing import Any
 from equipoise.errors import ConfigError
 from equipoise.kernels.machines import GFLOPS_PER_CORE, GIB, HEAP_SHARE, TFLOPS_PER_GPU, Machine
 
-CLUSTER = {"cores": "8", "memory": "56g", "driver_memory": "64g", "max_result": "8g"}
+CLUSTER = {"cores": "8", "memory": "56g", "driver_memory": "64g", "max_result": "8g", "gpu_memory": "40g"}
 """The executors of conf/spark/cluster.conf, whose other half is Python's, and its limits; the driver's likewise."""
 LOCAL = {"heap": "6g", "max_result": "2g"}
 """As session/defaults.py sets them, which imports Spark; a test keeps the two alike."""
@@ -35,6 +35,7 @@ def machine_of(options: argparse.Namespace, spark: Mapping[str, str]) -> Machine
     return Machine(
         **sizes,
         gpus=options.gpus or 0,
+        gpu_memory_bytes=as_bytes(options.gpu_memory or CLUSTER["gpu_memory"], "--gpu-memory"),
         gflops_per_core=options.gflops_per_core or GFLOPS_PER_CORE,
         tflops_per_gpu=options.tflops or TFLOPS_PER_GPU,
         network_bytes_per_second=math.inf if is_local else options.network_gbit * 1e9 / 8,

@@ -10,10 +10,24 @@ from equipoise.kernels.costs import LevelCost, PlannedKMeans, level_cost, level_
 from equipoise.kernels.levels import Level
 from equipoise.kernels.limits import Shortfall, shortfalls, splits_that_fit
 from equipoise.kernels.machines import GIB, Machine
+from equipoise.kernels.placement import DriverLimit
 from equipoise.stages.cost_units import duration, size
 from equipoise.stages.levels import as_level
 
-FLAGS = {"driver": "--driver-memory", "executor": "--memory"}
+FLAGS = {
+    "driver": "--driver-memory",
+    "executor": "--memory",
+    "machine": "--memory",
+    "gpu": "--gpu-memory",
+    "results": "spark.driver.maxResultSize",
+}
+PLACES = {
+    "driver": "{needed} GiB on the driver, which has {there} GiB",
+    "executor": "{needed} GiB for the {cores} Python workers of an executor, which has {there} GiB for them",
+    "machine": "{needed} GiB for driver and {cores} Python workers, for which this machine has {there} GiB",
+    "gpu": "{needed} GiB on a GPU, for all tasks that share it, which has {there} GiB",
+    "results": "{needed} GiB for their sums on the way to the driver, whose spark.driver.maxResultSize is {there} GiB",
+}
 WORTH_A_NOTE = 0.1
 """Parts of a level's time that a note is written about."""
 SECONDS_WORTH_A_NOTE = 60
@@ -77,8 +91,7 @@ def as_kmeans(section: settings.Cluster) -> PlannedKMeans:
         half=section.half,
         partitions=section.partitions,
         checkpoint_every=section.checkpoint_every,
-        driver_limit_bytes=section.driver_limit.bytes,
-        driver_limit_flops=section.driver_limit.flops,
+        driver_limit=DriverLimit(section.driver_limit.bytes, section.driver_limit.flops),
     )
 
 
@@ -89,9 +102,7 @@ def _refusal(cost: LevelCost, found: Sequence[Shortfall], *, kmeans: PlannedKMea
     if level.splits > 1:
         named = f"{key}.splits: {level.splits} leaves {level.k0:,} coarse clusters (k = {level.k:,}); these"
     needed, there = (math.ceil(size_bytes / GIB) for size_bytes in (found[0].needed_bytes, found[0].there_bytes))
-    place = f"{needed} GiB on the driver, which has {there} GiB"
-    if found[0].where == "executor":
-        place = f"{needed} GiB for the {machine.cores} Python workers of an executor, which has {there} GiB for them"
+    place = PLACES[found[0].where].format(needed=needed, there=there, cores=machine.cores)
     more_memory = " and ".join(f"{FLAGS[shortfall.where]} at least {shortfall.whole_gib}g" for shortfall in found)
     splits = splits_that_fit(cost, kmeans=kmeans, machine=machine)
     if splits is None:

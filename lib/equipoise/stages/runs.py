@@ -124,7 +124,9 @@ class Run:
 
     def _skipped(self, stage: Stage) -> Outcome:
         row = self.events[stage.name]
-        account = Account(row[Col.n_in], row[Col.n_out], row[Col.n_rejected], row[Col.drops] or {})
+        account = Account(
+            row[Col.n_in], row[Col.n_out], row[Col.n_rejected], row[Col.drops] or {}, row[Col.n_partitions]
+        )
         return Outcome(stage.name, account, 0.0, was_skipped=True)
 
     def _replace(self, stage: Stage, after: Sequence[Stage], *, is_forced: bool) -> None:
@@ -201,6 +203,7 @@ class Run:
                 Col.n_out: account.n_out if account else None,
                 Col.n_rejected: account.n_rejected if account else None,
                 Col.n_dropped: account.n_dropped if account else None,
+                Col.n_partitions: account.n_partitions if account else None,
                 Col.drops: dict(account.drops) if account else None,
             }
         )

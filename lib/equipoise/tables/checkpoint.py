@@ -13,9 +13,10 @@ from pyspark.sql import functions as F
 
 from equipoise.kernels.levels import LevelState
 from equipoise.kernels.lloyd import Step
+from equipoise.kernels.placement import fits_driver
 from equipoise.kernels.vectors import Labelled
 from equipoise.pipeline.blocks import labelled_frame
-from equipoise.pipeline.checkpoint import ROWS, AnyLevel, FittedLevel, fits_driver, level_of
+from equipoise.pipeline.checkpoint import ROWS, AnyLevel, FittedLevel, level_of
 from equipoise.schemas import ASSIGNMENTS, CENTROIDS, CHECKPOINTS, ITERATIONS, Col
 from equipoise.tables.workspace import Workspace
 
