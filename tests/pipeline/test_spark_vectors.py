@@ -130,9 +130,10 @@ def test_the_number_of_partitions_comes_from_the_bytes():
 
 
 def test_blocks_of_arrays_are_even():
-    assert blocks_module.even_rows(200_000, 256, 4) == 7143  # 7 in a partition of 50,000, none above 8192
+    assert blocks_module.even_rows(200_000, 256, 4) == 1000  # 50 in a partition of 50,000, none above a MiB: 1015
     assert blocks_module.even_rows(10, 4, 4) == 3
-    assert blocks_module.even_rows(1000, 1_000_000, 1) == 4  # 16 MB
+    assert blocks_module.even_rows(1000, 100_000, 1) == 2
+    assert blocks_module.even_rows(1000, 1_000_000, 1) == 1  # a vector is never cut
 
 
 def test_vectors_of_different_lengths_are_refused_with_both(spark):

@@ -18,7 +18,9 @@ from equipoise.schemas import Col
 
 BYTES_PER_MESSAGE = 100 * 2**20
 """What the driver sends to a task: Spark takes no more than 128 MiB (`spark.rpc.message.maxSize`)."""
-BYTES_PER_BLOCK = 16 * 2**20
+BYTES_PER_BLOCK = 2**20 - 2**10
+"""What is stored and moved as one value. The JVM's collector gives larger ones several regions in a row (G1: from half
+a region on, which is a MiB with a heap of 4 GiB), and a heap full of cached blocks may have none."""
 BLOCK = "block"
 LARGEST_HALF = float(np.finfo(np.float16).max)
 
@@ -81,9 +83,14 @@ def _first_item(condition: Column) -> Column:
     return F.min(F.when(condition, F.col(Col.item_id)))
 
 
+def rows_per_block(dim: int) -> int:
+    """Rows of a block that is full."""
+    return max(1, min(ROWS_PER_BLOCK, BYTES_PER_BLOCK // (4 * dim + 8)))
+
+
 def even_rows(count: int, dim: int, partitions: int) -> int:
     """Rows of a block such that all partitions of ``count`` vectors hold as many blocks, none too large."""
-    most = max(1, min(ROWS_PER_BLOCK, BYTES_PER_BLOCK // (4 * dim)))
+    most = rows_per_block(dim)
     in_partition = -(-count // partitions)
     return -(-in_partition // -(-in_partition // most))
 
@@ -93,11 +100,10 @@ def blocks(embeddings: DataFrame, *, partitions: int, dim: int, spherical: bool,
 
     ``spherical`` brings the vectors to unit length; ``half`` stores float16.
     """
-    rows_per_block = max(1, min(ROWS_PER_BLOCK, BYTES_PER_BLOCK // (4 * dim)))
-    dtype = np.float16 if half else np.float32
+    n_rows, dtype = rows_per_block(dim), np.float16 if half else np.float32
 
     def packed(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        for block in _rebatched(batches, rows_per_block=rows_per_block, dim=dim):
+        for block in _rebatched(batches, n_rows=n_rows, dim=dim):
             vectors = unit_length(block.vectors) if spherical else block.vectors
             stored = pack(Block(block.item_ids, vectors.astype(dtype)))
             yield pa.RecordBatch.from_arrays([pa.array([stored], pa.binary())], [BLOCK])
@@ -106,19 +112,19 @@ def blocks(embeddings: DataFrame, *, partitions: int, dim: int, spherical: bool,
     return spread.sortWithinPartitions(Col.item_id).mapInArrow(packed, BLOCK_SCHEMA)
 
 
-def _rebatched(batches: Iterator[pa.RecordBatch], *, rows_per_block: int, dim: int) -> Iterator[Block]:
-    """Blocks of exactly ``rows_per_block`` rows (the last one shorter), whatever size the batches come in."""
+def _rebatched(batches: Iterator[pa.RecordBatch], *, n_rows: int, dim: int) -> Iterator[Block]:
+    """Blocks of exactly ``n_rows`` rows (the last one shorter), whatever size the batches come in."""
     waiting: list[Block] = []
     n_waiting = 0
     for batch in batches:
         vectors = batch.column(1).flatten().to_numpy(zero_copy_only=False).astype(np.float32, copy=False)
         waiting.append(Block(batch.column(0).to_numpy(), vectors.reshape(-1, dim)))
         n_waiting += batch.num_rows
-        while n_waiting >= rows_per_block:
+        while n_waiting >= n_rows:
             joined = concatenated(waiting)
-            yield Block(joined.item_ids[:rows_per_block], joined.vectors[:rows_per_block])
-            waiting = [Block(joined.item_ids[rows_per_block:], joined.vectors[rows_per_block:])]
-            n_waiting -= rows_per_block
+            yield Block(joined.item_ids[:n_rows], joined.vectors[:n_rows])
+            waiting = [Block(joined.item_ids[n_rows:], joined.vectors[n_rows:])]
+            n_waiting -= n_rows
     if n_waiting:
         yield concatenated(waiting)
 

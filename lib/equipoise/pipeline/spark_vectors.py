@@ -1,6 +1,7 @@
 """Vectors on Spark: a persisted RDD of packed blocks. What comes back to the driver is statistics, never rows."""
 
 from collections.abc import Callable, Iterable, Iterator
+from operator import itemgetter
 from typing import Self, TypeVar
 
 import numpy as np
@@ -98,9 +99,13 @@ class SparkVectors:
         """Spreads arrays (n, d) and (n,) over the executors."""
         count, dim = vectors.shape
         n_partitions = partitions_for(count, dim, most_bytes=BYTES_PER_MESSAGE)
-        packed = packed_arrays(item_ids, vectors, partitions=n_partitions)
-        spread = spark.sparkContext.parallelize(packed, n_partitions)
-        return cls(spark, spread, count=count, dim=dim, backend=backend)
+        packed = list(enumerate(packed_arrays(item_ids, vectors, partitions=n_partitions)))
+        n_blocks = len(packed)
+        # A task of what is parallelised carries its data, also where that is cached: a shuffle takes it out.
+        sent = spark.sparkContext.parallelize(packed, n_partitions)
+        spread = sent.partitionBy(n_partitions, lambda place: place * n_partitions // n_blocks)
+        in_order = spread.mapPartitions(lambda found: (block for _, block in sorted(found, key=itemgetter(0))))
+        return cls(spark, in_order, count=count, dim=dim, backend=backend)
 
     @property
     def n_partitions(self) -> int:

@@ -17,11 +17,14 @@ from equipoise.kernels.nearest import Floats
 from equipoise.kernels.packing import Block, unpack
 from equipoise.kernels.statistics import PartialStats
 from equipoise.kernels.threads import limit_worker_threads
-from equipoise.kernels.vectors import FAR_KEY, Ids, far_keys, farthest_members, first_keys
+from equipoise.kernels.vectors import FAR_KEY, ROWS_PER_BLOCK, Ids, far_keys, farthest_members, first_keys
+from equipoise.pipeline.blocks import concatenated
 from equipoise.pipeline.sharing import SharedArray, share
 from equipoise.schemas import Col
 
 _READY: dict[tuple[SharedArray, Kernel], Any] = {}
+BYTES_AT_ONCE = 16 * 2**20
+"""Vectors that a worker assigns and sums up together."""
 FARTHEST = np.dtype([(Col.cluster_id, np.int64), (Col.distance_sq, np.float32), (Col.item_id, np.int64)])
 
 
@@ -71,9 +74,18 @@ def _prepared(centroids: SharedArray, kernel: Kernel) -> Any:
 
 
 def unpacked(packed: Iterable[bytes]) -> Iterator[Block]:
-    """The blocks of a partition, in a process that is set up for numerics."""
+    """The vectors of a partition, as many at once as make good work, in a process that is set up for numerics."""
     settle()
-    return map(unpack, packed)
+    waiting: list[Block] = []
+    n_rows = n_bytes = 0
+    for block in map(unpack, packed):
+        waiting.append(block)
+        n_rows, n_bytes = n_rows + len(block.item_ids), n_bytes + block.vectors.nbytes
+        if n_rows >= ROWS_PER_BLOCK or n_bytes >= BYTES_AT_ONCE:
+            yield concatenated(waiting)
+            waiting, n_rows, n_bytes = [], 0, 0
+    if waiting:
+        yield concatenated(waiting)
 
 
 def settle() -> None:
