@@ -120,10 +120,16 @@ def against_mllib(rounds: int) -> dict[str, object]:
 
     fit(1)
     with SparkVectors.from_arrays(spark, data, np.arange(n)) as vectors:
-        on_spark = ours(vectors, data[:k].copy())
-        for _ in range(WARM_UP):
-            on_spark()
-        contenders = {"mllib": lambda: (fit(3) - fit(1)) / 2, "spark": lambda: seconds(on_spark)}
+        start = Step(0, data[:k].copy(), float("inf"))
+
+        def lloyd_fit(iterations: int) -> float:
+            return seconds(lambda: list(lloyd(vectors, start, iterations=iterations)))
+
+        lloyd_fit(WARM_UP)
+        contenders = {
+            "mllib": lambda: (fit(3) - fit(1)) / 2,
+            "spark": lambda: (lloyd_fit(3) - lloyd_fit(1)) / 2,
+        }
         times = interleaved(contenders, rounds)
     rows.unpersist()
     return {
