@@ -31,8 +31,7 @@ STAGES = {
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command; returns the exit code."""
     options = _parser().parse_args(arguments)
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s", stream=sys.stderr)
-    logging.getLogger("py4j").setLevel(logging.CRITICAL)  # it tells with a stack, twice, what it raises
+    _log_to_stderr()
     options.run_id = getattr(options, "run_id", None)
     try:
         command: Callable[[argparse.Namespace], None] = options.command
@@ -44,6 +43,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.write(f"equipoise: {options.run_id or options.job} failed; the log is in {_log(options.job)}\n")
         return 1
     return 0
+
+
+def _log_to_stderr() -> None:
+    handler = logging.StreamHandler(sys.stderr)
+    # Py4J logs with a stack what it raises beside, and by the root logger.
+    handler.addFilter(lambda record: "py4j" not in Path(record.pathname).parts)
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s", handlers=[handler])
 
 
 def run_job(job: str) -> None:

@@ -16,18 +16,29 @@ ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.slow
 
 
-def losses(what: str) -> list[dict]:
+@pytest.fixture
+def spark_home(tmp_path) -> Path:
+    """pyspark's files in a folder of their own: executors leave their logs in the one that they are started from."""
+    home = tmp_path / "spark"
+    home.mkdir()
+    for entry in Path(pyspark.__file__).parent.iterdir():
+        if entry.name != "work":
+            (home / entry.name).symlink_to(entry)
+    return home
+
+
+def losses(what: str, spark_home: Path) -> list[dict]:
     """What ``losses.py`` prints, run on two executors of their own."""
     given = {name: value for name, value in os.environ.items() if not name.startswith(("SPARK_", "PYSPARK_"))}
-    environment = {**given, "SPARK_HOME": str(Path(pyspark.__file__).parent), "JAVA_HOME": str(find_java_home())}
+    environment = {**given, "SPARK_HOME": str(spark_home), "JAVA_HOME": str(find_java_home())}
     command = [sys.executable, str(Path(__file__).with_name("losses.py")), what]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=400)
     assert done.returncode == 0, done.stderr[-6000:]
     return [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
 
 
-def test_an_executor_killed_in_an_iteration_or_a_split_changes_no_bit():
-    rows = losses("killed")
+def test_an_executor_killed_in_an_iteration_or_a_split_changes_no_bit(spark_home):
+    rows = losses("killed", spark_home)
     assert [row["work"] for row in rows] == ["straight", "scattered", "split"]
     for row in rows:
         assert row["n_lost"] == 1
@@ -36,8 +47,8 @@ def test_an_executor_killed_in_an_iteration_or_a_split_changes_no_bit():
     assert scattered["unbroken"] == straight["unbroken"]
 
 
-def test_executors_that_dynamic_allocation_takes_away_with_their_blocks_change_no_bit():
-    (row,) = losses("released")
+def test_executors_that_dynamic_allocation_takes_away_with_their_blocks_change_no_bit(spark_home):
+    (row,) = losses("released", spark_home)
     assert row["n_lost"] >= 1
     assert row["broken"] == row["unbroken"]
 

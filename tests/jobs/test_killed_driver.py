@@ -10,6 +10,7 @@ import pytest
 import yaml
 from pyspark.sql import functions as F
 
+from conftest import SETTINGS
 from equipoise.config import load_config
 from equipoise.schemas import ASSIGNMENTS, CENTROIDS, CHECKPOINTS, ITERATIONS, Col
 from equipoise.stages.curate import perform
@@ -38,7 +39,7 @@ def path(tmp_path) -> Path:
         "workspace": str(tmp_path / "workspace"),
         "source": {"kind": "embeddings", "path": str(tmp_path / "v.npy")},
         "cluster": {**cluster, "driver_limit": {"bytes": 0}},  # every level on Spark
-        "spark": {"spark.driver.memory": "2g", "spark.master": "local[2]"},
+        "spark": {**SETTINGS, "spark.driver.memory": "2g"},
     }
     path = tmp_path / "config.yaml"
     path.write_text(yaml.safe_dump(config))
@@ -50,7 +51,7 @@ def killed(path: Path, where: str, *overrides: str) -> tuple[list[list[int]], st
     notes = path.with_name(f"{where}.jsonl")
     arguments = ["curate", "--config", str(path), "--run-id", "broken", *overrides]
     done = subprocess.run(
-        [sys.executable, str(DYING), where, str(notes), *arguments], capture_output=True, text=True, timeout=300
+        [sys.executable, str(DYING), where, str(notes), *arguments], capture_output=True, text=True, timeout=900
     )
     assert done.returncode == (0 if where == "never" else 1), done.stderr[-4000:]
     return [json.loads(line) for line in notes.read_text().splitlines()], done.stderr

@@ -35,6 +35,7 @@ def get_session(conf: Mapping[str, str] | None = None, *, name: str = "equipoise
     check_classic(spark)
     check_delta(spark)
     _silence_query_log()
+    _silence_accumulators(spark)
     for key, value in wanted.items():
         # Delta's keys are unknown to Spark until its first use.
         if spark.conf.isModifiable(key) or key.startswith("spark.databricks.delta."):
@@ -50,6 +51,13 @@ def _silence_query_log() -> None:
 
         for name in ("SQLQueryContextLogger", "DataFrameQueryContextLogger"):
             PySparkLogger.getLogger(name).disabled = True
+
+
+def _silence_accumulators(spark: SparkSession) -> None:
+    """Their thread prints a stack when the JVM dies, beside what the caller is told."""
+    server = getattr(spark.sparkContext, "_accumulatorServer", None)
+    if server is not None:
+        server.handle_error = lambda request, client_address: None
 
 
 def _start(wanted: Mapping[str, str], name: str) -> None:
