@@ -115,6 +115,10 @@ class Selection(Section):
 
     @model_validator(mode="after")
     def _one_size(self) -> Self:
+        if self.name == "pool":
+            raise ValueError(
+                "a selection named 'pool' cannot be told from the whole pool in metrics: take another name"
+            )
         if (self.target is None) == (self.per_cluster is None):
             raise ValueError(f"selection {self.name!r} needs one of target and per_cluster")
         return self
