@@ -96,7 +96,7 @@ def test_balanced_groups_have_a_gini_of_exactly_zero() -> None:
 
 @pytest.mark.parametrize("weights", [[1], [1, -1], [1, np.nan], [0, 0]])
 def test_bad_weights(weights: list[float]) -> None:
-    with pytest.raises(InputError, match="weights are|counts of classes"):
+    with pytest.raises(InputError, match=r"weights are|counts of classes"):
         measures([2, 3], weights)
 
 

@@ -26,8 +26,10 @@ def sizes(spark: SparkSession):
 def test_every_cluster_has_a_row_in_every_selection(spark: SparkSession, sizes) -> None:
     expected = spark.createDataFrame(
         [
-            ("a", 1, 0, 0, 6, 1), ("a", 1, 1, 0, 2, 1), ("a", 1, 2, 1, 2, 2), ("a", 2, 0, None, 8, 2), ("a", 2, 1, None, 2, 2),
-            ("b", 1, 0, 0, 6, 1), ("b", 1, 1, 0, 2, 0), ("b", 1, 2, 1, 2, 0), ("b", 2, 0, None, 8, 1), ("b", 2, 1, None, 2, 0),
+            ("a", 1, 0, 0, 6, 1), ("a", 1, 1, 0, 2, 1), ("a", 1, 2, 1, 2, 2),
+            ("a", 2, 0, None, 8, 2), ("a", 2, 1, None, 2, 2),
+            ("b", 1, 0, 0, 6, 1), ("b", 1, 1, 0, 2, 0), ("b", 1, 2, 1, 2, 0),
+            ("b", 2, 0, None, 8, 1), ("b", 2, 1, None, 2, 0),
         ],
         "selection string, level int, cluster_id long, parent_id long, n_pool long, n_curated long",
     )  # fmt: skip
@@ -38,7 +40,8 @@ def test_histograms_count_clusters_by_size(spark: SparkSession, sizes) -> None:
     expected = spark.createDataFrame(
         [
             (POOL_NAME, 1, 6, 1), (POOL_NAME, 1, 2, 2), (POOL_NAME, 2, 8, 1), (POOL_NAME, 2, 2, 1),
-            ("a", 1, 1, 2), ("a", 1, 2, 1), ("a", 2, 2, 2), ("b", 1, 1, 1), ("b", 1, 0, 2), ("b", 2, 1, 1), ("b", 2, 0, 1),
+            ("a", 1, 1, 2), ("a", 1, 2, 1), ("a", 2, 2, 2),
+            ("b", 1, 1, 1), ("b", 1, 0, 2), ("b", 2, 1, 1), ("b", 2, 0, 1),
         ],
         "selection string, level int, n_items long, n_groups long",
     )  # fmt: skip

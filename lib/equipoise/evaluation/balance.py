@@ -1,4 +1,4 @@
-"""How evenly a set is spread over groups: classes or clusters. Labels judge a selection; nothing that selects reads them.
+"""How evenly a set is spread over groups, classes or clusters. Labels judge; nothing that selects may read them.
 
 Every measure takes the sizes of the groups, or, where groups are too many to list, the distinct sizes with weights: how
 many groups have each size.

@@ -16,7 +16,7 @@ def cluster_sizes(clusters: DataFrame, curated: DataFrame, *, levels: int) -> Da
 
     Args:
         clusters: the tree of one run: level INT, cluster_id BIGINT, parent_id BIGINT (at level + 1), n_items BIGINT.
-        curated: rows of any number of selections of that run: selection STRING, cluster_id BIGINT (level 1), copies INT.
+        curated: rows of any number of its selections: selection STRING, cluster_id BIGINT (level 1), copies INT.
         levels: height of the tree.
 
     Returns:
