@@ -181,7 +181,7 @@ class Config(Section):
             raise ValueError("select samples clusters: add the section cluster")
         if self.compare and not self.cluster:
             raise ValueError("compare varies clusterings: add the section cluster")
-        if self.evaluate and not self.select:
+        if self.evaluate and not (self.select or self.compare):
             raise ValueError("evaluate measures selections: add the section select")
         return self
 

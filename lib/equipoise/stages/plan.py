@@ -41,7 +41,7 @@ def stages_of(config: Config) -> list[Stage]:
         tree = [ASSIGNMENTS, CENTROIDS]
         stages.append(Stage("cluster", what, made, tree, cluster.cluster, _clear_cluster))
     stages += [_selection_stage(config, selection) for selection in config.select]
-    return stages + ([_evaluation_stage(config, config.evaluate)] if config.evaluate else [])
+    return stages + ([_evaluation_stage(config, config.evaluate)] if config.evaluate and config.select else [])
 
 
 def family_of(config: Config, family: str) -> list[Stage]:

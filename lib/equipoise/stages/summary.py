@@ -45,7 +45,7 @@ def summarise(config: Config, *, spark: SparkSession, run_id: str, job: str, pat
                 picture = _picture_path(config, f"{run_id}-{selection.name}.png")
                 _write_picture(pool, curated, seed=config.seed, path=picture)
                 console.print(f"picture, pool beside selection: {picture}", markup=False, soft_wrap=True)
-    if config.evaluate and job in ("curate", "evaluate"):
+    if config.evaluate and config.select and job in ("curate", "evaluate"):
         _print_metrics(workspace, run_id, console)
     console.print(f"run {run_id}; tables: {config.workspace}", markup=False, soft_wrap=True)
     console.print(f"next: {_next_command(config, run_id, job, path)}", markup=False, soft_wrap=True)

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,8 +49,8 @@ def variant_runs(config: Config) -> list[VariantRun]:
 def default_variants(config: Config) -> list[Variant]:
     """The methods of the paper's ablations, from the levels of the config: all have its top level's k.
 
-    Flat k-means; 2, 3, ... levels; 0, 1 and 10 rounds of resampling; random seeding; and, from the config's own
-    clustering, flat sampling and the closest or farthest items of a cluster in place of random ones.
+    Flat k-means; 2, 3, ... levels; 0, 1 and 10 rounds of resampling (not that of the config itself); random seeding;
+    and, from the config's own clustering, flat sampling and the closest or farthest items in place of random ones.
     """
     section = _clustering(config)
     top, depth = section.levels[-1], len(section.levels)
@@ -57,9 +58,9 @@ def default_variants(config: Config) -> list[Variant]:
     flat = [Variant(name="flat-kmeans", cluster=_levels([Level(k=top.k)]))] if depth > 1 else []
     fewer = [Variant(name=f"levels-{n}", cluster=_levels([*section.levels[: n - 1], top])) for n in range(2, depth)]
     resampled = [
-        Variant(name=f"resampling-{n}", cluster=_levels([_with_rounds(level, n) for level in section.levels]))
+        Variant(name=f"resampling-{n}", cluster=_levels(levels))
         for n in ROUNDS
-        if any(level.splits == 1 for level in section.levels)
+        if (levels := _with_rounds(section.levels, n)) != [*section.levels]
     ]
     seeded = [Variant(name="seeding-random", cluster={"seeding": "random"})] if section.seeding != "random" else []
     sampled = [Variant(name="sampling-flat", select={"method": "flat"})] if depth > 1 else []
@@ -78,16 +79,23 @@ def _levels(levels: list[Level]) -> dict[str, Any]:
     return {"levels": [level.model_dump(mode="json") for level in levels]}
 
 
-def _with_rounds(level: Level, rounds: int) -> Level:
-    """The level with so many rounds of resampling; one that is split takes none."""
-    if level.splits > 1:
-        return level
-    points = level.resampling.points if level.resampling else "half"
-    return Level(k=level.k, resampling=Resampling(rounds=rounds, points=points) if rounds else None)
+def _with_rounds(levels: Sequence[Level], rounds: int) -> list[Level]:
+    """The levels with so many rounds: those that are resampled, or, where none is, those above the first."""
+    is_any = any(level.resampling for level in levels)
+    return [
+        Level(k=level.k, resampling=_resampling(level, rounds) if rounds else None)
+        if level.splits == 1 and (level.resampling if is_any else number > 0)
+        else level
+        for number, level in enumerate(levels)
+    ]
+
+
+def _resampling(level: Level, rounds: int) -> Resampling:
+    return Resampling(rounds=rounds, points=level.resampling.points if level.resampling else "half")
 
 
 def _changed(config: Config, variant: Variant) -> dict[str, Any]:
-    """The sections of the config with what the variant changes; another encoder takes none of the first one's options."""
+    """The sections with what the variant changes; another encoder takes over none of the first one's options."""
     cluster = {**_clustering(config).model_dump(mode="json"), **variant.cluster}
     if not variant.embed:
         return {"cluster": cluster}
