@@ -118,7 +118,7 @@ def test_the_same_run_again_does_nothing_and_shows_the_metrics(spark, config, ca
     assert (workspace.version(METRICS), workspace.version(RUNS)) == before
     said = capsys.readouterr()
     assert "evaluate: 200 in, 200 out (already done)" in said.err
-    assert "balance: level_1, 20" in said.out and "balance: class, 3" in said.out
+    assert "balance: level_1 (20)" in said.out and "balance: class (3)" in said.out
     assert said.out.index("pool") < said.out.index("balanced-15/random")
 
 
