@@ -88,8 +88,7 @@ def test_clusters_of_classes_by_hand(spark: SparkSession, classes) -> None:
         ],
         "selection string, label string, n_clusters long, n_items long",
     )  # fmt: skip
-    columns = expected.columns
-    assert_df_equality(classes.select(columns), expected, ignore_row_order=True, ignore_nullable=True)
+    assert_df_equality(classes, expected, ignore_row_order=True, ignore_nullable=True)
 
 
 def test_mean_sizes_by_hand(classes) -> None:
