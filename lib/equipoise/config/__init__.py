@@ -133,7 +133,7 @@ class Selection(Section):
                 "a selection named 'pool' cannot be told from the whole pool in metrics: take another name"
             )
         if [self.target, self.targets, self.per_cluster].count(None) != 2:
-            raise ValueError(f"selection {self.name!r} needs one of target, targets and per_cluster")
+            raise ValueError(f"selection {self.name!r} needs one of target and per_cluster, or targets")
         return self
 
 
