@@ -219,7 +219,7 @@ def load_config(path: str | Path, overrides: Iterable[str] = ()) -> Config:
         raise ConfigError(f"config {path} cannot be read: {' '.join(str(error).split())}") from error
     if not isinstance(values, dict):
         raise ConfigError(f"config {path} is no mapping of sections; the examples are in conf/")
-    return validated({"name": path.stem, **values}, place=f"config {path}")
+    return validated({"name": path.stem} | {str(key): value for key, value in values.items()}, place=f"config {path}")
 
 
 def validated(values: dict[str, Any], *, place: str) -> Config:
