@@ -88,6 +88,6 @@ def _check(train: Features, test: Features) -> None:
     counts = np.unique(train.labels, return_counts=True)[1]
     if len(counts) < 2 or counts.max() < FOLDS:
         raise InputError(
-            f"train has {len(counts)} classes, the largest with {counts.max()} items: a linear probe needs two classes, "
-            f"one with {FOLDS} items, to choose its regularisation on a part that it does not fit"
+            f"train has {len(counts)} classes, the largest with {counts.max()} items: a linear probe needs two "
+            f"classes, one with {FOLDS} items, to choose its regularisation on a part that it does not fit"
         )
