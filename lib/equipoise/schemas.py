@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pyspark.sql import types as t
 
 SCHEMA_VERSION = 1
+POOL_NAME = "pool"  # stands in the column `selection` of metrics for the whole pool: no selection may have this name
 
 
 class Col:
@@ -70,6 +71,13 @@ class Col:
     name = "name"
     group = "group"
     value = "value"
+    n_groups = "n_groups"
+    n_selected = "n_selected"
+    n_clusters = "n_clusters"
+    path = "path"
+    share_pool = "share_pool"
+    share_curated = "share_curated"
+    ratio = "ratio"
     # runs
     status = "status"
     config = "config"

@@ -1,4 +1,10 @@
-"""How balanced a set is over its classes. Labels judge a selection; nothing that selects may read them."""
+"""How evenly a set is spread over groups, classes or clusters. Labels judge; nothing that selects may read them.
+
+Every measure takes the sizes of the groups, or, where groups are too many to list, the distinct sizes with weights: how
+many groups have each size.
+"""
+
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -7,6 +13,41 @@ from pyspark.sql import functions as F
 
 from equipoise.errors import InputError
 from equipoise.schemas import Col
+
+TOP = 0.01  # the largest groups that `top_share` is about
+
+Doubles = NDArray[np.float64]
+
+
+def measures(sizes: ArrayLike, weights: ArrayLike | None = None) -> dict[str, float]:
+    """Return all measures of balance by name.
+
+    Args:
+        sizes: (m,) items of each group, none negative. Groups that a set lacks count as 0, so give the pool's
+            groups for every set.
+        weights: (m,) how many groups have that size, whole numbers; 1 each without.
+
+    Returns:
+        ``n_groups`` (given), ``n_present`` (not empty), ``coverage`` (their ratio), ``normalised_entropy``,
+        ``effective_number``, ``gini`` (0 is balanced, (n - 1) / n all in one of n), ``max_over_median`` (infinite where
+        half of the groups are empty), ``top_share`` (of the items, in the largest 1% of the groups, at least one group)
+        and ``imbalance``.
+
+    Raises:
+        InputError: no groups, sizes or weights that are negative or not finite, or no items at all.
+    """
+    groups = _grouped(sizes, weights)
+    return {
+        "n_groups": groups.count,
+        "n_present": groups.n_present,
+        "coverage": groups.n_present / groups.count,
+        "normalised_entropy": _normalised_entropy(groups),
+        "effective_number": float(np.exp(_entropy(groups))),
+        "gini": _gini(groups),
+        "max_over_median": _ratio(groups.sizes[-1], _median(groups)),
+        "top_share": _top_share(groups),
+        "imbalance": _ratio(groups.sizes[-1], groups.sizes[0]),
+    }
 
 
 def normalised_entropy(counts: ArrayLike) -> float:
@@ -19,8 +60,7 @@ def normalised_entropy(counts: ArrayLike) -> float:
     Raises:
         InputError: no classes, negative or non-finite counts, or no items at all.
     """
-    shares = _shares(counts)
-    return float(_entropy(shares) / np.log(shares.size)) if shares.size > 1 else 1.0
+    return _normalised_entropy(_grouped(counts))
 
 
 def effective_number(counts: ArrayLike) -> float:
@@ -28,7 +68,7 @@ def effective_number(counts: ArrayLike) -> float:
 
     Args and raises: as :func:`normalised_entropy`.
     """
-    return float(np.exp(_entropy(_shares(counts))))
+    return float(np.exp(_entropy(_grouped(counts))))
 
 
 def imbalance(counts: ArrayLike) -> float:
@@ -36,8 +76,8 @@ def imbalance(counts: ArrayLike) -> float:
 
     Args and raises: as :func:`normalised_entropy`.
     """
-    shares = _shares(counts)
-    return float(shares.max() / shares.min()) if shares.min() > 0 else float("inf")
+    groups = _grouped(counts)
+    return _ratio(groups.sizes[-1], groups.sizes[0])
 
 
 def class_counts(pool: DataFrame, curated: DataFrame, baseline: DataFrame) -> DataFrame:
@@ -64,13 +104,71 @@ def class_counts(pool: DataFrame, curated: DataFrame, baseline: DataFrame) -> Da
     )
 
 
-def _shares(counts: ArrayLike) -> NDArray[np.float64]:
-    items = np.asarray(counts, dtype=np.float64)
-    if items.ndim != 1 or not np.isfinite(items).all() or (items < 0).any() or not items.sum() > 0:
+@dataclass(frozen=True)
+class _Groups:
+    """Distinct or repeated ``sizes`` (m,), ascending, and how many groups have each, ``weights`` (m,), all above 0."""
+
+    sizes: Doubles
+    weights: Doubles
+
+    @property
+    def count(self) -> float:
+        return float(self.weights.sum())
+
+    @property
+    def n_present(self) -> float:
+        return float(self.weights[self.sizes > 0].sum())
+
+    @property
+    def n_items(self) -> float:
+        return float(self.sizes @ self.weights)
+
+
+def _grouped(sizes: ArrayLike, weights: ArrayLike | None = None) -> _Groups:
+    items = np.asarray(sizes, dtype=np.float64)
+    groups = np.ones_like(items) if weights is None else np.asarray(weights, dtype=np.float64)
+    if items.ndim != 1 or not np.isfinite(items).all() or (items < 0).any():
         raise InputError(f"counts of classes are {items.tolist()}: give one each, none negative, not all 0")
-    return items / items.sum()
+    if groups.shape != items.shape or not np.isfinite(groups).all() or (groups < 0).any():
+        raise InputError(f"weights are {groups.tolist()} for {items.size} sizes: give one each, none negative")
+    if not items @ groups > 0:
+        raise InputError(f"counts of classes are {items.tolist()}: give one each, none negative, not all 0")
+    order = np.argsort(items, kind="stable")
+    order = order[groups[order] > 0]
+    return _Groups(items[order], groups[order])
 
 
-def _entropy(shares: NDArray[np.float64]) -> float:
-    present = shares[shares > 0]
-    return float(-(present * np.log(present)).sum())
+def _entropy(groups: _Groups) -> float:
+    is_present = groups.sizes > 0
+    shares = groups.sizes[is_present] / groups.n_items
+    return float(-(groups.weights[is_present] * shares * np.log(shares)).sum())
+
+
+def _normalised_entropy(groups: _Groups) -> float:
+    return float(_entropy(groups) / np.log(groups.count)) if groups.count > 1 else 1.0
+
+
+def _gini(groups: _Groups) -> float:
+    """``sum_i (2 i - n - 1) x_i / (n sum x)`` for sizes x_1 <= ... <= x_n; equal ones share the sum of their ranks."""
+    before = np.cumsum(groups.weights) - groups.weights
+    # the mean of 2 i - n - 1 over the ranks that a size takes; whole numbers, so equal sizes give exactly 0
+    places = 2 * before + groups.weights - groups.count
+    return float((groups.sizes * groups.weights) @ places / (groups.count * groups.n_items))
+
+
+def _median(groups: _Groups) -> float:
+    """The middle size, or the mean of the two in the middle."""
+    upto, count = np.cumsum(groups.weights), groups.count
+    middle = np.searchsorted(upto, [(count - 1) // 2, count // 2], side="right")
+    return float(groups.sizes[middle].mean())
+
+
+def _top_share(groups: _Groups) -> float:
+    wanted = max(1.0, groups.count * TOP // 1)
+    weights = groups.weights[::-1]
+    taken = np.clip(wanted - (np.cumsum(weights) - weights), 0, weights)
+    return float(taken @ groups.sizes[::-1] / groups.n_items)
+
+
+def _ratio(largest: float, other: float) -> float:
+    return float(largest / other) if other > 0 else float("inf")
