@@ -43,8 +43,9 @@ def test_vectors_of_another_encoder_are_refused(spark: SparkSession) -> None:
 
 
 def test_a_zero_vector_has_no_direction(spark: SparkSession) -> None:
-    with pytest.raises(InputError, match="no direction"), labelled_clusters(
-        centroids(spark), Labelled(VECTORS * (LABELS != "ant")[:, None], LABELS), spherical=True
+    with (
+        pytest.raises(InputError, match="no direction"),
+        labelled_clusters(centroids(spark), Labelled(VECTORS * (LABELS != "ant")[:, None], LABELS), spherical=True),
     ):
         pass
 

@@ -123,11 +123,11 @@ def test_setups_of_revisited_oxford_by_hand():
     setups = revisited(easy=lists([1, 4]), hard=lists([3]), junk=lists([0]))
     found = revisited_scores({name: ranked(on_circle(1), GALLERY, truth) for name, truth in setups.items()})
     assert {name: scores.tolist() for name, scores in found.items()} == {
-        "average_precision_easy": pytest.approx([compute_ap([0, 2], 2)]),  # 1, 2, 4
-        "average_precision_medium": pytest.approx([compute_ap([0, 2, 3], 3)]),  # 1, 2, 3, 4
-        "average_precision_hard": pytest.approx([0.25]),  # 2, 3
+        "mean_average_precision_easy": pytest.approx([compute_ap([0, 2], 2)]),  # 1, 2, 4
+        "mean_average_precision_medium": pytest.approx([compute_ap([0, 2, 3], 3)]),  # 1, 2, 3, 4
+        "mean_average_precision_hard": pytest.approx([0.25]),  # 2, 3
     }
-    assert found["average_precision_easy"].tolist() == pytest.approx([(1 + 7 / 12) / 2])
+    assert found["mean_average_precision_easy"].tolist() == pytest.approx([(1 + 7 / 12) / 2])
 
 
 def test_pairs_are_lists_and_both_directions_mirror_each_other():
@@ -140,13 +140,18 @@ def test_pairs_are_lists_and_both_directions_mirror_each_other():
     assert [len(items) for items in back.junk] == [0, 0, 0]
 
 
+def test_items_without_a_pair_find_nothing_and_are_not_found():
+    found = pair_lists(np.array(["a", None], dtype=object), np.array([None, "a", None, "a"], dtype=object))
+    assert [items.tolist() for items in found] == [[1, 3], []]
+
+
 def test_names_of_the_scores():
     scores = retrieval_scores([answer(0), answer(7)])
     assert {name: values.tolist() for name, values in scores.items()} == {
         "recall_1": [1, 0],
         "recall_5": [1, 0],
         "recall_10": [1, 1],
-        "average_precision": [1, 1 / 8],
+        "mean_average_precision": [1, 1 / 8],
     }
 
 

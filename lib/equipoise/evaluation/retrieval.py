@@ -7,6 +7,7 @@ from itertools import chain
 from typing import Any, NamedTuple
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from equipoise.errors import InputError
@@ -15,7 +16,10 @@ from equipoise.kernels.neighbours import checked_pair, indices_of, ranking_keys
 from equipoise.kernels.threads import ordered_map
 from equipoise.kernels.vectors import Ids, unit_length
 
-RECALLS = (1, 5, 10)
+DEPTHS = (1, 5, 10)
+RECALLS = tuple(f"recall_{k}" for k in DEPTHS)
+PRECISION = "mean_average_precision"
+SETUPS = ("easy", "medium", "hard")
 _SCORES_PER_CHUNK = 1 << 22
 
 Lists = Sequence[Ids]
@@ -71,9 +75,12 @@ def revisited(easy: Lists, hard: Lists, junk: Lists) -> dict[str, Truth]:
 
 
 def pair_lists(of_queries: NDArray[Any], of_gallery: NDArray[Any]) -> Lists:
-    """Return for each query the gallery's items with its pair id: ids (n,) and (m,) of one type that numpy sorts."""
-    order = np.argsort(of_gallery, kind="stable")
-    starts, ends = (np.searchsorted(of_gallery, of_queries, side=side, sorter=order) for side in ("left", "right"))
+    """Return for each query the gallery's items with its pair id: ids (n,) and (m,), None for items without one."""
+    codes = pd.factorize(np.concatenate([of_queries, of_gallery]).astype(object))[0]  # -1: None
+    asked, known = np.split(codes, [len(of_queries)])
+    asked = np.where(asked < 0, len(codes), asked)  # nothing has that code
+    order = np.argsort(known, kind="stable")
+    starts, ends = (np.searchsorted(known, asked, side=side, sorter=order) for side in ("left", "right"))
     return [order[start:end] for start, end in zip(starts, ends, strict=True)]
 
 
@@ -131,14 +138,17 @@ def trapezoidal_average_precision(answers: Sequence[Answer]) -> Doubles:
 
 
 def retrieval_scores(answers: Sequence[Answer]) -> dict[str, Doubles]:
-    """Return ``recall_1``, ``recall_5``, ``recall_10`` and ``average_precision`` of every answer, (n,) each."""
-    recalls = {f"recall_{k}": recall(answers, k) for k in RECALLS}
-    return {**recalls, "average_precision": average_precision(answers)}
+    """Return ``recall_1``, ``recall_5``, ``recall_10`` and ``mean_average_precision`` of every answer, (n,) each."""
+    recalls = {name: recall(answers, k) for name, k in zip(RECALLS, DEPTHS, strict=True)}
+    return {**recalls, PRECISION: average_precision(answers)}
 
 
 def revisited_scores(answers: Mapping[str, Sequence[Answer]]) -> dict[str, Doubles]:
-    """Return ``average_precision_SETUP``, (n,) each, from the answers by setup; a setup may lack queries."""
-    return {f"average_precision_{setup}": trapezoidal_average_precision(found) for setup, found in answers.items()}
+    """Return ``mean_average_precision_SETUP`` of every answer, (n,) each, from the answers by setup.
+
+    Their lengths differ: a query without correct items in a setup is left out of it.
+    """
+    return {f"{PRECISION}_{setup}": trapezoidal_average_precision(found) for setup, found in answers.items()}
 
 
 def worst_failures(answers: Sequence[Answer], n: int) -> list[Answer]:

@@ -19,6 +19,7 @@ from equipoise.pipeline.quotas import draw_of
 from equipoise.pipeline.sampling import random_items
 from equipoise.report.contact_sheet import write_contact_sheet
 from equipoise.schemas import CURATED, METRICS, POOL, Col
+from equipoise.stages.benchmark_report import print_benchmarks
 from equipoise.stages.metrics_report import print_metrics
 from equipoise.stages.plan import stages_of
 from equipoise.stages.runs import FAMILIES
@@ -47,6 +48,8 @@ def summarise(config: Config, *, spark: SparkSession, run_id: str, job: str, pat
                 console.print(f"picture, pool beside selection: {picture}", markup=False, soft_wrap=True)
     if config.evaluate and config.select and job in ("curate", "evaluate"):
         _print_metrics(workspace, run_id, console)
+    if job == "benchmark":
+        print_benchmarks(workspace, run_id, console)
     console.print(f"run {run_id}; tables: {config.workspace}", markup=False, soft_wrap=True)
     console.print(f"next: {_next_command(config, run_id, job, path)}", markup=False, soft_wrap=True)
 
