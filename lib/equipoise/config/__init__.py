@@ -9,7 +9,7 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PositiveInt, ValidationError, model_validator
 
-from equipoise.config.benchmark import Benchmark, FeatureBenchmark, RetrievalBenchmark
+from equipoise.config.benchmark import Benchmark
 from equipoise.config.evaluation import Compare, Evaluate, LabelledSet, Variant
 from equipoise.config.sections import Section
 from equipoise.config.sources import EmbeddingsSource, ImagesSource, Source, TableSource, TextsSource
@@ -24,12 +24,10 @@ __all__ = [
     "Embed",
     "EmbeddingsSource",
     "Evaluate",
-    "FeatureBenchmark",
     "ImagesSource",
     "LabelledSet",
     "Level",
     "Resampling",
-    "RetrievalBenchmark",
     "Section",
     "Selection",
     "Source",

@@ -35,9 +35,9 @@ class RetrievalTables(Section):
 
 
 class RetrievalBenchmark(Section):
-    """Queries and what they should find: items with their ``pair`` id, or lists of the gallery's ids in the queries' table.
+    """Queries and what they should find: items with their ``pair`` id, or lists of the gallery's ids.
 
-    Lists are ``positives``, or ``easy`` and ``hard`` as for Revisited Oxford and Paris; those of ``junk`` count neither
+    Lists are columns of the queries' table: ``positives``, or ``easy`` and ``hard`` as for Revisited Oxford and Paris; those of ``junk`` count neither
     way. ``both_directions``: the gallery's items are sought among the queries, too.
     """
 

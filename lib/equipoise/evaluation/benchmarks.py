@@ -79,8 +79,8 @@ def benchmark_metrics(scores: Sequence[Scores], *, seed: int, rounds: int, avera
 
     Returns:
         selection (the model), name, group, value float64. For a score S and the group BENCHMARK: S (over the items
-        given), S_mean and S_std (of the bootstrap; of the average as well). S with the group BENCHMARK/COLUMN=VALUE, and
-        S_gap with BENCHMARK/COLUMN. The other numbers under their names.
+        given), S_mean and S_std (of the bootstrap), for the average as well. S with the group BENCHMARK/COLUMN=VALUE,
+        and S_gap with BENCHMARK/COLUMN. The other numbers under their names.
     """
     rows: list[_Row] = []
     estimates: dict[tuple[str, str], dict[str, tuple[float, Estimate]]] = {}

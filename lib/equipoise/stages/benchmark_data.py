@@ -1,19 +1,19 @@
 """The vectors of benchmarks: from tables or ``.npz`` files to arrays on the driver, which a limit bounds."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from zipfile import BadZipFile
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql import types as t
 
 from equipoise.errors import InputError
+from equipoise.evaluation.benchmarks import Scores
 from equipoise.pipeline.content import locate
 from equipoise.pipeline.reduction import most_result_bytes
 from equipoise.schemas import Col
@@ -33,13 +33,13 @@ class Wanted:
 
     vector: str
     texts: Mapping[str, str]
-    optional: frozenset[str] = frozenset()
-    lists: Mapping[str, str] | None = None
+    optional: Collection[str] = ()
+    lists: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def columns(self) -> dict[str, str]:
         """All of them, by key."""
-        return {"vector": self.vector, **self.texts, **(self.lists or {})}
+        return {"vector": self.vector, **self.texts, **self.lists}
 
 
 @dataclass(frozen=True)
@@ -49,6 +49,14 @@ class Rows:
     vectors: NDArray[np.float32]
     texts: Mapping[str, NDArray[Any]]
     lists: Mapping[str, list[NDArray[Any]]]
+
+
+@dataclass(frozen=True)
+class Result:
+    """One model on one benchmark: its scores, and rows of failures (all columns of the table but the run's)."""
+
+    scores: Scores
+    failures: Sequence[tuple[Any, ...]] = ()
 
 
 def read_rows(spark: SparkSession, path: str, wanted: Wanted, *, most_bytes: float) -> Rows:
@@ -74,12 +82,12 @@ def read_rows(spark: SparkSession, path: str, wanted: Wanted, *, most_bytes: flo
     chosen = rows.select(
         _named(wanted.vector).cast("array<float>").alias(Col.embedding),
         *(_named(column).cast("string").alias(key) for key, column in wanted.texts.items()),
-        *(_named(column).cast("array<string>").alias(key) for key, column in (wanted.lists or {}).items()),
+        *(_named(column).cast("array<string>").alias(key) for key, column in wanted.lists.items()),
     )
     _check(chosen, path, wanted, most_bytes=_limit(spark, most_bytes))
     hashed = F.xxhash64(*chosen.columns).alias(Col.draw)
     found = chosen.select("*", hashed).toPandas().sort_values(Col.draw, kind="stable")  # bounded by the check before
-    lists = {key: [_texts(one) for one in found[key]] for key in wanted.lists or {}}
+    lists = {key: [_texts(one) for one in found[key]] for key in wanted.lists}
     texts = {key: found[key].astype(object).where(found[key].notna(), None).to_numpy() for key in wanted.texts}
     return Rows(np.stack(found[Col.embedding].to_list()).astype(np.float32), texts, lists)
 
@@ -144,7 +152,7 @@ def _check_types(rows: DataFrame, path: str, wanted: Wanted) -> None:
             f"vector: the column {wanted.vector!r} of {path} is {kind.simpleString()}; "
             "it must be array<float> or array<double>"
         )
-    for key, column in (wanted.lists or {}).items():
+    for key, column in wanted.lists.items():
         kind = rows.schema[column].dataType
         if not isinstance(kind, t.ArrayType):
             raise InputError(f"{key}: the column {column!r} of {path} is {kind.simpleString()}; it must be an array")

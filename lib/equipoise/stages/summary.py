@@ -119,14 +119,17 @@ def _pictured(items: DataFrame, seed: int) -> list[bytes]:
 
 
 def _next_command(config: Config, run_id: str, job: str, path: str) -> str:
+    place = shlex.quote(config.workspace)
     later = FAMILIES[FAMILIES.index(job) + 1 :] if job in FAMILIES else ()
     following = next((stage.family for stage in stages_of(config) if stage.family in later), None)
     if following:
         return f"equipoise {following} --config {shlex.quote(path)} --run-id {run_id}"
+    if job == "benchmark":
+        return f"equipoise sql \"select * from failures where run_id = '{run_id}'\" --workspace {place}"
     query = (
         "select selection, count(*) as n_items, count(distinct cluster_id) as n_clusters from curated "
         f"where run_id = '{run_id}' group by selection"
         if config.select
         else f"select stage, status, n_in, n_out from runs where run_id = '{run_id}' order by at"
     )
-    return f'equipoise sql "{query}" --workspace {shlex.quote(config.workspace)}'
+    return f'equipoise sql "{query}" --workspace {place}'
