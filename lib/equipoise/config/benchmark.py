@@ -37,8 +37,8 @@ class RetrievalTables(Section):
 class RetrievalBenchmark(Section):
     """Queries and what they should find: items with their ``pair`` id, or lists of the gallery's ids.
 
-    Lists are columns of the queries' table: ``positives``, or ``easy`` and ``hard`` as for Revisited Oxford and Paris; those of ``junk`` count neither
-    way. ``both_directions``: the gallery's items are sought among the queries, too.
+    Lists are columns of the queries' table: ``positives``, or ``easy`` and ``hard`` as for Revisited Oxford and Paris;
+    the items in ``junk`` count neither way. ``both_directions``: the gallery's items are sought among the queries, too.
     """
 
     name: Name

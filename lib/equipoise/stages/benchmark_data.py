@@ -85,7 +85,7 @@ def read_rows(spark: SparkSession, path: str, wanted: Wanted, *, most_bytes: flo
         *(_named(column).cast("array<string>").alias(key) for key, column in wanted.lists.items()),
     )
     _check(chosen, path, wanted, most_bytes=_limit(spark, most_bytes))
-    hashed = F.xxhash64(*chosen.columns).alias(Col.draw)
+    hashed = F.xxhash64(*map(_named, chosen.columns)).alias(Col.draw)
     found = chosen.select("*", hashed).toPandas().sort_values(Col.draw, kind="stable")  # bounded by the check before
     lists = {key: [_texts(one) for one in found[key]] for key in wanted.lists}
     texts = {key: found[key].astype(object).where(found[key].notna(), None).to_numpy() for key in wanted.texts}
@@ -126,7 +126,10 @@ def _from_file(path: str, wanted: Wanted, *, most_bytes: float) -> Rows:
 def _arrays(path: str, wanted: Wanted, *, most_bytes: float) -> dict[str, NDArray[Any]]:
     try:
         filesystem, place = locate(path)
-        with filesystem.open_input_file(place) as file, np.load(file, allow_pickle=False) as arrays:
+        with filesystem.open_input_file(place) as file:
+            arrays = np.load(file, allow_pickle=False)
+            if isinstance(arrays, np.ndarray):
+                raise ValueError("it is one array without a name")
             existing(arrays.files, path, wanted.columns)
             sizes = {entry.filename: entry.file_size for entry in arrays.zip.infolist()}
             n_bytes = sizes[f"{wanted.vector}.npy"]
@@ -161,7 +164,9 @@ def _check_types(rows: DataFrame, path: str, wanted: Wanted) -> None:
 def _check(chosen: DataFrame, path: str, wanted: Wanted, *, most_bytes: float) -> None:
     needed = [Col.embedding, *(key for key in wanted.texts if key not in wanted.optional)]
     length = F.array_size(Col.embedding)
-    found = chosen.agg(F.count("*"), F.min(length), F.max(length), *(F.count(key) for key in needed)).collect()[0]
+    found = chosen.agg(F.count("*"), F.min(length), F.max(length), *(F.count(_named(key)) for key in needed)).collect()[
+        0
+    ]  # one row
     n, shortest, longest, *present = found
     if not n:
         raise InputError(f"{path} has no rows: write the vectors of the benchmark there")
