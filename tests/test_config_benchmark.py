@@ -2,8 +2,7 @@
 
 import pytest
 
-from equipoise.config import Config
-from equipoise.config import validated
+from equipoise.config import Config, validated
 from equipoise.errors import ConfigError
 
 PLAIN = {"name": "c", "workspace": "w", "source": {"kind": "images", "path": "x"}}
