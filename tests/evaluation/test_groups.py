@@ -57,6 +57,6 @@ def test_of_many_groups_the_largest_have_rows_of_their_own(sizes) -> None:
 
 def test_a_selection_without_items_has_a_count_alone(sizes) -> None:
     histogram = sizes.where("selection = 't' and group = 'b'").selectExpr(
-        "selection", "name as group", "n_curated as n_items", "1L as n_groups"
+        "selection", "name as `group`", "n_curated as n_items", "1L as n_groups"
     )
     assert balance_metrics(histogram.toPandas()).values.tolist() == [["t", "n_items", "class", 0.0]]

@@ -118,7 +118,8 @@ def class_clusters(sizes: DataFrame, labels: DataFrame) -> DataFrame:
     # Every selection has a row for every cluster: their pictures of the pool are all the same.
     pool = _counted(labelled.groupBy(Col.selection, Col.label), Col.n_pool).groupBy(Col.label)
     pool_rows = pool.agg(F.max(Col.n_clusters).alias(Col.n_clusters), F.max(Col.n_items).alias(Col.n_items))
-    return curated.unionByName(pool_rows.withColumn(Col.selection, F.lit(POOL_NAME)))
+    both = curated.unionByName(pool_rows.withColumn(Col.selection, F.lit(POOL_NAME)))
+    return both.select(Col.selection, Col.label, Col.n_clusters, Col.n_items)
 
 
 def _counted(classes: Any, count: str) -> DataFrame:

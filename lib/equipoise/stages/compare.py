@@ -62,8 +62,8 @@ def compare(config: Config, *, spark: SparkSession, progress: Progress, run_id: 
             ),
         ]
     )
-    with persisted(context.rows_of_run(CENTROIDS)) as tree, persisted(selected) as rows:
-        measured = Measured(items_of(context, assignments), tree, rows)
+    with persisted(selected) as rows:
+        measured = Measured(items_of(context, assignments), context.rows_of_run(CENTROIDS), rows)
         metrics = metrics_of(context, measured, config.evaluate or Evaluate())
     write_metrics(StageContext(spark, config, workspace, run_id, progress), metrics)
     order = [POOL_NAME, RANDOM, *(method for run in runs for method in run.methods)]

@@ -25,8 +25,8 @@ def evaluate(context: StageContext) -> Account:
     """
     section = _section(context)
     assignments = context.rows_of_run(ASSIGNMENTS)
-    with persisted(context.rows_of_run(CENTROIDS)) as tree, persisted(_selected(context, assignments)) as selected:
-        measured = Measured(items_of(context, assignments), tree, selected)
+    with persisted(_selected(context, assignments)) as selected:
+        measured = Measured(items_of(context, assignments), context.rows_of_run(CENTROIDS), selected)
         write_metrics(context, metrics_of(context, measured, section))
     n_items = assignments.count()
     return Account(n_items, n_items)

@@ -28,7 +28,7 @@ _SHOWN = 20
 
 @dataclass(frozen=True)
 class Measured:
-    """What is measured: ``items`` (item_id, cluster_id, label, attributes), ``tree`` (rows of centroids, persisted).
+    """What is measured: ``items`` (item_id, cluster_id, label, attributes), ``tree`` (rows of centroids).
 
     ``selected``: selection, item_id, cluster_id (level 1 of the tree), copies; any number of selections.
     """
@@ -44,9 +44,9 @@ def metrics_of(context: StageContext, measured: Measured, section: Evaluate) -> 
     Raises:
         InputError: a group that no item has, or a labelled set that does not fit.
     """
-    levels = count_levels(measured.tree)
-    clusters = measured.tree.drop(Col.centroid)
     with ExitStack() as stack:
+        clusters = stack.enter_context(persisted(measured.tree.drop(Col.centroid)))
+        levels = count_levels(clusters)
         sizes = stack.enter_context(persisted(cluster_sizes(clusters, measured.selected, levels=levels)))
         found = [cluster_metrics(sizes, shrunk(sizes, section.top))]
         items = measured.items

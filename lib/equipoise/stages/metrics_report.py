@@ -20,6 +20,7 @@ SHOWN = {
 }
 WHOLE = {N_ITEMS, "n_present"}
 NONE = "-"
+WIDTH = 200  # off a terminal nothing needs to be folded
 
 
 def print_metrics(metrics: pd.DataFrame, *, title: str, console: Console) -> None:
@@ -31,12 +32,14 @@ def print_metrics(metrics: pd.DataFrame, *, title: str, console: Console) -> Non
         title: stands above.
         console: where to.
     """
+    if not console.is_terminal:
+        console = Console(file=console.file, width=WIDTH, highlight=False)
     wide = metrics[metrics[Col.name].isin(list(SHOWN)) & ~metrics[Col.group].str.contains("=")]
     for group in sorted(wide[Col.group].unique(), key=_place):
         mine = wide[wide[Col.group] == group]
         values = mine.pivot(index=Col.selection, columns=Col.name, values=Col.value)
         n_groups = metrics[(metrics[Col.group] == group) & (metrics[Col.name] == Col.n_groups)][Col.value].max()
-        console.print(_table(values, order=mine[Col.selection].unique(), title=f"{title}: {group}, {n_groups:,.0f}"))
+        console.print(_table(values, order=mine[Col.selection].unique(), title=f"{title}: {group} ({n_groups:,.0f})"))
 
 
 def _place(group: str) -> tuple[bool, str]:

@@ -58,9 +58,9 @@ def default_variants(config: Config) -> list[Variant]:
     flat = [Variant(name="flat-kmeans", cluster=_levels([Level(k=top.k)]))] if depth > 1 else []
     fewer = [Variant(name=f"levels-{n}", cluster=_levels([*section.levels[: n - 1], top])) for n in range(2, depth)]
     resampled = [
-        Variant(name=f"resampling-{n}", cluster=_levels(levels))
+        Variant(name=f"resampling-{n}", cluster=levels)
         for n in ROUNDS
-        if (levels := _with_rounds(section.levels, n)) != [*section.levels]
+        if (levels := _levels(_with_rounds(section.levels, n))) != _levels(section.levels)
     ]
     seeded = [Variant(name="seeding-random", cluster={"seeding": "random"})] if section.seeding != "random" else []
     sampled = [Variant(name="sampling-flat", select={"method": "flat"})] if depth > 1 else []
@@ -75,7 +75,7 @@ def comparison_id(config: Config) -> str:
     return f"{config.name}-compare-{_digest([made, measured])}"
 
 
-def _levels(levels: list[Level]) -> dict[str, Any]:
+def _levels(levels: Sequence[Level]) -> dict[str, Any]:
     return {"levels": [level.model_dump(mode="json") for level in levels]}
 
 
