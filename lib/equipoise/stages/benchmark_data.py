@@ -187,7 +187,7 @@ def _limit(spark: SparkSession, most_bytes: float) -> float:
 def _too_large(path: str, what: str, most_bytes: float) -> str:
     return (
         f"{path} holds {what}, the driver takes {most_bytes:,.0f}: raise benchmark.driver_bytes (of a table also "
-        "spark.driver.maxResultSize; spark.driver.memory must hold it three times), or take a sample of its rows"
+        "spark.driver.maxResultSize; a linear probe takes about ten times as much memory), or take a sample of its rows"
     )
 
 
