@@ -3,12 +3,14 @@
 import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV, StratifiedKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from equipoise.errors import InputError
 from equipoise.evaluation.features import Features
-from equipoise.evaluation.probe import linear_probe
+from equipoise.evaluation.probe import STRENGTHS, linear_probe
+from equipoise.kernels.draws import Purpose, derived_seed
 
 
 def noisy(n: int, seed: int, *, n_noise: int = 60) -> Features:
@@ -29,12 +31,14 @@ def test_it_is_scikit_learns_model_at_the_chosen_strength():
     assert found.is_converged
 
 
-def test_regularisation_is_chosen_on_what_is_held_out():
-    train, test = noisy(120, 0, n_noise=200), noisy(2000, 1, n_noise=200)
-    chosen = linear_probe(train, test, seed=0)
-    weak = linear_probe(train, test, seed=0, strengths=(1e4,))
-    assert chosen.strength < 1
-    assert chosen.correct.mean() > weak.correct.mean() + 0.02
+def test_the_strength_is_the_one_that_a_grid_search_finds_on_the_part_held_out():
+    train = noisy(150, 0)
+    folds = StratifiedKFold(5, shuffle=True, random_state=derived_seed(3, Purpose.EVALUATION))
+    split = next(iter(folds.split(train.vectors, train.labels)))
+    search = GridSearchCV(LogisticRegression(max_iter=1000), {"C": STRENGTHS}, cv=[split])
+    search.fit(StandardScaler().fit_transform(train.vectors.astype(np.float64)), train.labels)
+    assert STRENGTHS[0] < search.best_params_["C"] < STRENGTHS[-1]
+    assert linear_probe(train, train, seed=3).strength == search.best_params_["C"]
 
 
 def test_the_scale_of_a_dimension_changes_nothing():

@@ -221,7 +221,7 @@ def test_delta_and_arrays_give_the_metrics_of_parquet_in_any_order(spark, found,
             assert now["arrays", name, group] == pytest.approx(value)
 
 
-def test_a_changed_section_is_done_again_and_leaves_other_metrics_alone(spark, run, folder, section, tmp_path):
+def test_a_changed_section_is_done_again_and_leaves_other_metrics_alone(spark, run, section, tmp_path):
     workspace = Workspace(spark, str(run))
     other = [("r", "balanced", "gini", "level_1", 0.5)]
     workspace.append(METRICS, spark.createDataFrame(other, METRICS.schema))
@@ -232,4 +232,3 @@ def test_a_changed_section_is_done_again_and_leaves_other_metrics_alone(spark, r
     assert {group.partition("/")[0] for _, _, group in now} == {"insects", "average", "level_1"}
     assert not any("probe" in name for _, name, _ in now)
     assert equipoise.read_table(spark, str(run), "failures").count() == 0
-    assert main(["benchmark", "--config", str(folder / "bench.yaml"), "--run-id", "r", "--quiet"]) == 0

@@ -86,7 +86,7 @@ class Benchmark(Section):
 
     @model_validator(mode="after")
     def _names_differ(self) -> Self:
-        names = [entry.name for entry in (*self.features, *self.retrieval)]
+        names = [*(entry.name for entry in self.features), *(entry.name for entry in self.retrieval)]
         if not names:
             raise ValueError("benchmark needs an entry: add features or retrieval")
         for name in {name for name in names if names.count(name) > 1}:

@@ -22,7 +22,9 @@ PROBE_STRENGTH, PROBE_CONVERGED = "probe_strength", "probe_converged"
 N_TEST = "n_test"
 MEAN, STD, GAP = "_mean", "_std", "_gap"
 
-SCORES = (KNN_1, KNN_20, PROBE, *RECALLS, PRECISION, *(f"{PRECISION}_{setup}" for setup in SETUPS))
+ACCURACIES = (KNN_1, KNN_20, PROBE)
+RETRIEVALS = (*RECALLS, PRECISION, *(f"{PRECISION}_{setup}" for setup in SETUPS))
+SCORES = (*ACCURACIES, *RETRIEVALS)
 """What is scored item by item, in the order in which it is shown."""
 
 NAMES = (

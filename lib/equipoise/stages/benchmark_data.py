@@ -1,6 +1,6 @@
 """The vectors of benchmarks: from tables or ``.npz`` files to arrays on the driver, which a limit bounds."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -87,8 +87,8 @@ def read_rows(spark: SparkSession, path: str, wanted: Wanted, *, most_bytes: flo
     _check(chosen, path, wanted, most_bytes=_limit(spark, most_bytes))
     hashed = F.xxhash64(*map(_named, chosen.columns)).alias(Col.draw)
     found = chosen.select("*", hashed).toPandas().sort_values(Col.draw, kind="stable")  # bounded by the check before
-    lists = {key: [_texts(one) for one in found[key]] for key in wanted.lists}
-    texts = {key: found[key].astype(object).where(found[key].notna(), None).to_numpy() for key in wanted.texts}
+    lists = {key: [_texts(() if one is None else one) for one in found[key]] for key in wanted.lists}
+    texts = {key: _texts(found[key]) for key in wanted.texts}
     return Rows(np.stack(found[Col.embedding].to_list()).astype(np.float32), texts, lists)
 
 
@@ -191,5 +191,5 @@ def _too_large(path: str, what: str, most_bytes: float) -> str:
     )
 
 
-def _texts(one: Any) -> NDArray[Any]:
-    return np.array([] if one is None else one, dtype=object)
+def _texts(found: Iterable[Any]) -> NDArray[Any]:
+    return np.array([text if isinstance(text, str) else None for text in found], dtype=object)

@@ -89,7 +89,7 @@ def _lists(entry: RetrievalBenchmark, key: str, queries: Rows, *, gallery: Rows)
     places = pd.Index(gallery.texts[ID])
     found = []
     for query, ids in zip(queries.texts[ID], queries.lists[key], strict=True):
-        items = places.get_indexer(ids)
+        items = places.get_indexer(pd.Index(ids))
         if (items < 0).any():
             raise InputError(f"{key} of query {query!r} names {ids[items < 0][0]!r}, which the gallery does not have")
         found.append(np.unique(items).astype(np.int64))
