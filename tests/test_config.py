@@ -137,7 +137,7 @@ def test_a_configuration_cannot_be_changed(tmp_path):
         ("cluster.levels.0.K=3", "cluster.levels.0: unknown key 'K'; did you mean 'k'?"),
         ("cluster.levels.1.resampling.round=3", "unknown key 'round'; did you mean 'rounds'?"),
         ("source.pth=x", "unknown key 'pth'; did you mean 'path'?"),
-        ("select.0.targets=3", "select.0: unknown key 'targets'; did you mean 'target'?"),
+        ("select.0.targett=3", "select.0: unknown key 'targett'; did you mean 'target'?"),
         ("zzz=1", "unknown key 'zzz'; known: name, workspace, seed"),
         # a wrong type or value: key, value and what it must be
         ("seed=many", "seed: Input should be a valid integer"),
@@ -261,7 +261,7 @@ def test_an_empty_section_evaluates_with_defaults(tmp_path):
     [
         ({"select": [{"name": "b", "targets": [5, 5]}]}, ["2 entries named 'b-5'"]),
         ({"select": [{"name": "b", "targets": []}]}, ["select.0.targets"]),
-        ({"select": [{"name": "b", "targets": [5], "target": 5}]}, ["one of target, targets and per_cluster"]),
+        ({"select": [{"name": "b", "targets": [5], "target": 5}]}, ["one of target and per_cluster, or targets"]),
         ({"select": [{"name": "pool", "target": 5}]}, ["the whole pool", "another name"]),
         ({"select": [], "evaluate": {}}, ["evaluate measures selections", "select"]),
         ({"evaluate": {"groop": ["region"]}}, ["unknown key 'groop'", "groups"]),

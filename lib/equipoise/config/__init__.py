@@ -135,7 +135,7 @@ class Selection(Section):
                 "a selection named 'pool' cannot be told from the whole pool in metrics: take another name"
             )
         if [self.target, self.targets, self.per_cluster].count(None) != 2:
-            raise ValueError(f"selection {self.name!r} needs one of target, targets and per_cluster")
+            raise ValueError(f"selection {self.name!r} needs one of target and per_cluster, or targets")
         return self
 
 
@@ -222,7 +222,7 @@ def load_config(path: str | Path, overrides: Iterable[str] = ()) -> Config:
         raise ConfigError(f"config {path} cannot be read: {' '.join(str(error).split())}") from error
     if not isinstance(values, dict):
         raise ConfigError(f"config {path} is no mapping of sections; the examples are in conf/")
-    return validated({"name": path.stem, **values}, place=f"config {path}")
+    return validated({"name": path.stem} | {str(key): value for key, value in values.items()}, place=f"config {path}")
 
 
 def validated(values: dict[str, Any], *, place: str) -> Config:

@@ -7,12 +7,11 @@ mean size stand against the size of the class.
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
-from pyspark.sql import DataFrame
+from pyspark.sql import DataFrame, GroupedData
 from pyspark.sql import functions as F
 from sklearn.neighbors import KNeighborsClassifier
 
@@ -122,7 +121,7 @@ def class_clusters(sizes: DataFrame, labels: DataFrame) -> DataFrame:
     return both.select(Col.selection, Col.label, Col.n_clusters, Col.n_items)
 
 
-def _counted(classes: Any, count: str) -> DataFrame:
+def _counted(classes: GroupedData, count: str) -> DataFrame:
     return classes.agg(F.count_if(F.col(count) > 0).alias(Col.n_clusters), F.sum(count).alias(Col.n_items))
 
 

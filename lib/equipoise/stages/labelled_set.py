@@ -36,8 +36,8 @@ def read_labelled(spark: SparkSession, section: LabelledSet) -> Labelled:
         rows = raw_items(spark, source).where(F.col(Col.key).isNotNull() & F.col(Col.embedding).isNotNull())
         lengths = [tuple(row) for row in vector_lengths(rows).take(2)]
         if len(lengths) != 1:
-            found = " and ".join(f"{length} ({count:,} rows)" for length, count in lengths) or "none"
-            raise InputError(f"source.path {section.path}: the vectors must have one length; there are {found}")
+            shown = " and ".join(f"{length} ({count:,} rows)" for length, count in lengths) or "none"
+            raise InputError(f"source.path {section.path}: the vectors must have one length; there are {shown}")
         check_bytes(lengths[0][1], lengths[0][0])
         found = rows.select(Col.key, Col.embedding).toPandas()  # bounded by the check before
     labels = found[Col.key].to_numpy(dtype=str)

@@ -53,7 +53,8 @@ def _table(values: pd.DataFrame, *, order: list[str], title: str) -> Table:
     for heading in shown.values():
         table.add_column(heading, justify="right")
     for selection in sorted(order, key=lambda name: name != POOL_NAME):
-        table.add_row(selection, *(_text(name, values.loc[selection, name]) for name in shown))
+        row = values.loc[selection].to_dict()
+        table.add_row(selection, *(_text(name, row[name]) for name in shown))
     return table
 
 
