@@ -26,6 +26,7 @@ STAGES = {
     "cluster": "build the cluster tree",
     "select": "sample the selections from the cluster tree",
     "evaluate": "measure how balanced the pool and the selections are",
+    "benchmark": "score models on frozen features: k-NN, a linear probe, retrieval",
 }
 
 

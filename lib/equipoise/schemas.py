@@ -78,6 +78,12 @@ class Col:
     share_pool = "share_pool"
     share_curated = "share_curated"
     ratio = "ratio"
+    # failures
+    query_id = "query_id"
+    predicted_id = "predicted_id"
+    correct_id = "correct_id"
+    predicted_distance = "predicted_distance"
+    correct_distance = "correct_distance"
     # runs
     status = "status"
     config = "config"
@@ -212,6 +218,23 @@ METRICS = Table(
     key=(Col.run_id, Col.selection, Col.name, Col.group),
     partitions=(Col.run_id,),
 )
+FAILURES = Table(
+    "failures",
+    "the worst retrievals of a model on a benchmark, by the distance of query and correct item",
+    _schema(
+        run_id=_TEXT,
+        selection=_TEXT,
+        group=_TEXT,
+        rank=_INT,
+        query_id=_TEXT,
+        predicted_id=_TEXT,
+        correct_id=_TEXT,
+        predicted_distance=_DOUBLE,
+        correct_distance=_DOUBLE,
+    ),
+    key=(Col.run_id, Col.selection, Col.group, Col.rank),
+    partitions=(Col.run_id,),
+)
 CHECKPOINTS = Table(
     "checkpoints",
     "the state of a level that is being built",
@@ -254,6 +277,7 @@ TABLES = {
         CURATED,
         ITERATIONS,
         METRICS,
+        FAILURES,
         CHECKPOINTS,
         RUNS,
     )

@@ -299,3 +299,17 @@ def test_what_only_judges_is_done_again_without_force_when_it_does_not_fit_any_m
     judge.settings = {"top": 6}
     assert [outcome.was_skipped for outcome in lab.bring_all(stages)] == [True, True, False]
     assert first.calls == second.calls == ["work"]
+
+
+def test_a_stage_of_no_family_stands_alone(lab):
+    stages = [Fake("ingest"), Fake("cluster")]
+    apart = Fake("benchmark", {"rounds": 1})
+    assert not lab.bring(apart, [*stages, apart]).was_skipped  # before all others
+    lab.bring_all(stages)
+    lab.bring(stages[0], stages, force=True)
+    assert lab.statuses("cluster") == ["running", "done", "replaced"]
+    assert lab.bring(apart, [*stages, apart]).was_skipped
+    lab.bring(apart, [*stages, apart], force=True)
+    assert lab.statuses("benchmark") == ["running", "done", "replaced", "running", "done"]
+    assert lab.statuses("ingest")[-1] == "done"
+    assert apart.calls == ["work", "clear", "work"]

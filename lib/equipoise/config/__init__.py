@@ -9,12 +9,14 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PositiveInt, ValidationError, model_validator
 
+from equipoise.config.benchmark import Benchmark
 from equipoise.config.evaluation import Compare, Evaluate, LabelledSet, Variant
 from equipoise.config.sections import Section
 from equipoise.config.sources import EmbeddingsSource, ImagesSource, Source, TableSource, TextsSource
 from equipoise.errors import ConfigError
 
 __all__ = [
+    "Benchmark",
     "Cluster",
     "Compare",
     "Config",
@@ -160,6 +162,7 @@ class Config(Section):
     select: Annotated[tuple[Selection, ...], AfterValidator(_each_target)] = ()
     evaluate: Evaluate | None = None
     compare: Compare | None = None
+    benchmark: Benchmark | None = None
     spark: dict[str, str] = Field(default_factory=dict)
 
     @model_validator(mode="before")

@@ -5,8 +5,9 @@ from typing import Any
 
 from pyspark.sql import functions as F
 
-from equipoise.config import Config, EmbeddingsSource, Evaluate, Section, Selection
+from equipoise.config import Benchmark, Config, EmbeddingsSource, Evaluate, Section, Selection
 from equipoise.errors import ConfigError
+from equipoise.evaluation import benchmarks
 from equipoise.evaluation.metrics import NAMES
 from equipoise.schemas import (
     ASSIGNMENTS,
@@ -14,13 +15,14 @@ from equipoise.schemas import (
     CHECKPOINTS,
     CURATED,
     EMBEDDINGS,
+    FAILURES,
     ITERATIONS,
     METRICS,
     POOL,
     REJECTS,
     Col,
 )
-from equipoise.stages import cluster, embed, evaluate, ingest, select
+from equipoise.stages import benchmark, cluster, embed, evaluate, ingest, select
 from equipoise.stages.context import StageContext
 from equipoise.stages.runs import Stage
 
@@ -50,7 +52,8 @@ def family_of(config: Config, family: str) -> list[Stage]:
     Raises:
         ConfigError: the config has no section for it.
     """
-    stages = [stage for stage in stages_of(config) if stage.family == family]
+    apart = [_benchmark_stage(config, config.benchmark)] if config.benchmark else []
+    stages = [stage for stage in [*stages_of(config), *apart] if stage.family == family]
     if not stages:
         if family == "embed" and isinstance(config.source, EmbeddingsSource):
             raise ConfigError(
@@ -83,6 +86,12 @@ def _evaluation_stage(config: Config, section: Evaluate) -> Stage:
     )
 
 
+def _benchmark_stage(config: Config, section: Benchmark) -> Stage:
+    """No stage of ``curate``: models are trained between a curation and its benchmarks."""
+    what = {**_settings(section), "seed": config.seed}
+    return Stage("benchmark", what, [], [], benchmark.benchmark, _clear_benchmark, only_judges=True)
+
+
 def _settings(section: Section) -> dict[str, Any]:
     return section.model_dump(mode="json", exclude=HOW_NOT_WHAT)
 
@@ -111,8 +120,9 @@ def _forget_vectors(context: StageContext) -> None:
 
 def _clear_cluster(context: StageContext) -> None:
     context.workspace.delete(REJECTS, where={Col.run_id: context.run_id, Col.stage: cluster.STAGE})
-    for table in (CHECKPOINTS, ITERATIONS, CENTROIDS, ASSIGNMENTS, CURATED, METRICS):
+    for table in (CHECKPOINTS, ITERATIONS, CENTROIDS, ASSIGNMENTS, CURATED):
         context.workspace.delete(table, where={Col.run_id: context.run_id})
+    _clear_evaluation(context)
 
 
 def _clear_selection(context: StageContext, selection: Selection) -> None:
@@ -121,3 +131,8 @@ def _clear_selection(context: StageContext, selection: Selection) -> None:
 
 def _clear_evaluation(context: StageContext) -> None:
     context.workspace.delete(METRICS, where={Col.run_id: context.run_id, Col.name: NAMES})
+
+
+def _clear_benchmark(context: StageContext) -> None:
+    context.workspace.delete(METRICS, where={Col.run_id: context.run_id, Col.name: benchmarks.NAMES})
+    context.workspace.delete(FAILURES, where={Col.run_id: context.run_id})

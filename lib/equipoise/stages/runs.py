@@ -50,6 +50,11 @@ class Stage:
         """Stages stand on those of lower ranks; selections do not stand on each other."""
         return FAMILIES.index(self.family)
 
+    def stands_on(self, other: "Stage") -> bool:
+        """Whether it needs ``other`` first. A stage of no family of a run, like a benchmark, stands on none."""
+        both = (self.family in FAMILIES) and (other.family in FAMILIES)
+        return both and self.rank > other.rank
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -88,7 +93,7 @@ class Run:
         Raises:
             RunError: a stage before it is not finished, or it is finished with other settings and not forced.
         """
-        before = [one for one in stages if one.rank < stage.rank]
+        before = [one for one in stages if stage.stands_on(one)]
         for needed in before:
             if not self.is_done(needed.name):
                 raise RunError(
@@ -104,7 +109,7 @@ class Run:
             if not stage.only_judges:
                 raise RunError(self._refusal(stage))
         if self._has_begun(stage.name) and (force or not is_same):
-            self._replace(stage, [one for one in stages if one.rank > stage.rank], is_forced=force)
+            self._replace(stage, [one for one in stages if one.stands_on(stage)], is_forced=force)
             versions = self._pinned(stage, before)
             fingerprint = self._fingerprint(stage, before, versions)
         elif stage.name in self.events and not self._has_begun(stage.name):
@@ -137,7 +142,7 @@ class Run:
         named = {one.name: one for one in [stage, *after]}
         for name in self.events:
             one = named.get(name) or replace(stage, name=name, settings={})
-            if self._has_begun(name) and (name == stage.name or one.rank > stage.rank):
+            if self._has_begun(name) and (name == stage.name or one.stands_on(stage)):
                 self._record(one, REPLACED, "", {})
         for one in reversed(named.values()):
             one.clear(self.context)

@@ -19,6 +19,7 @@ from equipoise.pipeline.quotas import draw_of
 from equipoise.pipeline.sampling import random_items
 from equipoise.report.contact_sheet import write_contact_sheet
 from equipoise.schemas import CURATED, METRICS, POOL, Col
+from equipoise.stages.benchmark_report import print_benchmarks
 from equipoise.stages.metrics_report import print_metrics
 from equipoise.stages.plan import stages_of
 from equipoise.stages.runs import FAMILIES
@@ -47,6 +48,8 @@ def summarise(config: Config, *, spark: SparkSession, run_id: str, job: str, pat
                 console.print(f"picture, pool beside selection: {picture}", markup=False, soft_wrap=True)
     if config.evaluate and config.select and job in ("curate", "evaluate"):
         _print_metrics(workspace, run_id, console)
+    if job == "benchmark":
+        print_benchmarks(workspace, run_id, console)
     console.print(f"run {run_id}; tables: {config.workspace}", markup=False, soft_wrap=True)
     console.print(f"next: {_next_command(config, run_id, job, path)}", markup=False, soft_wrap=True)
 
@@ -116,14 +119,17 @@ def _pictured(items: DataFrame, seed: int) -> list[bytes]:
 
 
 def _next_command(config: Config, run_id: str, job: str, path: str) -> str:
+    place = shlex.quote(config.workspace)
     later = FAMILIES[FAMILIES.index(job) + 1 :] if job in FAMILIES else ()
     following = next((stage.family for stage in stages_of(config) if stage.family in later), None)
     if following:
         return f"equipoise {following} --config {shlex.quote(path)} --run-id {run_id}"
+    if job == "benchmark":
+        return f"equipoise sql \"select * from failures where run_id = '{run_id}'\" --workspace {place}"
     query = (
         "select selection, count(*) as n_items, count(distinct cluster_id) as n_clusters from curated "
         f"where run_id = '{run_id}' group by selection"
         if config.select
         else f"select stage, status, n_in, n_out from runs where run_id = '{run_id}' order by at"
     )
-    return f'equipoise sql "{query}" --workspace {shlex.quote(config.workspace)}'
+    return f'equipoise sql "{query}" --workspace {place}'

@@ -1,0 +1,195 @@
+"""The vectors of benchmarks: from tables or ``.npz`` files to arrays on the driver, which a limit bounds."""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+from zipfile import BadZipFile
+
+import numpy as np
+from numpy.typing import NDArray
+from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import functions as F
+from pyspark.sql import types as t
+
+from equipoise.errors import InputError
+from equipoise.evaluation.benchmarks import Scores
+from equipoise.pipeline.content import locate
+from equipoise.pipeline.reduction import most_result_bytes
+from equipoise.schemas import Col
+from equipoise.stages.sources.files import existing, missing
+from equipoise.stages.sources.table import user_table
+
+NPZ = ".npz"
+_COMPONENT_BYTES = 4
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Columns of a benchmark, by the config's key: the ``vector``, ``texts`` (one a row), ``lists`` of texts.
+
+    Texts under ``optional`` keys may be null; vectors and all others may not.
+    """
+
+    vector: str
+    texts: Mapping[str, str]
+    optional: Collection[str] = ()
+    lists: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def columns(self) -> dict[str, str]:
+        """All of them, by key."""
+        return {"vector": self.vector, **self.texts, **self.lists}
+
+
+@dataclass(frozen=True)
+class Rows:
+    """``vectors`` (n, d) float32; ``texts`` by key: (n,) str or None; ``lists`` by key: n arrays of str."""
+
+    vectors: NDArray[np.float32]
+    texts: Mapping[str, NDArray[Any]]
+    lists: Mapping[str, list[NDArray[Any]]]
+
+
+@dataclass(frozen=True)
+class Result:
+    """One model on one benchmark: its scores, and rows of failures (all columns of the table but the run's)."""
+
+    scores: Scores
+    failures: Sequence[tuple[Any, ...]] = ()
+
+
+def read_rows(spark: SparkSession, path: str, wanted: Wanted, *, most_bytes: float) -> Rows:
+    """Read a Parquet or Delta table, or an ``.npz`` file with an array a column, in an order of their own content.
+
+    Rows of a table are sorted by a hash of theirs, so that the same rows always come in the same order; those of a
+    file keep their own.
+
+    Args:
+        spark: reads tables.
+        path: a folder, catalog.schema.table, or a file.
+        wanted: what to read.
+        most_bytes: of float32 vectors; a table also stays below spark.driver.maxResultSize.
+
+    Raises:
+        InputError: no such table or column, no rows, values missing, vectors of several lengths, or too many.
+    """
+    if path.endswith(NPZ):
+        return _from_file(path, wanted, most_bytes=most_bytes)
+    rows = user_table(spark, path)
+    existing(rows.columns, path, wanted.columns)
+    _check_types(rows, path, wanted)
+    chosen = rows.select(
+        _named(wanted.vector).cast("array<float>").alias(Col.embedding),
+        *(_named(column).cast("string").alias(key) for key, column in wanted.texts.items()),
+        *(_named(column).cast("array<string>").alias(key) for key, column in wanted.lists.items()),
+    )
+    _check(chosen, path, wanted, most_bytes=_limit(spark, most_bytes))
+    hashed = F.xxhash64(*map(_named, chosen.columns)).alias(Col.draw)
+    found = chosen.select("*", hashed).toPandas().sort_values(Col.draw, kind="stable")  # bounded by the check before
+    lists = {key: [_texts(() if one is None else one) for one in found[key]] for key in wanted.lists}
+    texts = {key: _texts(found[key]) for key in wanted.texts}
+    return Rows(np.stack(found[Col.embedding].to_list()).astype(np.float32), texts, lists)
+
+
+@contextmanager
+def named_problems(entry: str, model: str) -> Iterator[None]:
+    """What reads sources names the keys of a source: here the message names benchmark and model."""
+    try:
+        yield
+    except InputError as error:
+        text = str(error)
+        if text.startswith("source.path "):
+            text = f"benchmark {entry}, models.{model}: {text.removeprefix('source.path ')}"
+        else:
+            text = f"benchmark {entry}, model {model}: {text.removeprefix('source.')}"
+        raise InputError(text) from error
+
+
+def _from_file(path: str, wanted: Wanted, *, most_bytes: float) -> Rows:
+    if wanted.lists:
+        raise InputError(
+            f"{path} cannot hold {', '.join(wanted.lists)}: lists differ in length, which arrays do not; "
+            "write a Parquet or Delta table"
+        )
+    arrays = _arrays(path, wanted, most_bytes=most_bytes)
+    vectors = arrays.pop("vector")
+    if vectors.ndim != 2 or vectors.dtype.kind != "f" or not vectors.size:
+        raise InputError(f"vector: {path} holds {vectors.dtype} of shape {vectors.shape}; it must hold (n, d) floats")
+    for key, array in arrays.items():
+        if array.shape != (len(vectors),):
+            raise InputError(f"{key}: {path} has shape {array.shape} there for {len(vectors)} vectors: give one a row")
+    texts = {key: array.astype(str).astype(object) for key, array in arrays.items()}
+    return Rows(vectors.astype(np.float32), texts, {})
+
+
+def _arrays(path: str, wanted: Wanted, *, most_bytes: float) -> dict[str, NDArray[Any]]:
+    try:
+        filesystem, place = locate(path)
+        with filesystem.open_input_file(place) as file:
+            arrays = np.load(file, allow_pickle=False)
+            if isinstance(arrays, np.ndarray):
+                raise ValueError("it is one array without a name")
+            existing(arrays.files, path, wanted.columns)
+            sizes = {entry.filename: entry.file_size for entry in arrays.zip.infolist()}
+            n_bytes = sizes[f"{wanted.vector}.npy"]
+            if n_bytes > most_bytes:
+                raise InputError(_too_large(path, f"{n_bytes:,} bytes", most_bytes))
+            return {key: arrays[column] for key, column in wanted.columns.items()}
+    except FileNotFoundError as error:
+        raise InputError(missing(path)) from error
+    except (OSError, ValueError, BadZipFile) as error:
+        raise InputError(
+            f"{path} cannot be read as {NPZ}, an array of plain values for each column: {error}"
+        ) from error
+
+
+def _named(column: str) -> Column:
+    return F.col(f"`{column}`")
+
+
+def _check_types(rows: DataFrame, path: str, wanted: Wanted) -> None:
+    kind = rows.schema[wanted.vector].dataType
+    if not (isinstance(kind, t.ArrayType) and isinstance(kind.elementType, t.FloatType | t.DoubleType)):
+        raise InputError(
+            f"vector: the column {wanted.vector!r} of {path} is {kind.simpleString()}; "
+            "it must be array<float> or array<double>"
+        )
+    for key, column in wanted.lists.items():
+        kind = rows.schema[column].dataType
+        if not isinstance(kind, t.ArrayType):
+            raise InputError(f"{key}: the column {column!r} of {path} is {kind.simpleString()}; it must be an array")
+
+
+def _check(chosen: DataFrame, path: str, wanted: Wanted, *, most_bytes: float) -> None:
+    needed = [Col.embedding, *(key for key in wanted.texts if key not in wanted.optional)]
+    length = F.array_size(Col.embedding)
+    found = chosen.agg(F.count("*"), F.min(length), F.max(length), *(F.count(_named(key)) for key in needed)).collect()[
+        0
+    ]  # one row
+    n, shortest, longest, *present = found
+    if not n:
+        raise InputError(f"{path} has no rows: write the vectors of the benchmark there")
+    for key, count in zip(needed, present, strict=True):
+        if count < n:
+            raise InputError(f"{path} has no {key} in {n - count:,} of {n:,} rows: leave those out")
+    if shortest != longest or not longest:
+        raise InputError(f"{path} has vectors of {shortest} to {longest} numbers: one model makes them of one length")
+    n_bytes = n * longest * _COMPONENT_BYTES
+    if n_bytes > most_bytes:
+        raise InputError(_too_large(path, f"{n:,} vectors of {longest:,} numbers, {n_bytes:,} bytes", most_bytes))
+
+
+def _limit(spark: SparkSession, most_bytes: float) -> float:
+    return min(most_bytes, most_result_bytes(spark) or most_bytes)
+
+
+def _too_large(path: str, what: str, most_bytes: float) -> str:
+    return (
+        f"{path} holds {what}, the driver takes {most_bytes:,.0f}: raise benchmark.driver_bytes (of a table also "
+        "spark.driver.maxResultSize; a linear probe takes about ten times as much memory), or take a sample of its rows"
+    )
+
+
+def _texts(found: Iterable[Any]) -> NDArray[Any]:
+    return np.array([text if isinstance(text, str) else None for text in found], dtype=object)

@@ -1,0 +1,88 @@
+"""From scores of items to rows of metrics, by hand."""
+
+import numpy as np
+import pytest
+
+from equipoise.evaluation.benchmarks import (
+    GAP,
+    MEAN,
+    N_TEST,
+    NAMES,
+    PROBE,
+    PROBE_CONVERGED,
+    PROBE_STRENGTH,
+    STD,
+    Scores,
+    benchmark_metrics,
+    feature_scores,
+)
+from equipoise.evaluation.features import Features
+from equipoise.evaluation.neighbours import KNN_1, KNN_20
+from equipoise.evaluation.retrieval import PRECISION
+
+
+def right(n_right: int, n: int) -> np.ndarray:
+    return np.arange(n) < n_right
+
+
+def metrics(*scores: Scores) -> dict[tuple[str, str, str], float]:
+    rows = benchmark_metrics(scores, seed=0, rounds=2000, average="average")
+    assert list(rows) == ["selection", "name", "group", "value"]
+    assert not rows.duplicated(["selection", "name", "group"]).any()
+    assert set(rows["name"]) <= set(NAMES)
+    return {tuple(row[:3]): row[3] for row in rows.itertuples(index=False, name=None)}
+
+
+def test_each_benchmark_and_the_average_have_value_mean_and_deviation():
+    found = metrics(
+        Scores("raw", "birds", {KNN_1: right(60, 100)}),
+        Scores("raw", "cars", {KNN_1: right(100, 400)}),
+        Scores("raw", "maps", {KNN_1: right(9, 10)}),
+    )
+    deviations = [np.sqrt(p * (1 - p) / n) for p, n in ((0.6, 100), (0.25, 400), (0.9, 10))]
+    for benchmark, share, deviation in zip(("birds", "cars", "maps"), (0.6, 0.25, 0.9), deviations, strict=True):
+        assert found["raw", KNN_1, benchmark] == share
+        assert found["raw", f"{KNN_1}{MEAN}", benchmark] == pytest.approx(share, abs=5 * deviation / np.sqrt(2000))
+        assert found["raw", f"{KNN_1}{STD}", benchmark] == pytest.approx(deviation, rel=0.08)
+    assert found["raw", KNN_1, "average"] == pytest.approx((0.6 + 0.25 + 0.9) / 3)
+    stds = [found["raw", f"{KNN_1}{STD}", benchmark] for benchmark in ("birds", "cars", "maps")]
+    assert found["raw", f"{KNN_1}{STD}", "average"] == pytest.approx(np.sqrt(np.square(stds).sum()) / 3)
+
+
+def test_a_model_that_lacks_a_benchmark_has_no_average_and_directions_do_not_count():
+    found = metrics(
+        Scores("raw", "birds", {KNN_1: right(6, 10)}),
+        Scores("raw", "cars", {KNN_1: right(7, 10)}),
+        Scores("curated", "cars", {KNN_1: right(8, 10)}),
+        Scores("curated", "streets", {PRECISION: right(1, 2)}),
+        Scores("curated", "streets:back", {PRECISION: right(0, 2)}, is_averaged=False),
+    )
+    averages = {key: value for key, value in found.items() if key[2] == "average" and key[1] in (KNN_1, PRECISION)}
+    assert averages == {("raw", KNN_1, "average"): pytest.approx(0.65), ("curated", PRECISION, "average"): 0.5}
+
+
+def test_models_are_compared_on_the_same_draws():
+    found = metrics(Scores("a", "birds", {KNN_1: right(6, 10)}), Scores("b", "birds", {KNN_1: right(6, 10)}))
+    assert found["a", f"{KNN_1}{MEAN}", "birds"] == found["b", f"{KNN_1}{MEAN}", "birds"]
+
+
+def test_accuracy_by_group_and_the_gap():
+    regions = np.array(["africa", "africa", "europe", "europe", None], dtype=object)
+    found = metrics(Scores("raw", "dollars", {KNN_20: np.array([1, 0, 1, 1, 0])}, {"region": regions}, {N_TEST: 5.0}))
+    assert found["raw", KNN_20, "dollars/region=africa"] == 0.5
+    assert found["raw", KNN_20, "dollars/region=europe"] == 1
+    assert found["raw", f"{KNN_20}{GAP}", "dollars/region"] == 0.5
+    assert found["raw", N_TEST, "dollars"] == 5
+    assert found["raw", KNN_20, "dollars"] == 0.6
+
+
+def test_features_are_scored_by_neighbours_and_probe():
+    rng = np.random.default_rng(0)
+    labels = np.repeat(["x", "y"], 20)
+    vectors = np.where(labels == "x", 3.0, -3.0)[:, None] + rng.normal(size=(40, 3))
+    part = Features(vectors, labels)
+    by_item, numbers = feature_scores(part, part, seed=0, probe=True)
+    assert {name: found.mean() for name, found in by_item.items()} == {KNN_1: 1, KNN_20: 1, PROBE: 1}
+    assert numbers.keys() == {N_TEST, PROBE_STRENGTH, PROBE_CONVERGED}
+    assert (numbers[N_TEST], numbers[PROBE_CONVERGED]) == (40, 1)
+    assert feature_scores(part, part, seed=0, probe=False)[0].keys() == {KNN_1, KNN_20}
