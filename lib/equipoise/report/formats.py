@@ -2,7 +2,8 @@
 
 import math
 
-MISSING = "–"
+MISSING = "\N{EN DASH}"
+TIMES = "\N{MULTIPLICATION SIGN}"
 
 
 def whole(number: float | None) -> str:
@@ -36,8 +37,10 @@ def measure(value: float | None) -> str:
 
 
 def times(ratio: float | None) -> str:
-    """×0.13: what a share was multiplied by."""
-    return MISSING if ratio is None or math.isnan(ratio) else f"×{ratio:.2f}" if ratio < 100 else f"×{ratio:,.0f}"
+    """What a share was multiplied by, with the sign before it."""
+    if ratio is None or math.isnan(ratio):
+        return MISSING
+    return f"{TIMES}{ratio:.2f}" if ratio < 100 else f"{TIMES}{ratio:,.0f}"
 
 
 def duration(seconds: float | None) -> str:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from equipoise.report.content import Duplicates, Spread
 from equipoise.schemas import Col
 
-SIZE = (3.5, 2.7)  # inches of 72 units: a panel is read at about its own size on a phone, several stand beside each other
+SIZE = (3.5, 2.7)  # inches of 72 units: about its own size on a phone, several side by side elsewhere
 MOST_POINTS = 160
 MOST_TINTS = 6
 _INK, _MUTED, _POOL = "#010101", "#010102", "#010103"
