@@ -21,6 +21,7 @@ __all__ = [
     "EmbeddingsSource",
     "ImagesSource",
     "Level",
+    "Report",
     "Resampling",
     "Section",
     "Selection",
@@ -124,6 +125,12 @@ class Selection(Section):
         return self
 
 
+class Report(Section):
+    """The HTML report that ``curate`` ends with; ``out`` is a local folder, else ``reports`` beside the tables."""
+
+    out: str | None = None
+
+
 class Config(Section):
     """A whole run. Stages whose section is absent are not run."""
 
@@ -134,6 +141,7 @@ class Config(Section):
     embed: Embed | None = None
     cluster: Cluster | None = None
     select: tuple[Selection, ...] = ()
+    report: Report | None = None
     spark: dict[str, str] = Field(default_factory=dict)
 
     @model_validator(mode="before")
