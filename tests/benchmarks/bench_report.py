@@ -18,7 +18,7 @@ from equipoise.session import get_session
 from equipoise.stages.report import write_report
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from report.runs import write_run  # noqa: E402
+from report.runs import write_run
 
 N_IMAGES = 500
 

@@ -6,18 +6,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
-from browser import Visit, started
 from PIL import Image
 from pyspark.sql import functions as F
 from pyspark.sql import types as t
-from report.fakes import ATTACK
-from report.runs import write_run
 
+from browser import Visit, started
 from equipoise import schemas
 from equipoise.cli import main
 from equipoise.schemas import POOL, Col
 from equipoise.stages.report_tree import MOST_CHILDREN, MOST_LOWEST, MOST_TOP, children_a_parent
 from equipoise.tables import Workspace
+from report.fakes import ATTACK
+from report.runs import write_run
 
 SECTIONS = 8
 DUPLICATES = schemas.Table(

@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
-from stages.fakes import png
 
 from equipoise.kernels.draws import Purpose, draws
 from equipoise.pipeline.examples import EXAMPLES, examples, members_of, previews
 from equipoise.schemas import POOL, Col
+from stages.fakes import png
 
 SHOWN = (2, 4)
 

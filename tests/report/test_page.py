@@ -6,12 +6,12 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
-from report.fakes import ATTACK, facts, spread, whole_report
 
 from equipoise.report import formats
 from equipoise.report.content import Report
 from equipoise.report.page import render
 from equipoise.report.plots import MOST_POINTS, lorenz_plot
+from report.fakes import ATTACK, facts, spread, whole_report
 
 SECTIONS = ("run", "balance", "objective", "selections", "clusters", "rejects", "duplicates", "metrics")
 

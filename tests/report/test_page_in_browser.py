@@ -3,10 +3,10 @@
 from pathlib import Path
 
 import pytest
-from browser import Visit, started
-from report.fakes import whole_report
 
+from browser import Visit, started
 from equipoise.report.page import render
+from report.fakes import whole_report
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from equipoise.errors import InputError
@@ -71,7 +71,7 @@ def read_report(run: RunTables) -> Report:
     first = curated.filter(F.col(Col.selection) == chosen[0]) if chosen else curated.limit(0)
     n_copies = {selection.name: selection.n_copies for selection in selections}
     iterations = run.rows(ITERATIONS).toPandas()  # levels x rounds x iterations: all bounded by the config
-    parts = _clustered(run, curated=curated, first=first, n_copies=n_copies) if run.is_done(CLUSTER) else {}
+    parts = _clustered(run, first=first, n_copies=n_copies) if run.is_done(CLUSTER) else {}
     return Report(
         run=run_facts(run),
         iterations=iterations if len(iterations) else None,
@@ -86,12 +86,12 @@ def read_report(run: RunTables) -> Report:
     )
 
 
-def _clustered(run: RunTables, *, curated: Any, first: Any, n_copies: dict[str, int]) -> dict[str, Any]:
+def _clustered(run: RunTables, *, first: DataFrame, n_copies: dict[str, int]) -> dict[str, Any]:
     """What there is to say of a run that has clusters: balance by level and class, and the tree."""
     clusters, assignments = run.rows(CENTROIDS).drop(Col.centroid), run.rows(ASSIGNMENTS)
     compared = compared_sets(n_copies)
     seed = int(run.events[-1][Col.seed])
-    with sizes_of(clusters, assignments, curated, n_copies=n_copies, seed=seed) as (sets, sizes):
+    with sizes_of(run, clusters, assignments, n_copies=n_copies, seed=seed) as (sets, sizes):
         histograms = size_histograms(sizes).toPandas()  # distinct sizes only
         largest = shrunk(sizes, MOST_TOP).toPandas()  # so many a level and set
         by_class, classes, n_classes = class_balance(run, assignments, sets, compared=compared)

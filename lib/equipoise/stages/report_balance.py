@@ -16,7 +16,7 @@ from equipoise.evaluation.clusters import cluster_sizes, size_histograms
 from equipoise.pipeline.frames import persisted
 from equipoise.pipeline.sampling import random_items
 from equipoise.report.content import Balance, ClassSizes, Largest, Spread
-from equipoise.schemas import POOL_NAME, Col
+from equipoise.schemas import CURATED, POOL_NAME, Col
 from equipoise.stages.report_run import RunTables
 
 MOST_COMPARED = 4
@@ -46,22 +46,24 @@ def compared_sets(n_copies: dict[str, int]) -> list[Compared]:
 
 @contextmanager
 def sizes_of(
-    clusters: DataFrame, assignments: DataFrame, curated: DataFrame, *, n_copies: dict[str, int], seed: int
+    run: RunTables, clusters: DataFrame, assignments: DataFrame, *, n_copies: dict[str, int], seed: int
 ) -> Iterator[tuple[DataFrame, DataFrame]]:
     """The sets' rows (selection, item_id, cluster_id, copies), and the sizes of all clusters in them; kept on disk."""
     levels = int(clusters.agg(F.max(Col.level)).collect()[0][0])  # one row
     columns = [Col.selection, Col.item_id, Col.cluster_id, Col.copies]
     chosen = list(n_copies)[:MOST_COMPARED]
-    frames = [curated.filter(F.col(Col.selection).isin(chosen)).select(columns)]
+    curated = run.rows(CURATED).filter(F.col(Col.selection).isin(chosen)).select(columns)
+    frames = [curated if chosen else _nothing(run)]
     for n in dict.fromkeys(n_copies[name] for name in chosen):
         drawn = random_items(assignments.select(Col.item_id), n, seed)
         rows = assignments.join(drawn, Col.item_id, "left_semi")
         marked = {Col.selection: F.lit(_random_name(n)), Col.copies: F.lit(1)}
         frames.append(rows.withColumns(marked).select(columns))
-    with persisted(reduce(DataFrame.unionByName, frames)) as sets:
-        sizes = cluster_sizes(clusters, sets, levels=levels) if chosen else _pool_sizes(clusters)
-        with persisted(sizes) as kept:
-            yield sets, kept
+    with (
+        persisted(reduce(DataFrame.unionByName, frames)) as sets,
+        persisted(cluster_sizes(clusters, sets, levels=levels)) as sizes,
+    ):
+        yield sets, sizes
 
 
 def level_balances(histograms: pd.DataFrame, sets: Sequence[Compared]) -> list[Balance]:
@@ -81,7 +83,7 @@ def class_balance(
     """The balance over classes, the largest of them, and how many there are; nothing where no item has a label."""
     pool = run.items().filter(F.col(Col.label).isNotNull()).select(Col.item_id, Col.label)
     labelled = pool.join(assignments.select(Col.item_id), Col.item_id, "left_semi")
-    if not compared or not labelled.limit(1).count():
+    if not labelled.limit(1).count():
         return [], [], 0
     with persisted(class_sizes(labelled, sets)) as sizes:
         histograms = size_histograms(sizes).toPandas()  # distinct sizes only
@@ -108,13 +110,10 @@ def largest_shares(shrunk: pd.DataFrame, histograms: pd.DataFrame) -> list[Large
     return found
 
 
-def _pool_sizes(clusters: DataFrame) -> DataFrame:
-    """The sizes of clusters where nothing was selected, as those of a selection without a name."""
-    none = F.lit(0).cast("bigint").alias(Col.n_curated)
-    sizes = F.col(Col.n_items).alias(Col.n_pool)
-    return clusters.select(
-        F.lit(NO_SELECTION).alias(Col.selection), Col.level, Col.cluster_id, Col.parent_id, sizes, none
-    )
+def _nothing(run: RunTables) -> DataFrame:
+    """A selection without a name that has no items: pool and clusters are counted where nothing was selected."""
+    schema = f"{Col.selection} string, {Col.item_id} long, {Col.cluster_id} long, {Col.copies} int"
+    return run.spark.createDataFrame([(NO_SELECTION, None, None, 0)], schema)
 
 
 def _spreads(histograms: pd.DataFrame, sets: Sequence[Compared]) -> list[Spread]:

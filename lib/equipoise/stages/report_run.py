@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC
 from typing import Any
 
 import yaml
@@ -91,7 +92,7 @@ def run_facts(run: RunTables) -> RunFacts:
         source=f"{source.get('kind', 'unknown')}, {source.get('path', '')}",
         seed=int(newest[Col.seed]),
         code_version=str(newest[Col.code_version]),
-        began=run.events[0][Col.at],
+        began=run.events[0][Col.at].astimezone(UTC),  # Spark gives local times
         config=_config(run, names),
         versions=versions,
         stages=[stage for stage in facts if stage.status != REPLACED],
