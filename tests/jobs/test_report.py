@@ -127,8 +127,8 @@ def test_a_report_is_made_of_a_run_that_is_not_finished(config, tmp_path, capsys
 
 
 def test_a_run_without_selections_shows_its_clusters(config, tmp_path):
-    command = ["--config", config, "select=[]", "--run-id", "unselected"]
-    assert main(["curate", *command, "--quiet", f"report.out={tmp_path}"]) == 0
+    overrides = ["select=[]", f"report.out={tmp_path}"]
+    assert main(["curate", "--config", config, *overrides, "--run-id", "unselected", "--quiet"]) == 0
     text = plain(tmp_path / "unselected.html")
     assert (
         "No selections" in text and "Shown are 4 of 4 clusters" in text and "By level 1 measure pool items 56" in text
@@ -167,7 +167,7 @@ def test_overrides_need_a_config(capsys):
 
 def test_a_curation_whose_report_fails_says_that_the_report_alone_failed(config, tmp_path, capsys):
     (tmp_path / "file").write_text("in the way")
-    command = ["curate", "--config", config, "--run-id", "r", "--quiet", f"report.out={tmp_path / 'file'}"]
+    command = ["curate", "--config", config, f"report.out={tmp_path / 'file'}", "--run-id", "r", "--quiet"]
     assert main(command) == 2
     error = capsys.readouterr().err
     assert "run r is finished, but not its report; again: equipoise report --config " in error

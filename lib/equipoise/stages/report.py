@@ -102,7 +102,7 @@ def _clustered(run: RunTables, *, first: DataFrame, n_copies: dict[str, int]) ->
     totals |= {name: n for name, n in list(n_copies.items())[:MOST_COMPARED]}
     return {
         "balances": [*level_balances(histograms, compared), *by_class],
-        "largest": largest_shares(largest, histograms),
+        "largest": largest_shares(largest, histograms, compared),
         "classes": classes,
         "n_classes": n_classes,
         "tree": read_tree(run, assignments, rows, histograms=histograms, curated=first, totals=totals),

@@ -93,20 +93,22 @@ def class_balance(
     return [balance], _classes(largest), n_classes
 
 
-def largest_shares(shrunk: pd.DataFrame, histograms: pd.DataFrame) -> list[Largest]:
+def largest_shares(shrunk: pd.DataFrame, histograms: pd.DataFrame, sets: Sequence[Compared]) -> list[Largest]:
     """What the largest clusters hold, by level.
 
     Args:
         shrunk: what :func:`equipoise.evaluation.clusters.shrunk` returned.
         histograms: how many clusters there are.
+        sets: in the order of the page.
     """
     found = []
     for level, rows in shrunk.groupby(Col.level):
         pool = histograms[(histograms[Col.level] == level) & (histograms[Col.selection] == POOL_NAME)]
         n = int(min(MOST_LARGEST, -(-pool[Col.n_groups].sum() // LARGEST_PART)))
-        few = rows[rows[Col.rank] <= n].groupby(Col.selection, sort=False)
-        curated = few[Col.share_curated].sum().astype(float).drop(NO_SELECTION, errors="ignore")
-        found.append(Largest(int(level), n, {POOL_NAME: float(few[Col.share_pool].sum().iloc[0]), **curated}))
+        few = rows[rows[Col.rank] <= n].groupby(Col.selection)
+        curated = few[Col.share_curated].sum()
+        shares = {one.name: float(curated[one.name]) for one in sets if one.name in curated.index}
+        found.append(Largest(int(level), n, {POOL_NAME: float(few[Col.share_pool].sum().iloc[0]), **shares}))
     return found
 
 
