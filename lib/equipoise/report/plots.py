@@ -123,7 +123,8 @@ def _svg(figure: Figure, key: str) -> str:
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
     svg = re.sub(r'(<svg[^>]*?) width="[^"]*"', r'\1 aria-hidden="true"', svg, count=1)
     svg = re.sub(r'(<svg[^>]*?) height="[^"]*"', r"\1", svg, count=1)
-    svg = re.sub(r"font: ([\d.]+)px [^;\"]*", r"font-size: \1px", svg)
+    svg = re.sub(r"font: ([\d.]+)px [^;\"]*", r"font-size: \1px", svg)  # one way to write it
+    svg = re.sub(r"font-family: [^;\"]*;? ?", "", svg)  # and another
     numbers = count()
     for name in dict.fromkeys(re.findall(r'\bid="([^"]+)"', svg)):
         new = f"{key}-{next(numbers)}"
