@@ -20,12 +20,19 @@ from report.fakes import ATTACK
 from report.runs import write_run
 
 SECTIONS = 8
+FIELDS = {
+    Col.run_id: t.StringType(),
+    Col.item_id: t.LongType(),
+    Col.component_id: t.LongType(),
+    Col.is_kept: t.BooleanType(),
+    Col.kept_id: t.LongType(),
+    Col.similarity: t.FloatType(),
+    "method": t.StringType(),
+}
 DUPLICATES = schemas.Table(
     "duplicates",
-    "",
-    t.StructType.fromDDL(
-        "run_id string, item_id long, component_id long, is_kept boolean, kept_id long, similarity float, method string"
-    ),
+    "items that are the same to the eye",
+    t.StructType([t.StructField(name, kind) for name, kind in FIELDS.items()]),
     key=(Col.run_id, Col.item_id),
 )
 

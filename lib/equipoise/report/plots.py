@@ -3,6 +3,7 @@
 import io
 import re
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from itertools import count
 
 import matplotlib
@@ -45,7 +46,7 @@ _SETTINGS = {
 
 def lorenz_plot(spreads: Sequence[Spread], *, key: str) -> str:
     """Lorenz curves: the share of the items in the smallest x of the groups; the diagonal is perfect balance."""
-    with matplotlib.rc_context(_SETTINGS):
+    with _style():
         figure, axes = _panel()
         axes.plot([0, 100], [0, 100], color=_MUTED, linewidth=0.6)
         for spread in spreads:
@@ -64,7 +65,7 @@ def objective_plot(iterations: pd.DataFrame, *, key: str) -> str:
         iterations: of one level: resampling, iteration, objective.
         key: of this plot, unique on the page.
     """
-    with matplotlib.rc_context(_SETTINGS):
+    with _style():
         figure, axes = _panel()
         for resampling, steps in sorted(iterations.groupby(Col.resampling), reverse=True):
             steps = steps.sort_values(Col.iteration)
@@ -80,13 +81,17 @@ def objective_plot(iterations: pd.DataFrame, *, key: str) -> str:
 
 def similarity_plot(duplicates: Duplicates, *, key: str) -> str:
     """The histogram of similarities, with the threshold as a line."""
-    with matplotlib.rc_context(_SETTINGS):
+    with _style():
         figure, axes = _panel()
         axes.stairs(np.asarray(duplicates.counts, dtype=float), duplicates.edges, fill=True, color=_POOL)
         if duplicates.threshold is not None:
             axes.axvline(duplicates.threshold, color=_TINTS[0], linewidth=1.2)
         axes.set(xlabel="similarity", ylabel="items", ylim=(0, None))
         return _svg(figure, key)
+
+
+def _style() -> AbstractContextManager[None]:
+    return matplotlib.rc_context(_SETTINGS)  # type: ignore[arg-type, unused-ignore]
 
 
 def _panel() -> tuple[Figure, Axes]:

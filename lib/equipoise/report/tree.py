@@ -38,9 +38,9 @@ def cluster_tree(
         clusters: dict[int, list[Cluster]] = defaultdict(list)
         counts: dict[int, int] = {}
         ordered = rows[level].sort_values([Col.rank, Col.cluster_id], kind="stable")
-        for cluster_id, sets in ordered.groupby(Col.cluster_id, sort=False):
+        for _, sets in ordered.groupby(Col.cluster_id, sort=False):
             first = sets.iloc[0]
-            node = _node(level, int(cluster_id), sets, totals=totals, selections=selections)
+            node = _node(level, int(first[Col.cluster_id]), sets, totals=totals, selections=selections)
             children = below.get(node.cluster_id, [])
             shown = examples.get(node.cluster_id, {}) if level == 1 else _gathered(children)
             has_parent = level < max(rows)
