@@ -74,7 +74,7 @@ def duplicates(spark):
 
 
 def test_duplicates_in_numbers(duplicates):
-    assert rows(duplicate_totals(duplicates)) == [(8, 3, 5)]
+    assert rows(duplicate_totals(duplicates), Col.n_items) == [(8, 3, 5)]
     assert rows(similarity_counts(duplicates, 20), Col.bucket) == [(0, 1), (16, 1), (19, 3)]
 
 
