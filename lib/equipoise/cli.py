@@ -6,17 +6,24 @@
 import argparse
 import logging
 import re
+import shlex
 import sys
 import tempfile
 import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
 from equipoise import __version__
 from equipoise.errors import ConfigError, EquipoiseError
 from equipoise.stages.cost_arguments import add_plan_arguments
+
+if TYPE_CHECKING:  # Spark and its kin take seconds to import
+    from pyspark.sql import SparkSession
+
+    from equipoise.config import Config
 
 RUN_ID = re.compile(r"[\w\-.]+")
 STAGES = {
@@ -76,6 +83,7 @@ def _parser() -> argparse.ArgumentParser:
         job.set_defaults(command=_stage)
     _add_compare(jobs)
     _add_plan(jobs)
+    _add_report(jobs)
     _add_sql(jobs)
     _add_demo_data(jobs)
     return parser
@@ -96,6 +104,20 @@ def _add_plan(jobs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> No
     plan = jobs.add_parser("plan", help=meaning, description=meaning, allow_abbrev=False)
     add_plan_arguments(plan)
     plan.set_defaults(command=_plan)
+
+
+def _add_report(jobs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    meaning = "write the report of a run: one HTML file, from its tables"
+    report = jobs.add_parser("report", help=meaning, description=meaning, allow_abbrev=False)
+    place = report.add_mutually_exclusive_group(required=True)
+    place.add_argument("--config", metavar="FILE", help="the YAML file of the run")
+    place.add_argument("--workspace", help="instead of a config: a folder or catalog.schema")
+    report.add_argument("overrides", nargs="*", metavar="dotted.key=value", help="settings that replace the file's")
+    report.add_argument("--run-id", required=True, help="a run of the workspace, finished or not")
+    report.add_argument(
+        "--out", metavar="DIR", help="a local folder (default: the config's, or reports/ beside the tables)"
+    )
+    report.set_defaults(command=_report)
 
 
 def _add_sql(jobs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -147,6 +169,37 @@ def _stage(options: argparse.Namespace) -> None:
             path=options.config,
             console=Console(highlight=False),
         )
+    if options.job == "curate" and config.report:
+        _last_report(config, spark, options)
+
+
+def _last_report(config: "Config", spark: "SparkSession", options: argparse.Namespace) -> None:
+    from equipoise.stages.report import write_report
+
+    out = config.report.out if config.report else None
+    try:
+        path = write_report(spark, workspace=config.workspace, run_id=options.run_id, out=out)
+    except Exception:  # of any kind, and raised again: the report alone failed, and the user should know
+        again = f"equipoise report --config {shlex.quote(options.config)} --run-id {options.run_id}"
+        sys.stderr.write(f"equipoise: run {options.run_id} is finished, but not its report; again: {again}\n")
+        raise
+    if not options.quiet:
+        Console(highlight=False).print(f"report: {path}", markup=False, soft_wrap=True)
+
+
+def _report(options: argparse.Namespace) -> None:
+    from equipoise.config import load_config
+    from equipoise.session import get_session
+    from equipoise.stages.report import write_report
+
+    if options.overrides and not options.config:
+        raise ConfigError(f"{options.overrides[0]!r} overrides a setting of a config: give --config, or drop it")
+    config = load_config(options.config, options.overrides) if options.config else None
+    spark = get_session(config.spark if config else {}, name=f"equipoise report {options.run_id}")
+    out = options.out or (config.report.out if config and config.report else None)
+    workspace = config.workspace if config else options.workspace
+    path = write_report(spark, workspace=workspace, run_id=options.run_id, out=out)
+    Console(highlight=False).print(f"report: {path}", markup=False, soft_wrap=True)
 
 
 def _compare(options: argparse.Namespace) -> None:

@@ -67,6 +67,15 @@ class Col:
     seconds = "seconds"
     key = "key"
     state = "state"
+    # duplicates
+    component_id = "component_id"
+    is_kept = "is_kept"
+    kept_id = "kept_id"
+    similarity = "similarity"
+    # what a report shows of items
+    example = "example"
+    thumbnail = "thumbnail"
+    snippet = "snippet"
     # metrics
     name = "name"
     group = "group"

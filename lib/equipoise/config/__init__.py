@@ -27,6 +27,7 @@ __all__ = [
     "ImagesSource",
     "LabelledSet",
     "Level",
+    "Report",
     "Resampling",
     "Section",
     "Selection",
@@ -150,6 +151,12 @@ def _each_target(selections: tuple[Selection, ...]) -> tuple[Selection, ...]:
     )
 
 
+class Report(Section):
+    """The HTML report that ``curate`` ends with; ``out`` is a local folder, else ``reports`` beside the tables."""
+
+    out: str | None = None
+
+
 class Config(Section):
     """A whole run. Stages whose section is absent are not run."""
 
@@ -163,6 +170,7 @@ class Config(Section):
     evaluate: Evaluate | None = None
     compare: Compare | None = None
     benchmark: Benchmark | None = None
+    report: Report | None = None
     spark: dict[str, str] = Field(default_factory=dict)
 
     @model_validator(mode="before")

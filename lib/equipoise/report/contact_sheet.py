@@ -1,10 +1,11 @@
 """A picture of several sets of images, side by side."""
 
-import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont, ImageOps
+
+from equipoise.report.thumbnails import fitted
 
 COLUMNS = 10
 CELL = 48
@@ -35,11 +36,6 @@ def write_contact_sheet(groups: Mapping[str, Sequence[bytes]], path: Path) -> No
 
 
 def _thumbnail(content: bytes) -> Image.Image:
-    try:
-        with Image.open(io.BytesIO(content)) as image:
-            # Tiny scans are enlarged in whole pixels, photographs shrunk smoothly.
-            small = max(image.size) < CELL
-            method = Image.Resampling.NEAREST if small else Image.Resampling.LANCZOS
-            return ImageOps.pad(image.convert("RGB"), (CELL - 2, CELL - 2), method=method, color=EMPTY)
-    except (OSError, ValueError):
-        return Image.new("RGB", (CELL - 2, CELL - 2), EMPTY)
+    cell = (CELL - 2, CELL - 2)
+    image = fitted(content, CELL - 2)
+    return Image.new("RGB", cell, EMPTY) if image is None else ImageOps.pad(image, cell, color=EMPTY)

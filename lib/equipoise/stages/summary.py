@@ -22,6 +22,7 @@ from equipoise.schemas import CURATED, METRICS, POOL, Col
 from equipoise.stages.benchmark_report import print_benchmarks
 from equipoise.stages.metrics_report import print_metrics
 from equipoise.stages.plan import stages_of
+from equipoise.stages.report import beside
 from equipoise.stages.runs import FAMILIES
 from equipoise.tables import Workspace
 
@@ -43,7 +44,7 @@ def summarise(config: Config, *, spark: SparkSession, run_id: str, job: str, pat
             )
             _print_classes(pool, curated, seed=config.seed, title=f"selection {selection.name}", console=console)
             if isinstance(config.source, ImagesSource) and job == "curate":
-                picture = _picture_path(config, f"{run_id}-{selection.name}.png")
+                picture = beside(config.workspace, "pictures") / f"{run_id}-{selection.name}.png"
                 _write_picture(pool, curated, seed=config.seed, path=picture)
                 console.print(f"picture, pool beside selection: {picture}", markup=False, soft_wrap=True)
     if config.evaluate and config.select and job in ("curate", "evaluate"):
@@ -91,12 +92,6 @@ def _classes_table(counts: pd.DataFrame, title: str) -> Table:
     for name, measure in measures.items():
         table.add_row(name, *(f"{measure(counts[column]):.3f}" if counts[column].any() else "" for column in columns))
     return table
-
-
-def _picture_path(config: Config, name: str) -> Path:
-    """Beside the tables where those are in a local folder, else in the working directory."""
-    workspace = Path(config.workspace)
-    return (workspace if workspace.is_dir() else Path()) / "pictures" / name
 
 
 def _write_picture(pool: DataFrame, curated: DataFrame, *, seed: int, path: Path) -> None:

@@ -1,0 +1,64 @@
+"""Groups of duplicates, as a few numbers and the largest of them."""
+
+from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import functions as F
+
+from equipoise.schemas import Col
+
+
+def duplicate_totals(duplicates: DataFrame) -> DataFrame:
+    """Count groups and items: one row.
+
+    Args:
+        duplicates: of one run: item_id, component_id BIGINT, is_kept BOOLEAN, kept_id BIGINT, similarity (to the kept
+            item; null for that itself).
+
+    Returns:
+        n_items, n_groups, n_rejected (removed) BIGINT.
+    """
+    removed = F.count(F.when(~F.col(Col.is_kept), 1))
+    return duplicates.agg(
+        F.count("*").alias(Col.n_items),
+        F.countDistinct(Col.component_id).alias(Col.n_groups),
+        removed.alias(Col.n_rejected),
+    )
+
+
+def similarity_counts(duplicates: DataFrame, bins: int) -> DataFrame:
+    """Count removed items by similarity in ``bins`` equal steps from -1 to 1: rows of those that have items.
+
+    Returns:
+        bucket INT (0 to bins - 1), n_items BIGINT.
+    """
+    bucket = F.least(F.floor((F.col(Col.similarity) + 1) / 2 * bins), F.lit(bins - 1)).cast("int")
+    removed = duplicates.where(~F.col(Col.is_kept) & F.col(Col.similarity).isNotNull())
+    return removed.groupBy(bucket.alias(Col.bucket)).agg(F.count("*").alias(Col.n_items))
+
+
+def largest_duplicates(duplicates: DataFrame, *, groups: int, items: int) -> DataFrame:
+    """Take the largest groups, and the first items of each: the kept one, then the least similar.
+
+    Args:
+        duplicates: as :func:`duplicate_totals` takes it.
+        groups: how many, at most.
+        items: of each, at most.
+
+    Returns:
+        component_id, item_id BIGINT, is_kept BOOLEAN, similarity DOUBLE, n_items BIGINT (of the whole group), rank INT.
+    """
+    sizes = duplicates.groupBy(Col.component_id).agg(F.count("*").alias(Col.n_items))
+    largest = F.broadcast(sizes.orderBy(F.desc(Col.n_items), Col.component_id).limit(groups))
+    ranked = duplicates.join(largest, Col.component_id, "inner").withColumn(Col.rank, _rank())
+    return ranked.where(F.col(Col.rank) <= items).select(
+        Col.component_id,
+        Col.item_id,
+        Col.is_kept,
+        F.col(Col.similarity).cast("double").alias(Col.similarity),
+        Col.n_items,
+        Col.rank,
+    )
+
+
+def _rank() -> Column:
+    order = Window.partitionBy(Col.component_id).orderBy(F.desc(Col.is_kept), F.asc(Col.similarity), Col.item_id)
+    return F.row_number().over(order.rowsBetween(Window.unboundedPreceding, Window.currentRow))

@@ -1,0 +1,197 @@
+"""What a report shows, as plain values: the stage reads them from the tables, the page prints them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class StageFacts:
+    """The newest state of a stage of the run; ``seconds`` is what its last attempt took, None if it did not end."""
+
+    name: str
+    status: str
+    seconds: float | None
+    attempts: int
+    n_in: int | None = None
+    n_out: int | None = None
+    n_rejected: int | None = None
+    drops: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class RunFacts:
+    """Where a run came from: ``config`` is YAML, ``versions`` those of the tables that it read, by name."""
+
+    run_id: str
+    workspace: str
+    source: str
+    seed: int
+    code_version: str
+    began: datetime
+    config: str
+    versions: Mapping[str, int]
+    stages: Sequence[StageFacts]
+
+
+@dataclass(frozen=True)
+class Spread:
+    """How the items of one set lie over groups: ``weights[i]`` groups have ``sizes[i]`` items; (m,) each.
+
+    ``kind`` is pool, selection or random; ``tint`` numbers the selections, a random set has that of its selection.
+    """
+
+    name: str
+    kind: str
+    tint: int
+    sizes: NDArray[np.float64]
+    weights: NDArray[np.float64]
+    measures: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Balance:
+    """The spreads over one kind of groups: the clusters of a level, or the classes."""
+
+    group: str
+    spreads: Sequence[Spread]
+
+
+@dataclass(frozen=True)
+class ClassSizes:
+    """One class: its items in every set, by the set's name."""
+
+    label: str
+    sizes: Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class Largest:
+    """What the ``n`` largest clusters of a level hold of the pool and of every set, as shares."""
+
+    level: int
+    n: int
+    shares: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class SelectionFacts:
+    """One selection: its rule in words, and what it took."""
+
+    name: str
+    rule: str
+    n_items: int
+    n_copies: int
+
+
+@dataclass(frozen=True)
+class Item:
+    """One item as it is shown: WebP ``thumbnail`` or text ``snippet``; ``copies`` in the first selection."""
+
+    item_id: int
+    thumbnail: bytes | None = None
+    snippet: str | None = None
+    label: str | None = None
+    uri: str | None = None
+    copies: int = 0
+    distance_sq: float | None = None
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """A node of the tree: its items in the pool and in every selection, its children, and examples by kind."""
+
+    level: int
+    cluster_id: int
+    n_pool: int
+    share_pool: float
+    n_curated: Mapping[str, int]
+    ratios: Mapping[str, float | None]
+    n_children: int
+    children: Sequence["Cluster"]
+    examples: Mapping[str, Sequence[Item]]
+
+    @property
+    def n_left_out(self) -> int:
+        """Children that are not shown."""
+        return self.n_children - len(self.children)
+
+
+@dataclass(frozen=True)
+class Tree:
+    """The clusters shown, largest first; ``shown`` and ``total`` count them by level, from the top down."""
+
+    clusters: Sequence[Cluster]
+    levels: Sequence[int]
+    shown: Mapping[int, int]
+    total: Mapping[int, int]
+    has_contents: bool = True
+
+
+@dataclass(frozen=True)
+class Rejects:
+    """Items that a stage could not use for one reason, with a few of them."""
+
+    stage: str
+    reason: str
+    n_items: int
+    examples: Sequence[tuple[str, str]]
+
+
+@dataclass(frozen=True)
+class DuplicateGroup:
+    """A group of items that are the same to the eye: ``kept`` and some of the others with their similarity to it."""
+
+    n_items: int
+    kept: Item | None
+    others: Sequence[tuple[Item, float | None]]
+
+
+@dataclass(frozen=True)
+class Duplicates:
+    """Groups of duplicates, largest first; ``counts[i]`` similarities lie between ``edges[i]`` and ``edges[i + 1]``."""
+
+    n_items: int
+    n_groups: int
+    n_removed: int
+    groups: Sequence[DuplicateGroup]
+    edges: Sequence[float]
+    counts: Sequence[int]
+    threshold: float | None
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One measure over one group, by the name of the set."""
+
+    group: str
+    name: str
+    values: Mapping[str, float | None]
+
+
+@dataclass(frozen=True)
+class Report:
+    """Everything on the page; what is None or empty is explained there instead.
+
+    ``iterations`` has the rows of the table of that name; ``names`` are the sets of ``metrics``, in order;
+    ``n_metrics`` counts the rows of the table, also those that are not shown.
+    """
+
+    run: RunFacts
+    balances: Sequence[Balance] = ()
+    largest: Sequence[Largest] = ()
+    classes: Sequence[ClassSizes] = ()
+    n_classes: int = 0
+    iterations: pd.DataFrame | None = None
+    selections: Sequence[SelectionFacts] = ()
+    compared: Sequence[str] = ()
+    tree: Tree | None = None
+    rejects: Sequence[Rejects] = ()
+    duplicates: Duplicates | None = None
+    metrics: Sequence[Metric] = ()
+    names: Sequence[str] = ()
+    n_metrics: int = 0

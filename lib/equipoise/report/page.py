@@ -1,0 +1,175 @@
+"""The page: values in, one HTML file out. It loads nothing, and shows whatever is in the data as text."""
+
+import base64
+import hashlib
+from collections.abc import Mapping, Sequence
+from functools import cache
+from importlib import resources
+from itertools import groupby
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from equipoise import __version__
+from equipoise.report import formats
+from equipoise.report.content import Balance, Item, Report, Spread
+from equipoise.report.plots import lorenz_plot, objective_plot, similarity_plot
+from equipoise.schemas import POOL_NAME, Col
+
+MEASURES = (
+    "n_present", "coverage", "normalised_entropy", "effective_number", "gini", "max_over_median", "top_share",
+    "imbalance",
+)  # fmt: skip
+"""The measures of balance in the order of the table; how they are called and what they say."""
+MEANINGS: Mapping[str, tuple[str, str]] = {
+    "n_present": ("groups with items", ""),
+    "coverage": ("coverage", "groups with items, of all"),
+    "normalised_entropy": ("normalised entropy", "1 is balanced"),
+    "effective_number": ("effective number", "equally large groups of the same entropy"),
+    "gini": ("Gini coefficient", "0 is balanced"),
+    "max_over_median": ("largest / median", "1 is balanced"),
+    "top_share": ("share of the largest 1%", "of the groups, at least one"),
+    "imbalance": ("largest / smallest", "1 is balanced"),
+}
+SHARES = ("coverage", "top_share")
+
+
+def render(report: Report) -> str:
+    """The whole page.
+
+    Every text comes from the data as text: the templates escape it, and the page's policy lets no script run but its
+    own and no request leave.
+    """
+    pictures = _Pictures()
+    environment = _environment()
+    environment.globals |= {"picture": pictures.name_of, "version": __version__}
+    body = environment.get_template("body.html.j2").render(
+        report=report,
+        run=report.run,
+        lead=lead(report),
+        balances=[_panel(balance, place) for place, balance in enumerate(report.balances)],
+        legend=_legend(report.balances),
+        objectives=_objectives(report),
+        similarity=Markup(similarity_plot(report.duplicates, key="similarity")) if report.duplicates else None,
+        metrics=[(group, list(rows)) for group, rows in groupby(report.metrics, key=lambda metric: metric.group)],
+        measures=[(name, *MEANINGS[name]) for name in MEASURES],
+    )
+    script = _part("script.js")
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    return environment.get_template("page.html.j2").render(
+        title=f"{report.run.run_id}: curation report",
+        body=Markup(body),
+        style=Markup(_part("style.css")),
+        pictures=Markup(pictures.style()),
+        script=Markup(script),
+        script_source=f"'sha256-{digest}'",
+    )
+
+
+def lead(report: Report) -> list[str]:
+    """The run in a few sentences: what became what, and how much more even it is."""
+    sentences = []
+    pool = next((stage.n_in for stage in report.run.stages if stage.n_in is not None), None)
+    for selection in report.selections[:1]:
+        copies = "" if selection.n_copies == selection.n_items else f" ({selection.n_copies:,} with copies)"
+        begun = f"{formats.whole(pool)} items were read; the" if pool is not None else "The"
+        sentences.append(f"{begun} selection {selection.name} keeps {selection.n_items:,}{copies}.")
+        for balance in report.balances:
+            measures = {spread.name: spread.measures for spread in balance.spreads}
+            before, after = (measures.get(name) for name in (POOL_NAME, selection.name))
+            if before and after and balance.group in ("class", report.balances[0].group):
+                what = "classes" if balance.group == "class" else f"clusters of {formats.words(balance.group)}"
+                sentences.append(
+                    f"Over {formats.whole(before['n_groups'])} {what}, normalised entropy goes from "
+                    f"{before['normalised_entropy']:.3f} to {after['normalised_entropy']:.3f}."
+                )
+    return sentences or ["This run has made no selection yet."]
+
+
+class _Pictures:
+    """Thumbnails, each once on the page however often it is shown: as backgrounds of classes."""
+
+    def __init__(self) -> None:
+        self.names: dict[bytes, str] = {}
+
+    def name_of(self, item: Item) -> str:
+        assert item.thumbnail is not None
+        return self.names.setdefault(item.thumbnail, f"t{len(self.names)}")
+
+    def style(self) -> str:
+        return "\n".join(
+            f".{name}{{background-image:url(data:image/webp;base64,{base64.b64encode(content).decode()})}}"
+            for content, name in self.names.items()
+        )
+
+
+def _panel(balance: Balance, place: int) -> dict[str, Any]:
+    plot = Markup(lorenz_plot(balance.spreads, key=f"lorenz{place}"))
+    return {"group": balance.group, "spreads": balance.spreads, "plot": plot}
+
+
+def _legend(balances: Sequence[Balance]) -> list[Spread]:
+    named = {spread.name: spread for balance in balances for spread in balance.spreads}
+    return list(named.values())
+
+
+def _objectives(report: Report) -> list[dict[str, Any]]:
+    """By level: the plot, and one row for the first clustering, one for all rounds of resampling."""
+    if report.iterations is None:
+        return []
+    panels = []
+    for level, steps in report.iterations.groupby(Col.level):
+        plot = Markup(objective_plot(steps, key=f"objective{level}"))
+        first, rounds = steps[steps[Col.resampling] == 0], steps[steps[Col.resampling] > 0]
+        rows = [_objective_row("first clustering", first)] if len(first) else []
+        if len(rounds):
+            n_rounds = rounds[Col.resampling].nunique()
+            rows.append(_objective_row(f"{n_rounds} round{'s' * (n_rounds > 1)} of resampling", rounds))
+        panels.append({"level": level, "plot": plot, "rows": rows})
+    return panels
+
+
+def _objective_row(name: str, steps: Any) -> dict[str, Any]:
+    ordered = steps.sort_values([Col.resampling, Col.iteration])
+    last = ordered[ordered[Col.resampling] == ordered[Col.resampling].iloc[-1]]
+    return {
+        "name": name,
+        "iterations": len(ordered),
+        "first": float(last[Col.objective].iloc[0]),
+        "last": float(last[Col.objective].iloc[-1]),
+        "empty": int(last[Col.n_empty].iloc[-1]),
+        "seconds": float(ordered[Col.seconds].sum()),
+    }
+
+
+def _measured(spread: Spread, name: str) -> str:
+    value = spread.measures.get(name)
+    if name == "n_present" and value is not None:
+        return f"{formats.whole(value)} of {formats.whole(spread.measures['n_groups'])}"
+    return formats.share(value) if name in SHARES else formats.measure(value)
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("equipoise.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "whole": formats.whole,
+        "share": formats.share,
+        "measure": formats.measure,
+        "times": formats.times,
+        "duration": formats.duration,
+        "words": formats.words,
+        "measured": _measured,
+    }
+    return environment
+
+
+@cache
+def _part(name: str) -> str:
+    return (resources.files("equipoise.report") / "templates" / name).read_text(encoding="utf-8")

@@ -1,0 +1,86 @@
+"""The few rows that a report takes from large tables, against plain Python."""
+
+import pytest
+
+from equipoise.evaluation.classes import class_sizes, largest_classes
+from equipoise.evaluation.clusters import size_histograms
+from equipoise.evaluation.duplicates import duplicate_totals, largest_duplicates, similarity_counts
+from equipoise.evaluation.rejected import rejected_examples
+from equipoise.evaluation.tree import largest_children
+from equipoise.schemas import Col
+
+SIZES = "selection string, level int, cluster_id long, parent_id long, n_pool long, n_curated long"
+DUPLICATES = "item_id long, component_id long, is_kept boolean, kept_id long, similarity double"
+
+
+def rows(frame, *order: str) -> list[tuple]:
+    return [tuple(row) for row in frame.orderBy(*order).collect()]
+
+
+def test_the_largest_children_of_every_parent(spark):
+    sizes = [
+        ("a", 1, id, parent, size, id)
+        for parent, members in {5: {10: 3, 11: 9, 12: 9, 13: 1}, 6: {14: 2}, 7: {15: 50}}.items()
+        for id, size in members.items()
+    ]
+    sizes += [("b", *row[1:]) for row in sizes] + [("a", 2, 10, 5, 99, 99)]
+    found = largest_children(spark.createDataFrame(sizes, SIZES), [5, 6], level=1, n=2)
+    assert found.columns == [
+        Col.selection, Col.parent_id, Col.cluster_id, Col.rank, Col.n_children, Col.n_pool, Col.n_curated,
+    ]  # fmt: skip
+    expected = [(5, 11, 1, 4, 9, 11), (5, 12, 2, 4, 9, 12), (6, 14, 1, 1, 2, 14)]
+    assert rows(found, Col.selection, Col.parent_id, Col.rank) == [(name, *row) for name in "ab" for row in expected]
+
+
+def test_classes_are_counted_in_every_set_also_where_they_have_nothing(spark):
+    labelled = spark.createDataFrame([(1, "x"), (2, "x"), (3, "y"), (4, "x"), (5, "z")], "item_id long, label string")
+    sets = [("even", 1, 2), ("even", 3, 1), ("even", 9, 1), ("random", 5, 1)]  # 9 has no label
+    sizes = class_sizes(labelled, spark.createDataFrame(sets, "selection string, item_id long, copies int"))
+    assert rows(sizes, Col.selection, Col.label) == [
+        ("even", 0, "x", 3, 2),
+        ("even", 0, "y", 1, 1),
+        ("even", 0, "z", 1, 0),
+        ("random", 0, "x", 3, 0),
+        ("random", 0, "y", 1, 0),
+        ("random", 0, "z", 1, 1),
+    ]
+    histograms = rows(size_histograms(sizes), Col.selection, Col.n_items)
+    assert histograms == [
+        ("even", 0, 0, 1), ("even", 0, 1, 1), ("even", 0, 2, 1),
+        ("pool", 0, 1, 2), ("pool", 0, 3, 1), ("random", 0, 0, 2), ("random", 0, 1, 1),
+    ]  # fmt: skip
+    assert rows(largest_classes(sizes, 2), Col.selection, Col.rank) == [
+        ("even", "x", 1, 3, 2), ("even", "y", 2, 1, 1), ("random", "x", 1, 3, 0), ("random", "y", 2, 1, 0),
+    ]  # fmt: skip
+
+
+def test_rejects_are_counted_and_some_are_named(spark):
+    schema = "item_id long, stage string, key string, uri string, reason string, detail string"
+    rejects = [(id, "ingest", f"k{id}", f"u{id}" if id % 2 else None, "broken", None) for id in range(5)]
+    rejects += [(1, "cluster", "k1", None, "zero_vector", "d")]
+    found = rejected_examples(spark.createDataFrame(rejects, schema), 2)
+    assert rows(found, Col.stage, Col.rank) == [
+        ("cluster", "zero_vector", 1, 1, 1, "k1", "d"),
+        ("ingest", "broken", 5, 1, 0, "k0", None),
+        ("ingest", "broken", 5, 2, 1, "u1", None),
+    ]
+
+
+@pytest.fixture(scope="module")
+def duplicates(spark):
+    members = [(1, 1, True, 1, None), (2, 1, False, 1, 0.95), (3, 1, False, 1, 0.61), (4, 1, False, 1, 0.95)]
+    members += [(5, 5, True, 5, None), (6, 5, False, 5, 1.0), (7, 7, True, 7, None), (8, 7, False, 7, -1.0)]
+    return spark.createDataFrame(members, DUPLICATES)
+
+
+def test_duplicates_in_numbers(duplicates):
+    assert rows(duplicate_totals(duplicates), Col.n_items) == [(8, 3, 5)]
+    assert rows(similarity_counts(duplicates, 20), Col.bucket) == [(0, 1), (16, 1), (19, 3)]
+
+
+def test_the_largest_groups_begin_with_the_kept_item_and_the_least_similar(duplicates):
+    found = largest_duplicates(duplicates, groups=2, items=3)
+    assert rows(found, Col.component_id, Col.rank) == [
+        (1, 1, True, None, 4, 1), (1, 3, False, 0.61, 4, 2), (1, 2, False, 0.95, 4, 3),
+        (5, 5, True, None, 2, 1), (5, 6, False, 1.0, 2, 2),
+    ]  # fmt: skip

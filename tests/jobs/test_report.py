@@ -1,0 +1,210 @@
+"""The report of real runs, through the command line: of images, and of texts that try to run scripts."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+from PIL import Image
+from pyspark.sql import functions as F
+from pyspark.sql import types as t
+
+from browser import Visit, started
+from equipoise import schemas
+from equipoise.cli import main
+from equipoise.schemas import POOL, Col
+from equipoise.stages.report_tree import MOST_CHILDREN, MOST_LOWEST, MOST_TOP, children_a_parent
+from equipoise.tables import Workspace
+from report.fakes import ATTACK
+from report.runs import write_run
+
+SECTIONS = 8
+FIELDS = {
+    Col.run_id: t.StringType(),
+    Col.item_id: t.LongType(),
+    Col.component_id: t.LongType(),
+    Col.is_kept: t.BooleanType(),
+    Col.kept_id: t.LongType(),
+    Col.similarity: t.FloatType(),
+    "method": t.StringType(),
+}
+DUPLICATES = schemas.Table(
+    "duplicates",
+    "items that are the same to the eye",
+    t.StructType([t.StructField(name, kind) for name, kind in FIELDS.items()]),
+    key=(Col.run_id, Col.item_id),
+)
+
+
+def write_images(folder: Path) -> None:
+    rng = np.random.default_rng(0)
+    for label, bright, n in (("many", 0, 40), ("few", 90, 12), ("odd", 160, 4)):
+        (folder / label).mkdir(parents=True)
+        for number in range(n):
+            pixels = (bright + rng.integers(0, 90, (4, 4))).astype(np.uint8)
+            Image.fromarray(pixels).save(folder / label / f"{number}.png")
+    (folder / "odd/broken.png").write_bytes(b"no image")
+
+
+@pytest.fixture(scope="module")
+def config(spark, tmp_path_factory) -> str:
+    """The config of a finished run ``r`` over images."""
+    folder = tmp_path_factory.mktemp("report")
+    write_images(folder / "in")
+    sections = {
+        "workspace": str(folder / "workspace"),
+        "source": {"kind": "images", "path": str(folder / "in"), "label": "parent_folder"},
+        "embed": {"encoder": "pixels", "size": 2, "mode": "L"},
+        "cluster": {"iterations": 5, "levels": [{"k": 12}, {"k": 4, "resampling": {"rounds": 2, "points": 2}}]},
+        "select": [{"name": "balanced", "target": 20}, {"name": "closest", "per_cluster": 1, "within": "closest"}],
+        "report": {"out": str(folder / "reports")},
+    }
+    path = folder / "config.yaml"
+    path.write_text(yaml.safe_dump(sections))
+    assert main(["curate", "--config", str(path), "--run-id", "r", "--quiet"]) == 0
+    return str(path)
+
+
+@pytest.fixture(scope="module")
+def images(config) -> Path:
+    """The report that ``curate`` ended with."""
+    return Path(config).parent / "reports/r.html"
+
+
+@pytest.fixture(scope="module")
+def texts(spark, tmp_path_factory) -> Path:
+    """The report of a run over texts that hold a script."""
+    folder = tmp_path_factory.mktemp("texts")
+    content = F.concat(F.lit(f"{ATTACK} text "), F.col("id").cast("string")).cast("binary")
+    run_id = write_run(spark, str(folder / "workspace"), n_items=300, ks=[30, 6], content=content)
+    assert main(["report", "--workspace", str(folder / "workspace"), "--run-id", run_id, "--out", str(folder)]) == 0
+    return folder / f"{run_id}.html"
+
+
+def plain(path: Path) -> str:
+    html = path.read_text(encoding="utf-8")
+    body = re.sub(r"<(style|script|svg)\b.*?</\1>", " ", html, flags=re.DOTALL)
+    return " ".join(re.sub(r"<[^>]+>", " ", body).split())
+
+
+def test_the_report_of_images_has_the_numbers_of_the_run(images):
+    text = plain(images)
+    assert "57 items were read; the selection balanced keeps 20." in text
+    assert "Over 3 classes, normalised entropy goes from " in text
+    assert "Shown are 4 of 4 clusters of level 2, 12 of 12 clusters of level 1." in text
+    assert re.search(r"ingest 57 56 1 ", text)
+    assert re.search(r"select:balanced 56 20 0 36 not selected", text)
+    assert "many 40 " in text and "unreadable image 1 " in text
+    assert "2 rounds of resampling" in text
+    assert "closest 1 a cluster, hierarchical sharing, closest inside clusters 12 12" in text
+    html = images.read_text()
+    assert html.count("data:image/webp;base64,") == len(set(re.findall(r"data:image/webp;base64,[^)]+", html))) > 20
+
+
+def test_the_tree_adds_up_to_the_pool_and_to_the_selection(images):
+    html = images.read_text()
+    top = re.findall(r'\n<details class="cluster" data-size="(\d+)"', html)
+    assert sum(map(int, top)) == 2 * 56  # every item below a cluster of level 2 and of level 1
+    kept = [int(n) for n in re.findall(r">(\d+) kept <small>", html)]
+    assert sum(kept) == 2 * 20
+
+
+def test_texts_are_shown_as_they_are(texts):
+    html = texts.read_text()
+    assert html.count("<script") == 1
+    assert html.count("&lt;script&gt;alert(1)&lt;/script&gt; text ") > 30
+    text = plain(texts)
+    assert "Over 20 classes" in text and "random, 30" in text and "file:/gone.txt" in text
+    assert "level 1 gini 0.500 0.500" in text
+
+
+def test_the_same_run_gives_the_same_report(config, images, tmp_path):
+    assert main(["report", "--config", config, "--run-id", "r", "--out", str(tmp_path)]) == 0
+    assert (tmp_path / "r.html").read_text() == images.read_text()
+
+
+def test_a_report_is_made_of_a_run_that_is_not_finished(config, tmp_path, capsys):
+    command = ["--config", config, "--run-id", "begun"]
+    assert main(["ingest", *command, "--quiet"]) == 0
+    assert main(["report", *command, "--out", str(tmp_path)]) == 0
+    assert capsys.readouterr().out.strip() == f"report: {tmp_path / 'begun.html'}"
+    text = plain(tmp_path / "begun.html")
+    assert "This run has made no selection yet." in text and "the stage cluster has not finished" in text
+
+
+def test_a_run_without_selections_shows_its_clusters(config, tmp_path):
+    overrides = ["select=[]", f"report.out={tmp_path}"]
+    assert main(["curate", "--config", config, *overrides, "--run-id", "unselected", "--quiet"]) == 0
+    text = plain(tmp_path / "unselected.html")
+    assert (
+        "No selections" in text and "Shown are 4 of 4 clusters" in text and "By level 1 measure pool items 56" in text
+    )
+
+
+def test_duplicates_are_shown_where_their_table_is(spark, config, tmp_path, monkeypatch):
+    monkeypatch.setitem(schemas.TABLES, DUPLICATES.name, DUPLICATES)
+    workspace = Workspace(spark, yaml.safe_load(Path(config).read_text())["workspace"])
+    first, *others = [row[Col.item_id] for row in workspace.read(POOL).orderBy(Col.item_id).limit(4).collect()]
+    rows = [("r", first, first, True, first, None, "copies")]
+    rows += [("r", one, first, False, first, 0.7 + place / 10, "copies") for place, one in enumerate(others)]
+    workspace.append(DUPLICATES, spark.createDataFrame(rows, DUPLICATES.schema))
+    assert main(["report", "--config", config, "--run-id", "r", "--out", str(tmp_path)]) == 0
+    text = plain(tmp_path / "r.html")
+    assert "4 items lie in 1 groups of duplicates; 3 of them were removed." in text
+    assert "kept, of 4 0.700 0.800 0.900" in text
+
+
+def test_a_run_that_is_not_there_is_named_with_those_that_are(config, capsys):
+    assert main(["report", "--config", config, "--run-id", "q"]) == 2
+    error = capsys.readouterr().err
+    assert "has no run 'q'; the newest are " in error and "'r'" in error and error.count("\n") == 1
+
+
+def test_a_workspace_that_holds_nothing_stays_empty(tmp_path, capsys, spark):
+    assert main(["report", "--workspace", str(tmp_path / "none"), "--run-id", "q"]) == 2
+    assert "holds no runs" in capsys.readouterr().err
+    assert not (tmp_path / "none").exists()
+
+
+def test_overrides_need_a_config(capsys):
+    assert main(["report", "--workspace", "w", "seed=1", "--run-id", "q"]) == 2
+    assert "'seed=1' overrides a setting of a config" in capsys.readouterr().err
+
+
+def test_a_curation_whose_report_fails_says_that_the_report_alone_failed(config, tmp_path, capsys):
+    (tmp_path / "file").write_text("in the way")
+    command = ["curate", "--config", config, f"report.out={tmp_path / 'file'}", "--run-id", "r", "--quiet"]
+    assert main(command) == 2
+    error = capsys.readouterr().err
+    assert "run r is finished, but not its report; again: equipoise report --config " in error
+    assert "cannot be written" in error and "--out" in error
+
+
+def test_the_clusters_on_the_page_are_bounded():
+    for levels in (2, 3, 4, 6):
+        shown = MOST_TOP
+        for below in range(levels - 1, 0, -1):
+            n = children_a_parent(shown, levels_below=below)
+            assert 2 <= n <= MOST_CHILDREN
+            shown *= n
+        assert shown <= max(MOST_LOWEST, MOST_TOP * 2 ** (levels - 1))
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with started() as browser:
+        yield browser
+
+
+@pytest.mark.parametrize("pool", ["images", "texts"])
+def test_in_a_browser_clusters_open_and_nothing_leaves_or_runs(browser, request, pool):
+    visit = Visit(browser, request.getfixturevalue(pool), width=375)
+    assert visit.page.locator("section[id] > h2").count() == SECTIONS
+    cluster = visit.page.locator("#tree > details").first
+    cluster.locator(":scope > summary").click()
+    child = cluster.locator("details").first
+    child.locator(":scope > summary").click()
+    assert child.locator(".kind li").first.is_visible()
+    assert visit.is_clean, visit.complaints
+    assert visit.overflow() <= 0

@@ -1,0 +1,119 @@
+"""A whole report of made-up values, whose texts are hostile wherever the data can have them."""
+
+import io
+from datetime import UTC, datetime
+
+import numpy as np
+import pandas as pd
+from PIL import Image
+
+from equipoise.evaluation.balance import measures
+from equipoise.report.content import (
+    Balance,
+    ClassSizes,
+    Cluster,
+    DuplicateGroup,
+    Duplicates,
+    Item,
+    Largest,
+    Metric,
+    Rejects,
+    Report,
+    RunFacts,
+    SelectionFacts,
+    Spread,
+    StageFacts,
+    Tree,
+)
+from equipoise.schemas import Col
+
+ATTACK = "<script>alert(1)</script>"
+QUOTED = '"><img src=http://example.invalid/x.png onerror=alert(2)>'
+
+
+def webp(seed: int, side: int = 24) -> bytes:
+    pixels = np.random.default_rng(seed).integers(0, 256, (side, side, 3), np.uint8)
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "WEBP", lossless=True)
+    return file.getvalue()
+
+
+def item(number: int, *, is_text: bool = False) -> Item:
+    text = f"{ATTACK} item {number} & more" if is_text else None
+    thumbnail = None if is_text else webp(number)
+    return Item(number, thumbnail, text, label=QUOTED, uri=f"file:/{ATTACK}", copies=number % 2)
+
+
+def spread(name: str, kind: str, sizes: list[int], tint: int = 0) -> Spread:
+    counts = np.asarray(sizes, float)
+    return Spread(name, kind, tint, counts, np.ones_like(counts), measures(counts))
+
+
+def cluster(level: int, number: int, *, children: int, is_text: bool) -> Cluster:
+    below = [
+        cluster(level - 1, 10 * number + place, children=children, is_text=is_text)
+        for place in range(children if level > 1 else 0)
+    ]
+    items = [item(100 * level + 10 * number + place, is_text=is_text) for place in range(4)]
+    return Cluster(
+        level,
+        number,
+        n_pool=1000 - 10 * number,
+        share_pool=0.05,
+        n_curated={"even": 10 * number, "near": 5},
+        ratios={"even": 0.1 * (9 - number), "near": None},
+        n_children=len(below) + 3 if below else 0,
+        children=below,
+        examples={"closest": items, "random": items[:2], "farthest": items[1:]},
+    )
+
+
+def facts() -> RunFacts:
+    stages = [
+        StageFacts("ingest", "done", 2.5, 1, 1010, 1000, 10, {}),
+        StageFacts("cluster", "done", 4000.0, 2, 1000, 1000, 0, {}),
+        StageFacts("select:even", "done", 1.25, 1, 1000, 300, 0, {"not_selected": 700}),
+        StageFacts("select:near", "failed", None, 1),
+    ]
+    config = f"source:\n  path: {ATTACK}\n" + "  long: " + "x" * 300
+    return RunFacts(
+        "run-1", f"/w/{QUOTED}", ATTACK, 7, "0.1.0", datetime(2026, 1, 2, tzinfo=UTC), config, {"pool": 3}, stages
+    )
+
+
+def whole_report(*, is_text: bool = False) -> Report:
+    rows = [
+        {Col.level: level, Col.resampling: resampling, Col.iteration: step, Col.objective: 100 / step + resampling}
+        for level in (1, 2)
+        for resampling in (0, 1, 2)[: 1 if level == 1 else 3]
+        for step in range(1, 9)
+    ]
+    sets = [("pool", "pool", [900, 60, 30, 10]), ("even", "selection", [80, 75, 75, 70])]
+    sets += [("random, 300", "random", [270, 18, 9, 3]), ("near", "selection", [100, 100, 50, 0])]
+    spreads = [spread(name, kind, sizes, tint=int(name == "near")) for name, kind, sizes in sets]
+    labels = [ATTACK, QUOTED, "$x_1", "plain"]
+    return Report(
+        run=facts(),
+        balances=[Balance(group, spreads) for group in ("level_1", "level_2", "class")],
+        largest=[Largest(1, 2, {"pool": 0.96, "even": 0.5, "random, 300": 0.95})],
+        classes=[
+            ClassSizes(label, {name: sizes[place] for name, _, sizes in sets}) for place, label in enumerate(labels)
+        ],
+        n_classes=6,
+        iterations=pd.DataFrame(rows).assign(**{Col.n_empty: 0, Col.seconds: 0.5}),
+        selections=[SelectionFacts("even", f"300 items, where {ATTACK}", 300, 300), SelectionFacts("near", "", 5, 8)],
+        compared=["even", "near"],
+        tree=Tree(
+            [cluster(2, number, children=3, is_text=is_text) for number in range(1, 6)],
+            [2, 1],
+            {2: 5, 1: 15},
+            {2: 50, 1: 1500},
+        ),
+        rejects=[Rejects("ingest", "unreadable_file", 10, [(ATTACK, QUOTED), ("b.png", "")])],
+        duplicates=Duplicates(
+            30, 10, 20, [DuplicateGroup(3, item(1), [(item(2), 0.9)])], [0.6, 0.8, 1.0], [5, 15], 0.6
+        ),
+        metrics=[Metric("level_1", "gini", {"pool": 0.5, "even": float("nan")}), Metric(ATTACK, "x", {"pool": 1e9})],
+        names=["pool", "even"],
+        n_metrics=700,
+    )

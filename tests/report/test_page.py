@@ -1,0 +1,152 @@
+"""The page from plain values: complete, self-contained, and data stay text."""
+
+import re
+from html.parser import HTMLParser
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+
+from equipoise.report import formats
+from equipoise.report.content import Report
+from equipoise.report.page import render
+from equipoise.report.plots import MOST_POINTS, lorenz_plot
+from report.fakes import ATTACK, facts, spread, whole_report
+
+SECTIONS = ("run", "balance", "objective", "selections", "clusters", "rejects", "duplicates", "metrics")
+
+
+class Outline(HTMLParser):
+    """Tags with their attributes, ids, and the text of what the reader sees."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict]] = []
+        self.text = ""
+        self.feed(html)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data):
+        self.text += data
+
+    @property
+    def ids(self) -> list[str]:
+        return [attributes["id"] for _, attributes in self.tags if "id" in attributes]
+
+
+@pytest.fixture(scope="module")
+def html() -> str:
+    return render(whole_report(is_text=True))
+
+
+def test_every_section_is_there_once_with_a_heading(html):
+    outline = Outline(html)
+    assert [one["id"] for tag, one in outline.tags if tag == "section"] == list(SECTIONS)
+    assert len([tag for tag, _ in outline.tags if tag == "h2"]) == len(SECTIONS)
+    assert len(outline.ids) == len(set(outline.ids))
+
+
+def test_texts_of_the_data_stay_text(html):
+    outline = Outline(html)
+    assert [tag for tag, _ in outline.tags if tag == "script"] == ["script"]  # the page's own
+    assert "img" not in {tag for tag, _ in outline.tags}
+    assert not [one for _, one in outline.tags if any(name.startswith("on") for name in one)]
+    assert outline.text.count(ATTACK) > 10
+
+
+def test_nothing_is_loaded_from_anywhere(html):
+    outline = Outline(html)
+    links = [one[name] for _, one in outline.tags for name in ("src", "href", "xlink:href") if name in one]
+    assert links and all(link.startswith("#") for link in links)
+    assert set(re.findall(r"url\(([a-z]*)", html)) <= {"data", ""}
+    policy = next(one["content"] for _, one in outline.tags if one.get("http-equiv") == "Content-Security-Policy")
+    assert policy.startswith("default-src 'none'; img-src data:;") and "'sha256-" in policy
+
+
+def test_the_same_values_give_the_same_page():
+    assert render(whole_report()) == render(whole_report())
+
+
+def test_a_thumbnail_is_on_the_page_once_however_often_it_is_shown():
+    html = render(whole_report())
+    names = re.findall(r"^\.(t\d+)\{background-image:url\(data:image/webp;base64,([^)]+)\)", html, flags=re.M)
+    assert len(names) == len({content for _, content in names})
+    shown = re.findall(r'class="t (t\d+)"', html)
+    assert set(shown) == {name for name, _ in names} and len(shown) > 2 * len(names)
+
+
+def test_a_run_with_nothing_says_so_in_every_section():
+    text = Outline(render(Report(run=facts()))).text
+    for said in (
+        "This run has made no selection yet.",
+        "This run has no clusters yet",
+        "No iterations",
+        "No selections",
+        "Nothing was rejected.",
+        "looked for no duplicates",
+        "The table metrics has no rows",
+    ):
+        assert said in text
+
+
+def test_the_page_says_what_it_leaves_out(html):
+    text = " ".join(Outline(html).text.split())
+    assert "The 4 largest of 6 classes; 2 more" in text
+    assert "Shown are 5 of 50 clusters of level 2, 15 of 1,500 clusters of level 1." in text
+    assert "3 smaller clusters of level 1 are not shown." in text
+    assert "The first of 700 rows" in text
+
+
+def test_the_lead_has_the_numbers_of_the_run(html):
+    before, after = (spread("x", "pool", sizes).measures for sizes in ([900, 60, 30, 10], [80, 75, 75, 70]))
+    assert (
+        "1,010 items were read; the selection even keeps 300. Over 4 clusters of level 1, normalised entropy goes from "
+        f"{before['normalised_entropy']:.3f} to {after['normalised_entropy']:.3f}."
+    ) in Outline(html).text
+
+
+class TestPlots:
+    def curve(self, svg: str) -> np.ndarray:
+        """Points of the last line, from the SVG's path."""
+        paths = [path.get("d", "") for path in ElementTree.fromstring(svg).iter("{http://www.w3.org/2000/svg}path")]
+        return np.array(re.findall(r"[ML] ([\d.]+) ([\d.]+)", max(paths, key=len)), float)
+
+    def test_a_plot_has_the_colours_and_the_size_of_the_page(self):
+        svg = lorenz_plot([spread("pool", "pool", [3, 1])], key="k")
+        root = ElementTree.fromstring(svg)
+        assert root.get("viewBox") and not root.get("width") and not root.get("height")
+        assert "var(--pool)" in svg and "currentColor" not in svg  # ink is for objectives
+        assert not re.search(r"#[0-9a-f]{6}", svg)
+        assert "font-family" not in svg and "<text" in svg
+
+    def test_a_long_curve_is_thinned_to_its_shape(self):
+        sizes = (np.arange(1, 100_001) ** 2).tolist()
+        points = self.curve(lorenz_plot([spread("pool", "pool", sizes)], key="k"))
+        assert 20 < len(points) <= MOST_POINTS + 1
+        x = (points[:, 0] - points[0, 0]) / (points[-1, 0] - points[0, 0])
+        y = (points[:, 1] - points[0, 1]) / (points[-1, 1] - points[0, 1])
+        np.testing.assert_allclose(y, x**3, atol=2e-3)  # sum of squares up to x
+
+
+@pytest.mark.parametrize(
+    ("made", "expected"),
+    [
+        (formats.share(0.5), "50.0%"),
+        (formats.share(0.0312), "3.1%"),
+        (formats.share(0.00042), "0.042%"),
+        (formats.share(0), "0%"),
+        (formats.share(1), "100%"),
+        (formats.share(1e-9), "< 0.001%"),
+        (formats.measure(float("inf")), "\N{INFINITY}"),
+        (formats.measure(1234567.0), "1,234,567"),
+        (formats.measure(0.97654), "0.977"),
+        (formats.measure(None), formats.MISSING),
+        (formats.duration(59.96), "1 min 00 s"),
+        (formats.duration(12000), "3 h 20 min"),
+        (formats.times(0.126), "\N{MULTIPLICATION SIGN}0.13"),
+    ],
+)
+def test_numbers_are_written_for_readers(made, expected):
+    assert made == expected

@@ -1,0 +1,64 @@
+"""What a page shows of an item."""
+
+import io
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from equipoise.report.thumbnails import SNIPPET_LENGTH, THUMBNAIL_SIDE, fitted, preview, snippet
+
+
+def encoded(pixels: np.ndarray, kind: str = "PNG") -> bytes:
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, kind)
+    return file.getvalue()
+
+
+def noise(*shape: int) -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, shape, np.uint8)
+
+
+def shown(thumbnail: bytes) -> Image.Image:
+    return Image.open(io.BytesIO(thumbnail))
+
+
+@pytest.mark.parametrize("most_bytes", [4000, 1000, 300])
+def test_a_thumbnail_fits_its_bytes_whatever_it_shows(most_bytes):
+    for content in (encoded(noise(500, 300, 3), "JPEG"), encoded(noise(20, 20))):
+        thumbnail, text = preview(content, most_bytes=most_bytes)
+        assert len(thumbnail) <= most_bytes and text is None
+
+
+def test_a_thumbnail_keeps_the_shape_and_a_scan_its_pixels():
+    thumbnail, _ = preview(encoded(noise(300, 600, 3)), most_bytes=10**6)
+    assert shown(thumbnail).size == (THUMBNAIL_SIDE, THUMBNAIL_SIDE // 2)
+    scan = noise(8, 8)
+    thumbnail, _ = preview(encoded(scan), most_bytes=10**6)
+    assert np.array_equal(np.asarray(shown(thumbnail).convert("L")), np.kron(scan, np.ones((9, 9), np.uint8)))
+
+
+def test_what_is_neither_image_nor_text_shows_nothing():
+    assert preview(bytes(range(256)), most_bytes=10**6) == (None, None)
+    truncated = encoded(noise(300, 300, 3))[:500]
+    assert preview(truncated, most_bytes=10**6) == (None, None)
+    assert fitted(b"", 10) is None
+
+
+@given(st.text(max_size=3 * SNIPPET_LENGTH))
+def test_a_snippet_is_short_one_line_and_of_plain_characters(text):
+    made = snippet(text)
+    assert len(made) <= SNIPPET_LENGTH
+    assert not any(mark in made for mark in "\n\r\t\0\x1b\u202e\u2066")
+
+
+@given(st.text(st.characters(exclude_categories=["C", "Z"]), min_size=1))
+def test_any_text_is_shown_from_its_beginning(text):
+    content = (text * 400).encode()
+    assert preview(content, most_bytes=10**6) == (None, snippet(text * 400))
+
+
+def test_marks_that_turn_text_around_are_left_out():
+    assert snippet("a\u202eb\x00c\n\n d") == "a b c d"
