@@ -1,0 +1,61 @@
+"""k-NN on frozen features: is an item's class that of the training items around it?"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from equipoise.evaluation.features import Features, Flags, Labels
+from equipoise.kernels.neighbours import Neighbours, nearest_by_cosine
+
+WEIGHTED_K = 20
+TEMPERATURE = 0.07
+KNN_1, KNN_20 = "knn_1_accuracy", "knn_20_accuracy"
+
+_ROWS_PER_CHUNK = 4096
+
+
+def knn_correct(train: Features, test: Features) -> dict[str, Flags]:
+    """Return which test items k-NN gets right: by the nearest training item, and by the weighted vote of 20.
+
+    Args:
+        train: vectors (n, d) with labels; fewer than 20 all vote.
+        test: vectors (m, d) with labels of the same kind; those of no training item are never right.
+
+    Returns:
+        ``knn_1_accuracy`` and ``knn_20_accuracy``: (m,) bool each; the mean is the accuracy.
+
+    Raises:
+        InputError: vectors of different lengths.
+
+    Source: DINO (Caron et al. 2021): cosine, k = 20, votes weighted by exp(cosine / 0.07).
+    """
+    found = nearest_by_cosine(test.vectors, train.vectors, min(WEIGHTED_K, len(train.vectors)))
+    return {
+        KNN_1: votes(found, train.labels, k=1) == test.labels,
+        KNN_20: votes(found, train.labels, temperature=TEMPERATURE) == test.labels,
+    }
+
+
+def votes(found: Neighbours, labels: Labels, *, k: int | None = None, temperature: float | None = None) -> Labels:
+    """Return the label that the neighbours of each item vote for; of equal ones the first in sorted order.
+
+    Args:
+        found: neighbours (m, K), best first, as indices into ``labels``.
+        labels: (n,).
+        k: how many of them vote; all K without.
+        temperature: a vote weighs exp(cosine / temperature); 1 without.
+    """
+    classes, codes = np.unique(labels, return_inverse=True)
+    indices, cosines = found.indices[:, :k], found.cosines[:, :k]
+    weights = np.ones_like(cosines) if temperature is None else np.exp(cosines / temperature)
+    parts = [
+        _most_votes(codes[indices[start : start + _ROWS_PER_CHUNK]], weights[start : start + _ROWS_PER_CHUNK])
+        for start in range(0, len(indices), _ROWS_PER_CHUNK)
+    ]
+    return classes[np.concatenate(parts)]
+
+
+def _most_votes(codes: NDArray[np.int64], weights: NDArray[np.float64]) -> NDArray[np.int64]:
+    n_rows, n_classes = len(codes), int(codes.max()) + 1
+    places = codes + n_classes * np.arange(n_rows)[:, None]
+    sums = np.bincount(places.ravel(), weights.ravel(), minlength=n_rows * n_classes)
+    return sums.reshape(n_rows, n_classes).argmax(axis=1)

@@ -1,0 +1,93 @@
+"""The linear probe: how well a linear classifier separates the classes of frozen features."""
+
+import warnings
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import StratifiedKFold
+from sklearn.preprocessing import StandardScaler
+
+from equipoise.errors import InputError
+from equipoise.evaluation.features import Features, Flags, Labels
+from equipoise.kernels.draws import Purpose, derived_seed
+
+STRENGTHS = tuple(10.0**power for power in range(-5, 3))
+"""scikit-learn's C: the inverse of the penalty, against the loss summed over items."""
+
+FOLDS = 5
+MOST_ITERATIONS = 1000
+
+
+@dataclass(frozen=True)
+class Probe:
+    """``correct`` (m,) bool of the test items; ``strength``, the C that was chosen; whether its fit converged."""
+
+    correct: Flags
+    strength: float
+    is_converged: bool
+
+
+def linear_probe(train: Features, test: Features, *, seed: int, strengths: tuple[float, ...] = STRENGTHS) -> Probe:
+    """Fit logistic regression on train and return which test items it gets right.
+
+    The regularisation is the one that does best on a fifth of train, drawn by class, in a fit on the rest (of equal
+    ones the strongest); then all of train is fitted. Features are standardised by train's means and deviations: the
+    penalty is the same for all dimensions, and one grid serves models whose features differ in scale.
+
+    Args:
+        train: vectors (n, d) with labels: two classes or more, one of them with five items.
+        test: vectors (m, d) with labels of the same kind; those of no training item are never right.
+        seed: of the held-out part.
+        strengths: values of C to try.
+
+    Raises:
+        InputError: vectors of different lengths, too few classes or items.
+    """
+    _check(train, test)
+    scaler = StandardScaler().fit(train.vectors.astype(np.float64))
+    vectors = scaler.transform(train.vectors.astype(np.float64))
+    fitted, held_out = _held_out(train.labels, seed)
+    accuracies = [
+        model.score(vectors[held_out], train.labels[held_out])
+        for model in _fits(vectors[fitted], train.labels[fitted], strengths)
+    ]
+    strength = sorted(strengths)[int(np.argmax(accuracies))]
+    model = next(_fits(vectors, train.labels, (strength,)))
+    predicted = model.predict(scaler.transform(test.vectors.astype(np.float64)))
+    return Probe(predicted == test.labels, strength, bool(model.n_iter_.max() < MOST_ITERATIONS))
+
+
+def _fits(vectors: NDArray[np.float64], labels: Labels, strengths: tuple[float, ...]) -> Any:
+    """One fit after the other, from the strongest penalty up: each starts where the one before ended."""
+    model = LogisticRegression(max_iter=MOST_ITERATIONS, warm_start=True)
+    for strength in sorted(strengths):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)  # told by the probe itself
+            yield model.set_params(C=strength).fit(vectors, labels)
+
+
+def _held_out(labels: Labels, seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Positions of the fitted and of the held-out items."""
+    folds = StratifiedKFold(FOLDS, shuffle=True, random_state=derived_seed(seed, Purpose.EVALUATION))
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "The least populated class")  # a rare class may be in either part
+        fitted, held_out = next(iter(folds.split(np.zeros(len(labels)), labels)))
+    return fitted, held_out
+
+
+def _check(train: Features, test: Features) -> None:
+    if train.vectors.shape[1] != test.vectors.shape[1]:
+        raise InputError(
+            f"train vectors have length {train.vectors.shape[1]}, test vectors {test.vectors.shape[1]}: "
+            "take both from one model"
+        )
+    counts = np.unique(train.labels, return_counts=True)[1]
+    if len(counts) < 2 or counts.max() < FOLDS:
+        raise InputError(
+            f"train has {len(counts)} classes, the largest with {counts.max()} items: a linear probe needs two "
+            f"classes, one with {FOLDS} items, to choose its regularisation on a part that it does not fit"
+        )
