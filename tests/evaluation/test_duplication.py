@@ -80,7 +80,7 @@ def test_brightness_stays_within_the_images_range() -> None:
 def test_what_is_refused() -> None:
     with pytest.raises(ConfigError, match="spread is 'even'"):
         copy_counts(5, 2, spread="even", seed=0)
-    with pytest.raises(ConfigError, match="mean is 0.5"):
+    with pytest.raises(ConfigError, match=r"mean is 0\.5"):
         copy_counts(5, 0.5, spread="uniform", seed=0)
     for images, copies in (
         (np.zeros((2, 8)), np.ones(2, int)),

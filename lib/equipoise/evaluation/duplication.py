@@ -24,7 +24,7 @@ Images = NDArray[np.floating[Any]]
 
 
 class Copies(NamedTuple):
-    """``images`` (m, height, width) float32 and ``origins`` (m,) int64: the position of the image that each comes from."""
+    """``images`` (m, height, width) float32 and ``origins`` (m,) int64: the position of the image behind each."""
 
     images: NDArray[np.float32]
     origins: Counts
