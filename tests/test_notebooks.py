@@ -59,7 +59,6 @@ def small(monkeypatch) -> None:
     """One seed, and the JVM's quick compiler: a short run spends its time compiling, see conftest.py."""
     monkeypatch.setenv("EQUIPOISE_SEEDS", "1")
     monkeypatch.setenv("JDK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1")
-    monkeypatch.setenv("MPLBACKEND", "agg")
 
 
 def executed(path: Path, *, last: str = "") -> list[NotebookNode]:
