@@ -38,6 +38,8 @@ PUBLISHED_KL = {
 """KL to uniform of the data, of the centroids by method, and of 300 uniform points (Vo et al. 2024, figure 3)."""
 
 MIN_SAMPLES = 3
+"""Of DBSCAN. The paper does not say: of 2 to 5, with about 300 clusters, 3 comes nearest to what it prints (0.41, 0.80,
+1.2, and with 5 there are never 300)."""
 RADII = tuple(np.geomspace(0.01, 0.2, 40).tolist())
 ALL_ON_SPARK = DriverLimit(bytes=0, flops=0)
 
