@@ -13,13 +13,24 @@ from nbclient import NotebookClient
 from nbformat import NotebookNode
 
 from equipoise.cli import main
-from equipoise.evaluation.simulation_methods import PUBLISHED_KL
+from equipoise.evaluation.simulation_methods import HIERARCHIES, PUBLISHED_KL
 from equipoise.stages.demo_data import write_demo_data
 
 NOTEBOOKS = sorted((Path(__file__).parents[1] / "notebooks").glob("*.ipynb"))
 PER_CLASS = 12
 SECONDS_A_CELL = 300
-KL_TOLERANCES = {}
+KL_TOLERANCES = {
+    "data": 0.015,
+    "DBSCAN": 0.12,
+    "agglomerative": 0.03,
+    "1 level": 0.06,
+    "2 levels": 0.025,
+    "3 levels": 0.035,
+    "3 levels, resampled": 0.03,
+    "uniform": 0.02,
+}
+"""About three standard deviations of one seed (over four: 0.004, 0.018, 0.004, 0.018, 0.007, 0.009, 0.009 and 0.006): a
+published number is that of one seed, too. Wider where the paper does not give the settings: DBSCAN, agglomerative."""
 
 
 class RunningInterpreter(KernelSpecManager):
@@ -93,6 +104,8 @@ def test_the_simulation_of_the_paper_comes_out_of_the_notebook(on, seeds, monkey
     assert set(found) == set(KL_TOLERANCES)
     for name, tolerance in KL_TOLERANCES.items():
         assert found[name] == pytest.approx(PUBLISHED_KL[name], abs=tolerance), name
+    of_hierarchies = [found[name] for name in HIERARCHIES]
+    assert of_hierarchies == sorted(of_hierarchies, reverse=True)
     assert (tmp_path / "simulation.png").stat().st_size < 250_000
 
 
