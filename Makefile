@@ -25,7 +25,7 @@ PYTEST = $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo demo-text test test-slow test-all check bench clean
+.PHONY: help setup demo demo-text test test-slow test-all check bench pictures clean
 
 help: ## This text
 	@echo "Equipoise: automatic data curation on Spark and Delta"
@@ -58,6 +58,10 @@ bench: $(VENV)/.test ## Measure against faiss on this machine
 	$(BIN)/python tests/benchmarks/bench_kmeans.py
 	$(BIN)/python tests/benchmarks/bench_scale.py
 	$(BIN)/python tests/benchmarks/bench_select.py
+
+pictures: $(VENV)/.test ## Draw the README's pictures again (a minute)
+	mkdir -p docs/pictures
+	EQUIPOISE_PICTURES=$(CURDIR)/docs/pictures $(BIN)/jupyter execute notebooks/simulated_data.ipynb
 
 clean: ## Remove what the other targets made: .venv, data, warehouse, caches
 	rm -rf $(VENV) data warehouse spark-warehouse metastore_db derby.log artifacts

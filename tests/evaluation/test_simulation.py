@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from equipoise.errors import InputError
-from equipoise.evaluation.simulation import kl_to_uniform, simulation_points, toy_points, uniform_points
+from equipoise.evaluation.simulation import density, kl_to_uniform, simulation_points, toy_points, uniform_points
 
 
 def distortion(points: np.ndarray, centroids: list[float]) -> float:
@@ -52,6 +52,13 @@ def test_kl_equals_a_kernel_density_estimate_of_scikit_learn() -> None:
     density = np.exp(KernelDensity(bandwidth=0.5).fit(points).score_samples(grid))
     share = density / density.sum()
     assert kl_to_uniform(points) == pytest.approx(float((share * np.log(share * share.size)).sum()), rel=1e-9)
+
+
+def test_the_density_is_in_shares_and_peaks_where_the_points_are() -> None:
+    shares = density([[1.0, -2.0]])
+    assert shares.shape == (300, 300)
+    assert shares.sum() == pytest.approx(1)
+    assert np.unravel_index(shares.argmax(), shares.shape) == (200, 50)  # x by y, from -3 by 0.02
 
 
 def test_an_even_grid_is_nearly_uniform() -> None:

@@ -48,16 +48,25 @@ def uniform_points(n: int, seed: int) -> NDArray[np.float32]:
 def kl_to_uniform(points: ArrayLike) -> float:
     """Return KL(density of the points || uniform) on the square, in nats; 0 is perfectly even.
 
-    The density is a Gaussian kernel estimate, evaluated on the grid and normalised there: mass outside of the
-    square does not count.
+    Args and raises: as :func:`density`.
+
+    Source: Vo et al. 2024, figure 3: bandwidth 0.5, grid step 0.02.
+    """
+    shares = density(points)
+    inside = shares[shares > 0]
+    return float((inside * np.log(inside * shares.size)).sum())
+
+
+def density(points: ArrayLike) -> NDArray[np.float64]:
+    """Return a Gaussian kernel estimate of the density on the square, (300, 300), x by y, in shares that add up to 1.
+
+    It is evaluated on the grid and normalised there: mass outside of the square does not count.
 
     Args:
         points: (n, 2), n at least 1, finite; centroids or data.
 
     Raises:
         InputError: another shape, no points, or values that are not finite.
-
-    Source: Vo et al. 2024, figure 3: bandwidth 0.5, grid step 0.02.
     """
     points = np.asarray(points, dtype=np.float64)
     if points.ndim != 2 or points.shape[1] != 2 or not len(points) or not np.isfinite(points).all():
@@ -65,7 +74,6 @@ def kl_to_uniform(points: ArrayLike) -> float:
     grid = np.arange(-HALF_SIDE, HALF_SIDE, STEP)
     # The kernel is a product of one factor for each axis: the sum over points is one matrix product.
     along_x, along_y = (np.exp(-((grid[:, None] - axis) ** 2) / (2 * BANDWIDTH**2)) for axis in points.T)
-    density = along_x @ along_y.T
-    density /= density.sum()
-    inside = density[density > 0]
-    return float((inside * np.log(inside * density.size)).sum())
+    estimate = along_x @ along_y.T
+    shares: NDArray[np.float64] = estimate / estimate.sum()
+    return shares
