@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from pyspark.sql import types as t
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 POOL_NAME = "pool"  # stands in the column `selection` of metrics for the whole pool: no selection may have this name
 
 

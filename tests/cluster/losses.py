@@ -112,7 +112,7 @@ def with_losses(spark: SparkSession, vectors: SparkVectors, centroids: np.ndarra
     }
     for name, work in kinds.items():
         if name == "scattered":
-            placement.MOST_STRAIGHT_BYTES = 0
+            placement.MOST_STRAIGHT_BYTES, placement.BYTES_PER_SHARD = 0, 50_000
         unbroken = work(vectors, centroids)
         with executor_killed(spark) as dead:
             broken = work(vectors, centroids)

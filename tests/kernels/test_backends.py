@@ -1,4 +1,6 @@
 from dataclasses import replace
+from importlib import import_module
+from importlib.util import find_spec
 from types import SimpleNamespace
 
 import numpy as np
@@ -8,13 +10,14 @@ from equipoise.errors import InputError
 from equipoise.kernels.backends import Device, FaissKernel, NumpyKernel, TorchKernel
 
 torch = pytest.importorskip("torch")
-faiss = pytest.importorskip("faiss")
+has_faiss = find_spec("faiss") is not None
+n_faiss_gpus = import_module("faiss").get_num_gpus() if has_faiss else 0
 
 from equipoise.kernels import torch_nearest, torch_tensors  # noqa: E402  (they need torch)
 from equipoise.kernels.torch_nearest import Tiling  # noqa: E402
 
 GPU = Device("cuda", 0)
-ON_CPU = [NumpyKernel(), TorchKernel(), FaissKernel()]
+ON_CPU = [NumpyKernel(), TorchKernel(), *([FaissKernel()] if has_faiss else [])]
 
 
 def on_gpu(kernel, is_there, what):
@@ -24,7 +27,7 @@ def on_gpu(kernel, is_there, what):
 
 ON_GPU = [
     on_gpu(TorchKernel(GPU), torch.cuda.is_available(), "torch"),
-    on_gpu(FaissKernel(GPU), faiss.get_num_gpus() > 0, "faiss (needs a faiss-gpu build)"),
+    on_gpu(FaissKernel(GPU), n_faiss_gpus > 0, "faiss (needs a faiss-gpu build)"),
 ]
 kernels = pytest.mark.parametrize("kernel", [*(pytest.param(k, id=k.backend) for k in ON_CPU), *ON_GPU])
 torch_devices = pytest.mark.parametrize("device", ["cpu", pytest.param("cuda:0", marks=ON_GPU[0].marks)])

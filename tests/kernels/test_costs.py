@@ -26,6 +26,7 @@ CLUSTER = Machine(
 A100S = Machine(
     executors=16, cores=32, memory_bytes=1000 * GIB, heap_bytes=500 * GIB, driver_memory_bytes=200 * GIB, gpus=8,
     network_bytes_per_second=12.5e9, disk_bytes_per_second=2e9, max_result_bytes=64 * GIB,
+    gpu_memory_bytes=80 * GIB,
 )  # fmt: skip
 """Of the size of the paper's: 128 A100; their rate is the default, half of what the data sheet gives for float32."""
 ALL_ON_SPARK = {"driver_limit": DriverLimit(0, 0)}
@@ -224,10 +225,26 @@ def test_sums_that_the_driver_does_not_take_at_the_end():
 def test_centroids_on_a_gpu_once_for_every_task_that_shares_it():
     level, n = Level(500_000, rounds=10), 10_000_000
     cost = cost_of(level, n=n, dim=1024, machine=A100S)
-    assert cost.gpu_memory_bytes == 4 * (machines.GPU_WORKER_BYTES + 500_000 * 1024 * 4)  # 32 cores, 8 GPUs
-    small = replace(A100S, gpu_memory_bytes=8 * GIB)
+    # 32 cores share 8 GPUs; centroids, what is made of them and float64 sums, and those that a task touches
+    touched = -(-n // cost.n_partitions)
+    each = machines.GPU_WORKER_BYTES + 4 * (500_000 * 1024 * 4) + touched * 1024 * 8
+    assert cost.gpu_memory_bytes == 4 * each
+    small = replace(A100S, gpu_memory_bytes=32 * GIB)
     assert [found.where for found in shortfalls(cost, small)] == ["gpu"]
     assert cost_of(level, n=n, dim=1024, machine=replace(A100S, gpus=0)).gpu_memory_bytes == 0
+
+
+def test_a_task_that_splits_holds_what_the_config_lets_it():
+    level, gib = Level(1_000_000, splits=1000), 2**30
+    cost, larger = (cost_of(level, n=10**8, dim=128, machine=CLUSTER, split_bytes=size) for size in (gib / 4, 2 * gib))
+    assert larger.executor_memory_bytes > 8 * 3 * 2 * gib * 0.99 > cost.executor_memory_bytes
+    assert [found.where for found in shortfalls(larger, CLUSTER)] == ["executor"]
+
+
+def test_vectors_on_their_way_to_the_driver_are_results():
+    cost = cost_of(Level(100), n=4_000_000, dim=256, machine=LAPTOP, driver_limit=DriverLimit(1e10, 1e15))
+    assert (cost.where, cost.result_bytes) == ("driver", 4_000_000 * (4 * 256 + 8))
+    assert "results" in {found.where for found in shortfalls(cost, LAPTOP)}
 
 
 def test_driver_and_workers_share_the_memory_of_one_machine():

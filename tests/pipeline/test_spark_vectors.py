@@ -5,9 +5,11 @@ from pyspark.sql import functions as F
 from equipoise.errors import InputError
 from equipoise.kernels.levels import KMeans, Level, fit_level
 from equipoise.kernels.lloyd import Step, lloyd
+from equipoise.kernels.packing import unpack
 from equipoise.kernels.passes import partitions_for
 from equipoise.kernels.vectors import ArrayVectors
 from equipoise.pipeline import blocks as blocks_module
+from equipoise.pipeline import spark_vectors as spark_vectors_module
 from equipoise.pipeline.blocks import labelled_arrays, vectors_frame
 from equipoise.pipeline.spark_vectors import SparkVectors
 
@@ -161,3 +163,29 @@ def test_leaving_the_context_gives_the_storage_back(spark, embeddings):
         opened.assign(CENTROIDS)
         assert spark.sparkContext._jsc.getPersistentRDDs().size() == before + 1
     assert spark.sparkContext._jsc.getPersistentRDDs().size() == before
+
+
+def test_members_that_stay_for_resampling_are_blocks_as_small_as_any(spark, monkeypatch):
+    data = np.random.default_rng(0).normal(size=(3000, 8)).astype(np.float32)
+    with SparkVectors.from_arrays(spark, data, np.arange(3000)) as vectors:
+        monkeypatch.setattr(spark_vectors_module, "rows_per_block", lambda dim: 100)
+        with vectors.closest(data[:2], 1000) as members:
+            sizes = members._packed.map(lambda block: len(unpack(block).item_ids)).collect()
+    assert sum(sizes) == members.count == 2000
+    assert max(sizes) == 100
+
+
+def test_a_task_of_arrays_carries_no_vectors_once_they_are_spread(spark):
+    data = np.random.default_rng(0).normal(size=(50_000, 100)).astype(np.float32)
+    with SparkVectors.from_arrays(spark, data, np.arange(50_000)) as vectors:
+        assert vectors.n_partitions == 2
+        assert b"ShuffledRDD" in vectors._packed.toDebugString()
+        np.testing.assert_array_equal(vectors.to_arrays().vectors, data)
+
+
+def test_arrays_of_the_driver_become_few_files(spark, monkeypatch):
+    data = np.zeros((3000, 64), np.float32)
+    monkeypatch.setattr(blocks_module, "BYTES_PER_BLOCK", 10_000)
+    assert blocks_module.vectors_frame(spark, np.arange(3000), data).rdd.getNumPartitions() == 1
+    monkeypatch.setattr(blocks_module, "BYTES_PER_TASK", 200_000)
+    assert blocks_module.vectors_frame(spark, np.arange(3000), data).rdd.getNumPartitions() == 5

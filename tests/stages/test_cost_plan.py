@@ -172,11 +172,11 @@ def test_more_copies_of_the_centroids_than_an_executor_holds_and_the_way_out_wor
     levels = {"levels": [{"k": 500_000}]}
     refused(
         plan(*TILES, cluster=levels),
-        "cluster.levels.0.k: 500,000 clusters need 51 GiB for the 8 Python workers of an executor, which has 28 GiB",
-        "set cluster.levels.0.splits: 5 (k0 = 100,000), or --memory at least 101g",
+        "cluster.levels.0.k: 500,000 clusters need 63 GiB for the 8 Python workers of an executor, which has 28 GiB",
+        "set cluster.levels.0.splits: 5 (k0 = 100,000), or --memory at least 125g",
     )
-    assert plan(*TILES, "--memory", "101g", cluster=levels)[0] == 0
-    assert plan(*TILES, "--memory", "99g", cluster=levels)[0] == 2
+    assert plan(*TILES, "--memory", "125g", cluster=levels)[0] == 0
+    assert plan(*TILES, "--memory", "123g", cluster=levels)[0] == 2
     assert plan(*TILES, "cluster.levels.0.splits=5", cluster=levels)[0] == 0
 
 
@@ -312,9 +312,10 @@ def test_all_that_the_config_says_is_planned_with():
     section = Cluster(
         levels=({"k": 9}, {"k": 3, "resampling": {"rounds": 2, "points": 5}}),
         iterations=7, seeding="random", partitions=11, checkpoint_every=2, driver_limit={"bytes": 1, "flops": 2},
+        split_bytes=3,
     )  # fmt: skip
     half = section.half
-    assert as_kmeans(section) == PlannedKMeans(7, "random", half, 11, 2, DriverLimit(1, 2))
+    assert as_kmeans(section) == PlannedKMeans(7, "random", half, 11, 2, DriverLimit(1, 2), 3)
     assert [as_level(level) for level in section.levels] == [Level(9), Level(3, rounds=2, points=5)]
 
 

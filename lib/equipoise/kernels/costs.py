@@ -13,9 +13,16 @@ from equipoise.kernels import machines as m
 from equipoise.kernels.levels import Level
 from equipoise.kernels.machines import Machine
 from equipoise.kernels.passes import Assignment, Seconds, partitions_for, pass_seconds, shuffle_seconds
-from equipoise.kernels.placement import BYTES_PER_SHARD, DriverLimit, fits_driver, stats_bytes
+from equipoise.kernels.placement import (
+    BYTES_PER_SHARD,
+    SPLIT_BYTES,
+    DriverLimit,
+    fits_driver,
+    split_members,
+    stats_bytes,
+)
 from equipoise.kernels.plusplus import BYTES_PER_BLOCK
-from equipoise.kernels.seeding import MOST_SOUGHT, PARALLEL_ROUNDS, SAMPLE_PER_CENTROID, SAMPLE_SIZE, Seeding
+from equipoise.kernels.seeding import MOST_SOUGHT, PARALLEL_ROUNDS, Seeding, sample_size
 
 PARALLEL_PASSES = sum(range(1, PARALLEL_ROUNDS + 2))
 """What k-means|| takes: it looks at k candidates, at 2 k, and at all of them for their weights."""
@@ -32,6 +39,7 @@ class PlannedKMeans:
     partitions: int | None = None
     checkpoint_every: int = 5
     driver_limit: DriverLimit = field(default_factory=DriverLimit)
+    split_bytes: float = SPLIT_BYTES
 
     def bytes_of(self, dim: int) -> int:
         """Of one stored vector with its id."""
@@ -116,6 +124,7 @@ def _on_driver(entry: LevelInput, level: Level, *, kmeans: PlannedKMeans, machin
         entry, level, where="driver", n_partitions=0, flops=flops, broadcast_bytes=0,
         reduction_bytes=0, reduction="none", storage_bytes=0, executor_memory_bytes=0,
         driver_memory_bytes=2 * held_bytes + m.COPIES_ON_DRIVER * 8 * k * dim, seconds=seconds,
+        result_bytes=0 if entry.is_on_driver else held_bytes,
     )  # fmt: skip
 
 
@@ -131,7 +140,9 @@ def _on_spark(entry: LevelInput, level: Level, *, kmeans: PlannedKMeans, machine
     joined_bytes = whole.broadcast_bytes if whole.broadcast_bytes > m.BYTES_PER_PIECE else 0
     shard_bytes = m.SHARD_COPIES * min(BYTES_PER_SHARD, whole.reduction_bytes) if reduction == "reduce-scatter" else 0
     held_bytes = m.WORKER_BYTES + m.COPIES_IN_WORKER * whole.broadcast_bytes
-    worker_bytes = held_bytes + max(joined_bytes, partial_bytes, shard_bytes)  # one after the other
+    worker_bytes = held_bytes + joined_bytes + max(partial_bytes, shard_bytes)  # the last two one after the other
+    worker_bytes = max(worker_bytes, _split_task_bytes(level, dim, kmeans))
+    sampled = sample_size(n, k0, kmeans.seeding)
     driver_bytes = m.COPIES_ON_DRIVER * 8 * k0 * dim + (4 * n * dim if entry.is_on_driver else 0)
     return LevelCost(
         entry, level,
@@ -143,16 +154,24 @@ def _on_spark(entry: LevelInput, level: Level, *, kmeans: PlannedKMeans, machine
         reduction=reduction,
         storage_bytes=stored_vectors * whole.bytes_per_vector,
         executor_memory_bytes=machine.cores * worker_bytes + whole.broadcast_bytes,
-        driver_memory_bytes=driver_bytes + 4 * dim * _sample_size(n, k0, kmeans.seeding),
+        driver_memory_bytes=driver_bytes + 4 * dim * sampled,
         seconds=_spark_seconds(whole, entry, level, kmeans=kmeans, machine=machine),
-        gpu_memory_bytes=_tasks_a_gpu(machine) * (m.GPU_WORKER_BYTES + whole.broadcast_bytes),
-        result_bytes=stats_bytes(k0, dim),
+        gpu_memory_bytes=_tasks_a_gpu(machine)
+        * (m.GPU_WORKER_BYTES + m.COPIES_ON_GPU * whole.broadcast_bytes + 8 * dim * whole.n_touched),
+        result_bytes=max(stats_bytes(k0, dim), 4 * dim * sampled),
     )  # fmt: skip
 
 
 def _tasks_a_gpu(machine: Machine) -> int:
     """Tasks that share a GPU: an executor runs one a core."""
     return math.ceil(machine.cores / machine.gpus) if machine.gpus else 0
+
+
+def _split_task_bytes(level: Level, dim: int, kmeans: PlannedKMeans) -> float:
+    if level.splits == 1:
+        return 0.0
+    members = split_members(level.splits, dim, most_bytes=kmeans.split_bytes)
+    return float(m.WORKER_BYTES + m.SPLIT_COPIES * members * (4 * dim + 8))
 
 
 def _n_assigned(entry: LevelInput, level: Level, kmeans: PlannedKMeans) -> int:
@@ -205,7 +224,7 @@ def _splitting(whole: Assignment, level: Level, *, kmeans: PlannedKMeans, machin
     centroid_bytes = 4 * level.k * whole.dim
     products = _split_flops(LevelInput(1, whole.n, whole.dim), level, kmeans)
     imbalance = machine.imbalance(whole.n_partitions)
-    seeded = min(whole.n, level.k0 * max(SAMPLE_SIZE, SAMPLE_PER_CENTROID * splits))
+    seeded = min(whole.n, level.k0 * sample_size(whole.n, splits, "kmeans++"))
     candidates = 2.0 * seeded * whole.dim * splits * (2 + int(math.log(splits)))
     return Seconds(
         shuffle=shuffle_seconds(n_bytes + centroid_bytes, machine),
@@ -213,13 +232,6 @@ def _splitting(whole: Assignment, level: Level, *, kmeans: PlannedKMeans, machin
         seeding=candidates / (machine.total_cores * m.SEEDING_GFLOPS * 1e9) if kmeans.seeding != "random" else 0.0,
         tasks=m.ITERATION_SECONDS + whole.n_partitions * m.DISPATCH_SECONDS,
     )
-
-
-def _sample_size(n: int, k: int, seeding: Seeding) -> int:
-    """Vectors that the driver gets to seed from."""
-    if seeding == "random" or k > MOST_SOUGHT:
-        return k
-    return (1 + PARALLEL_ROUNDS) * k if seeding == "kmeans||" else min(n, max(SAMPLE_SIZE, SAMPLE_PER_CENTROID * k))
 
 
 def _seeding_seconds(n: int, level: Level, *, dim: int, kmeans: PlannedKMeans, cores: int) -> float:
@@ -230,6 +242,6 @@ def _seeding_seconds(n: int, level: Level, *, dim: int, kmeans: PlannedKMeans, c
     k = level.k
     if kmeans.seeding == "random" or k > MOST_SOUGHT:
         return 0.0
-    n_blocks = math.ceil(4 * _sample_size(n, k, kmeans.seeding) * dim / BYTES_PER_BLOCK)
-    samples = _sample_size(n, k, kmeans.seeding) + level.rounds * _sample_size(level.resampled(n), k, kmeans.seeding)
+    n_blocks = math.ceil(4 * sample_size(n, k, kmeans.seeding) * dim / BYTES_PER_BLOCK)
+    samples = sample_size(n, k, kmeans.seeding) + level.rounds * sample_size(level.resampled(n), k, kmeans.seeding)
     return 2.0 * samples * dim * k * (2 + int(math.log(k))) / (min(n_blocks, cores) * m.SEEDING_GFLOPS * 1e9)

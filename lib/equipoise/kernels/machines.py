@@ -48,9 +48,13 @@ WORKER_BYTES = 300 * 2**20
 COPIES_IN_WORKER = 2
 """The centroids and what is prepared from them."""
 BYTES_PER_PIECE = 512 * 2**20
-"""Larger arrays are broadcast in pieces: a worker holds a copy more, put together, while it prepares them."""
+"""Larger arrays are broadcast in pieces, of which a task makes one: a copy more."""
 SHARD_COPIES = 3
 """What a task adds up: as it arrived, unpickled, and the sums."""
+COPIES_ON_GPU = 4
+"""The centroids, what is prepared from them, and their sums in float64: in units of k * d * 4."""
+SPLIT_COPIES = 3
+"""What a task splits: as it arrived, as arrays, and what k-means makes of it; assumed."""
 GPU_WORKER_BYTES = 2**30
 """Of a GPU's memory, for every task that uses it: CUDA's context, a block and the scores of a tile; assumed."""
 GPU_MEMORY_BYTES = 40.0 * GIB

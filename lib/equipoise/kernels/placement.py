@@ -10,6 +10,10 @@ MOST_STRAIGHT_BYTES = 2**30
 """What one task may send straight to the driver; one value of Spark must stay under 2 GiB."""
 SHARE_OF_RESULTS = 0.25
 """Of `spark.driver.maxResultSize`: what all tasks together may send straight to the driver."""
+SPLIT_BYTES = 256 * 2**20
+"""Vectors that a task splits at once; it takes about three times as much memory."""
+LEAST_MEMBERS = 64
+"""The sample of a coarse cluster that is above that has so many members for every centroid, whatever the limit."""
 MOST_DRIVER_BYTES = 2**30
 """Centroids of a level above that stay in tables."""
 
@@ -28,6 +32,11 @@ class DriverLimit:
         seen = level.k0 + (level.splits if level.splits > 1 else 0)
         flops = 2 * dim * seen * iterations * (count + resampled)
         return size <= self.bytes and flops <= self.flops
+
+
+def split_members(splits: int, dim: int, *, most_bytes: float) -> int:
+    """Vectors that a task may hold when it splits coarse clusters into ``splits`` each."""
+    return max(LEAST_MEMBERS * splits, int(most_bytes) // (4 * dim + 8))
 
 
 def fits_driver(n_clusters: int, dim: int) -> bool:

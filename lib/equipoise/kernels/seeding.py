@@ -20,6 +20,13 @@ PARALLEL_ROUNDS = 2
 """Passes of k-means||, each of which draws as many candidates as there are centroids to find."""
 
 
+def sample_size(n: int, k: int, seeding: Seeding) -> int:
+    """Vectors that the driver gets to seed ``k`` clusters of ``n`` from."""
+    if seeding == "random" or k > MOST_SOUGHT:
+        return k
+    return (1 + PARALLEL_ROUNDS) * k if seeding == "kmeans||" else min(n, max(SAMPLE_SIZE, SAMPLE_PER_CENTROID * k))
+
+
 def seed_centroids(vectors: Vectors, k: int, *, method: Seeding, seed: int) -> Floats:
     """``k`` different items of ``vectors`` to start from: (k, d) float32; random ones above :data:`MOST_SOUGHT`.
 
@@ -32,7 +39,7 @@ def seed_centroids(vectors: Vectors, k: int, *, method: Seeding, seed: int) -> F
         return _sample(vectors, k, seed=seed)
     if method == "kmeans||":
         return _parallel(vectors, k, seed=seed)
-    sample = _sample(vectors, min(vectors.count, max(SAMPLE_SIZE, SAMPLE_PER_CENTROID * k)), seed=seed)
+    sample = _sample(vectors, sample_size(vectors.count, k, method), seed=seed)
     return sample[greedy_plusplus(sample, k, seed=derived_seed(seed, Purpose.SEEDING))]
 
 

@@ -21,6 +21,8 @@ BYTES_PER_MESSAGE = 100 * 2**20
 BYTES_PER_BLOCK = 2**20 - 2**10
 """What is stored and moved as one value. The JVM's collector gives larger ones several regions in a row (G1: from half
 a region on, which is a MiB with a heap of 4 GiB), and a heap full of cached blocks may have none."""
+BYTES_PER_TASK = 64 * 2**20
+"""Arrays of the driver that one task gets, and makes one file of where they are written."""
 BLOCK = "block"
 LARGEST_HALF = float(np.finfo(np.float16).max)
 
@@ -139,9 +141,13 @@ def concatenated(parts: list[Block]) -> Block:
 def packed_arrays(item_ids: Ids, vectors: Floats, *, partitions: int) -> list[bytes]:
     """Arrays as a list of packed blocks, to be spread over so many partitions."""
     count, dim = vectors.shape
-    rows = even_rows(count, dim, partitions)
-    starts = range(0, len(item_ids), rows)
-    return [pack(Block(item_ids[start : start + rows], vectors[start : start + rows])) for start in starts]
+    return list(packed_rows(item_ids, vectors, rows=even_rows(count, dim, partitions)))
+
+
+def packed_rows(item_ids: Ids, vectors: NDArray[np.floating[Any]], *, rows: int) -> Iterator[bytes]:
+    """Arrays as packed blocks of so many rows, the last one of what is left."""
+    for start in range(0, len(item_ids), rows):
+        yield pack(Block(item_ids[start : start + rows], vectors[start : start + rows]))
 
 
 def arrays_frame(
@@ -150,11 +156,13 @@ def arrays_frame(
     """Columns on the driver, (n,) or (n, d) for vectors, as a DataFrame; they travel as Arrow batches, not as rows."""
     n_rows = len(columns[schema.names[0]])
     rows = max(1, min(ROWS_PER_BLOCK, *(BYTES_PER_BLOCK // _row_bytes(column) for column in columns.values())))
-    batches = [
+    batches = (
         pa.RecordBatch.from_arrays([_arrow(columns[name][start : start + rows]) for name in schema.names], schema.names)
         for start in range(0, n_rows, rows)
-    ]
-    packed = spark.sparkContext.parallelize([(as_stream(batch),) for batch in batches], len(batches))
+    )
+    streams = [(as_stream(batch),) for batch in batches]
+    n_tasks = -(-sum(len(stream) for (stream,) in streams) // BYTES_PER_TASK)
+    packed = spark.sparkContext.parallelize(streams, max(1, n_tasks))
     return spark.createDataFrame(packed, BLOCK_SCHEMA).mapInArrow(from_streams, schema)
 
 

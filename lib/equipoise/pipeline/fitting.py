@@ -12,7 +12,8 @@ from equipoise.kernels.backends import BackendChoice, driver_kernel
 from equipoise.kernels.draws import Purpose, derived_seed
 from equipoise.kernels.levels import KMeans, Level, LevelState, fit_level
 from equipoise.kernels.nearest import Floats
-from equipoise.kernels.placement import DriverLimit, stats_bytes
+from equipoise.kernels.placement import SPLIT_BYTES, DriverLimit, stats_bytes
+from equipoise.kernels.seeding import sample_size
 from equipoise.kernels.splitting import split_arrays
 from equipoise.kernels.vectors import ArrayVectors, Labelled, Vectors
 from equipoise.pipeline.assembly import with_level
@@ -20,7 +21,7 @@ from equipoise.pipeline.checkpoint import AnyLevel, Checkpoint, DistributedLevel
 from equipoise.pipeline.frames import persisted
 from equipoise.pipeline.reduction import most_result_bytes
 from equipoise.pipeline.spark_vectors import SparkVectors
-from equipoise.pipeline.splits import SPLIT_BYTES, Inside, split
+from equipoise.pipeline.splits import Inside, split
 from equipoise.schemas import Col
 
 
@@ -66,7 +67,7 @@ def fit_levels(
             fitted.append(finished)
             continue
         with ExitStack() as stack:
-            whole = stack.enter_context(first_input() if number == 1 else _as_input(fitted[-1], fitting))
+            whole = stack.enter_context(first_input() if number == 1 else _as_input(fitted[-1], level, fitting))
             _check_results(whole, levels[number - 1 :], fitting)
             vectors = _placed(whole, level, fitting)
             centroids, labelled = stack.enter_context(_clusters(vectors, level, number=number, fitting=fitting))
@@ -121,7 +122,7 @@ def _centroids(vectors: Vectors, level: Level, *, number: int, fitting: Fitting)
 
 
 def _check_results(whole: Vectors, levels: Sequence[Level], fitting: Fitting) -> None:
-    """Refuses levels whose sums the driver would not take, before any work is done for them.
+    """Refuses levels of which the driver would not take the sums, the sample or the input, before any work for them.
 
     Raises:
         ConfigError: `spark.driver.maxResultSize` is too small.
@@ -129,15 +130,28 @@ def _check_results(whole: Vectors, levels: Sequence[Level], fitting: Fitting) ->
     if fitting.spark is None:
         return
     most, count = most_result_bytes(fitting.spark), whole.count
+    _check_move(whole, levels[0], fitting, most=most)
     for level in levels:
-        is_on_spark = not fitting.driver_limit.holds(count, whole.dim, level, iterations=fitting.kmeans.iterations)
-        needed = stats_bytes(level.k0, whole.dim)
-        if is_on_spark and most and needed > most:
+        is_on_driver = fitting.driver_limit.holds(count, whole.dim, level, iterations=fitting.kmeans.iterations)
+        sampled = sample_size(count, level.k0, fitting.kmeans.seeding)
+        needed = max(stats_bytes(level.k0, whole.dim), 4 * whole.dim * sampled)
+        if not is_on_driver and most and needed > most:
             raise ConfigError(
-                f"the sums of {level.k0:,} clusters of {whole.dim:,} numbers (k {level.k}, splits {level.splits}) take "
-                f"{needed:,} bytes on the driver, spark.driver.maxResultSize is {most:,}: raise it, or raise splits"
+                f"the sums of {level.k0:,} clusters of {whole.dim:,} numbers (k {level.k}, splits {level.splits}), or "
+                f"what they are seeded from, take {needed:,} bytes on the driver, spark.driver.maxResultSize is "
+                f"{most:,}: raise it, or raise splits"
             )
         count = level.k
+
+
+def _check_move(whole: Vectors, level: Level, fitting: Fitting, *, most: int) -> None:
+    moved = whole.count * (4 * whole.dim + 8)
+    fits = fitting.driver_limit.holds(whole.count, whole.dim, level, iterations=fitting.kmeans.iterations)
+    if isinstance(whole, SparkVectors) and fits and most and moved > most:
+        raise ConfigError(
+            f"{whole.count:,} vectors are within cluster.driver_limit and take {moved:,} bytes on their way to the "
+            f"driver, spark.driver.maxResultSize is {most:,}: raise it, or lower cluster.driver_limit.bytes"
+        )
 
 
 def _seed_of_level(fitting: Fitting, number: int) -> int:
@@ -150,11 +164,13 @@ def _placed(whole: Vectors, level: Level, fitting: Fitting) -> Vectors:
     return whole.to_arrays() if isinstance(whole, SparkVectors) and fits else whole
 
 
-def _as_input(below: AnyLevel, fitting: Fitting) -> Vectors:
-    """The centroids of a level as what the next one clusters."""
+def _as_input(below: AnyLevel, level: Level, fitting: Fitting) -> Vectors:
+    """The centroids of a level as what the next one, ``level``, clusters."""
     if isinstance(below, DistributedLevel):
         rows = below.rows.select(F.col(Col.cluster_id).alias(Col.item_id), F.col(Col.centroid).alias(Col.embedding))
         return SparkVectors.from_embeddings(rows, backend=fitting.backend)
-    if fitting.spark is None:
+    count, dim = below.centroids.shape
+    fits = fitting.driver_limit.holds(count, dim, level, iterations=fitting.kmeans.iterations)
+    if fitting.spark is None or fits:
         return ArrayVectors(below.centroids, below.cluster_ids, kernel=driver_kernel(fitting.backend))
     return SparkVectors.from_arrays(fitting.spark, below.centroids, below.cluster_ids, backend=fitting.backend)

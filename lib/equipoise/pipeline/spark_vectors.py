@@ -9,14 +9,12 @@ import pyarrow as pa
 from pyspark import RDD, StorageLevel
 from pyspark.serializers import NoOpSerializer
 from pyspark.sql import DataFrame, SparkSession
-from pyspark.sql import functions as F
 from pyspark.sql.types import StructType
-from pyspark.sql.window import Window
 
 from equipoise.kernels.backends import BackendChoice, driver_kernel
 from equipoise.kernels.draws import draw_up_to
 from equipoise.kernels.nearest import Floats
-from equipoise.kernels.packing import Block, pack, unpack
+from equipoise.kernels.packing import Block, unpack
 from equipoise.kernels.passes import partitions_for
 from equipoise.kernels.placement import goes_straight
 from equipoise.kernels.statistics import ClusterStats, add_up
@@ -32,7 +30,10 @@ from equipoise.pipeline.blocks import (
     from_streams,
     labelled_batch,
     packed_arrays,
+    packed_rows,
+    rows_per_block,
 )
+from equipoise.pipeline.members import last_members
 from equipoise.pipeline.reduction import free_shuffles, most_result_bytes, scattered
 from equipoise.pipeline.sharing import SharedArray, share
 from equipoise.pipeline.workers import (
@@ -162,11 +163,11 @@ class SparkVectors:
     def closest(self, centroids: Floats, r: int) -> Vectors:
         """The ``r`` members of every cluster that lie closest to its centroid; they stay where they are."""
         near = self._assigner(centroids)
-        bounds = _last_members(self._labelled(near), r).toPandas()
+        bounds = last_members(self._labelled(near), r).toPandas()
         limits_by_cluster = np.zeros(len(centroids), dtype=[(Col.distance_sq, np.float32), (Col.item_id, np.int64)])
         for name in limits_by_cluster.dtype.names or ():
             limits_by_cluster[name][bounds[Col.cluster_id]] = bounds[name]
-        bound = share(self.spark.sparkContext, limits_by_cluster)
+        bound, rows = share(self.spark.sparkContext, limits_by_cluster), rows_per_block(self.dim)
 
         def kept(parts: Iterable[bytes]) -> Iterable[bytes]:
             limits = bound.value
@@ -174,7 +175,7 @@ class SparkVectors:
                 limit = limits[labels]
                 tied = (distances_sq == limit[Col.distance_sq]) & (block.item_ids <= limit[Col.item_id])
                 inside = (distances_sq < limit[Col.distance_sq]) | tied
-                yield pack(Block(block.item_ids[inside], block.vectors[inside]))
+                yield from packed_rows(block.item_ids[inside], block.vectors[inside], rows=rows)
 
         members = self._packed.mapPartitions(kept)
         owned = (near.centroids, bound)
@@ -238,19 +239,3 @@ class SparkVectors:
 
 def _first(keys: np.ndarray, n: int) -> np.ndarray:
     return keys[first_keys(keys, n)]
-
-
-def _last_members(labelled: DataFrame, r: int) -> DataFrame:
-    """The farthest of the ``r`` closest members of every cluster, and how many they are: one row a cluster."""
-    by_distance = (
-        Window.partitionBy(Col.cluster_id)
-        .orderBy(Col.distance_sq, Col.item_id)
-        .rowsBetween(Window.unboundedPreceding, Window.currentRow)
-    )
-    members = labelled.withColumn("rank", F.row_number().over(by_distance)).filter(F.col("rank") <= r)
-    last = F.max(F.struct(Col.distance_sq, Col.item_id)).alias("last")
-    return (
-        members.groupBy(Col.cluster_id)
-        .agg(last, F.count("*").alias(Col.n_items))
-        .select(Col.cluster_id, f"last.{Col.distance_sq}", f"last.{Col.item_id}", Col.n_items)
-    )

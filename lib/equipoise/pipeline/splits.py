@@ -21,9 +21,9 @@ from equipoise.kernels.draws import Purpose, draw_up_to, draws
 from equipoise.kernels.levels import KMeans
 from equipoise.kernels.nearest import Floats, nearest, prepare
 from equipoise.kernels.packing import Block, pack, unpack
-from equipoise.kernels.placement import MOST_DRIVER_BYTES
+from equipoise.kernels.placement import MOST_DRIVER_BYTES, SPLIT_BYTES, split_members
 from equipoise.kernels.splitting import fit_part, seed_of_part, tasks_of
-from equipoise.kernels.vectors import ArrayVectors, Ids, Labelled
+from equipoise.kernels.vectors import ROWS_PER_BLOCK, ArrayVectors, Ids, Labelled
 from equipoise.pipeline.blocks import (
     BLOCK_SCHEMA,
     LABELLED_SCHEMA,
@@ -31,17 +31,14 @@ from equipoise.pipeline.blocks import (
     concatenated,
     from_streams,
     labelled_batch,
+    rows_per_block,
 )
 from equipoise.pipeline.sharing import share
 from equipoise.pipeline.spark_vectors import SparkVectors
 from equipoise.pipeline.workers import Assigner, assigner, settle
 from equipoise.schemas import Col
 
-SPLIT_BYTES = 256 * 2**20
-"""Vectors that a task fits at once; it takes about three times as much memory."""
 TASKS_PER_CORE = 4
-LEAST_MEMBERS = 64
-"""A sample has so many members for every centroid, whatever the limit."""
 
 Piece = tuple[int, tuple[Ids, bytes]]
 _CENTROID = pa.list_(pa.field("element", pa.float32(), nullable=False))
@@ -115,7 +112,7 @@ def split(vectors: SparkVectors, coarse: Floats, inside: Inside, *, most_bytes: 
         inside: what to do in every cluster.
         most_bytes: of vectors that one task may fit at once.
     """
-    most = max(LEAST_MEMBERS * inside.splits, most_bytes // (4 * vectors.dim + 8))
+    most = split_members(inside.splits, vectors.dim, most_bytes=most_bytes)
     sizes = vectors.assign(coarse).counts
     _refuse_many_samples(sizes, most, splits=inside.splits, dim=vectors.dim)
     routes = routing(sizes, most=most, n_tasks=TASKS_PER_CORE * vectors.spark.sparkContext.defaultParallelism)
@@ -176,27 +173,31 @@ def _fitted(pieces: Iterable[Piece], routes: Routing, inside: Inside, most: int)
         seed = seed_of_part(inside.seed, coarse)
         centroids = fit_part(members, inside.splits, kmeans=inside.kmeans, seed=seed)
         first = coarse * inside.splits
-        yield _centroid_rows(first, centroids)
+        yield from _centroid_rows(first, centroids)
         if not is_sampled:
             item_ids, own, distances_sq = members.labelled(centroids)
-            yield _item_rows(Labelled(item_ids, first + own, distances_sq))
+            yield from _item_rows(Labelled(item_ids, first + own, distances_sq))
 
 
 def _smallest(item_ids: Ids, most: int, seed: int) -> Ids:
     return np.argsort(draws(seed, Purpose.SAMPLE, item_ids), kind="stable")[:most]
 
 
-def _centroid_rows(first: int, centroids: Floats) -> bytes:
-    n, dim = centroids.shape
-    ends = np.arange(0, centroids.size + 1, dim, dtype=np.int32)
-    lists = pa.ListArray.from_arrays(pa.array(ends), pa.array(centroids.reshape(-1)), type=_CENTROID)
-    columns = [pa.nulls(n, pa.int64()), pa.array(first + np.arange(n)), pa.nulls(n, pa.float32()), lists]
-    return as_stream(pa.RecordBatch.from_arrays(columns, ROWS.names))
+def _centroid_rows(first: int, centroids: Floats) -> Iterator[bytes]:
+    step = rows_per_block(centroids.shape[1])
+    for start in range(0, len(centroids), step):
+        some = centroids[start : start + step]
+        ends = np.arange(0, some.size + 1, some.shape[1], dtype=np.int32)
+        lists = pa.ListArray.from_arrays(pa.array(ends), pa.array(some.reshape(-1)), type=_CENTROID)
+        ids = pa.array(first + start + np.arange(len(some)))
+        columns = [pa.nulls(len(some), pa.int64()), ids, pa.nulls(len(some), pa.float32()), lists]
+        yield as_stream(pa.RecordBatch.from_arrays(columns, ROWS.names))
 
 
-def _item_rows(labelled: Labelled) -> bytes:
-    columns = [*(pa.array(column) for column in labelled), pa.nulls(len(labelled.labels), _CENTROID)]
-    return as_stream(pa.RecordBatch.from_arrays(columns, ROWS.names))
+def _item_rows(labelled: Labelled) -> Iterator[bytes]:
+    for start in range(0, len(labelled.labels), ROWS_PER_BLOCK):
+        some = [pa.array(column[start : start + ROWS_PER_BLOCK]) for column in labelled]
+        yield as_stream(pa.RecordBatch.from_arrays([*some, pa.nulls(len(some[0]), _CENTROID)], ROWS.names))
 
 
 def _of_sampled(

@@ -104,7 +104,7 @@ def _freeze() -> None:
 
 def drawn_ids(blocks: Iterable[Block], limit: int, *, seed: int) -> Ids:
     """Ids whose draw is at most ``limit``."""
-    ids = [block.item_ids for block in blocks]
+    ids = [block.item_ids.copy() for block in blocks]  # a view would keep the vectors of its block
     every = np.concatenate(ids) if ids else np.empty(0, np.int64)
     return every[draws(seed, Purpose.SAMPLE, every) <= limit]
 

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pyspark
 from pyspark import SparkConf, SparkContext
@@ -56,8 +57,15 @@ def _silence_query_log() -> None:
 def _silence_accumulators(spark: SparkSession) -> None:
     """Their thread prints a stack when the JVM dies, beside what the caller is told."""
     server = getattr(spark.sparkContext, "_accumulatorServer", None)
-    if server is not None:
-        server.handle_error = lambda request, client_address: None
+    if server is None:
+        return
+    tell = type(server).handle_error
+
+    def handle_error(request: Any, client_address: Any) -> None:
+        if not isinstance(sys.exc_info()[1], EOFError | ConnectionError):
+            tell(server, request, client_address)
+
+    server.handle_error = handle_error
 
 
 def _start(wanted: Mapping[str, str], name: str) -> None:

@@ -91,6 +91,7 @@ def as_kmeans(section: settings.Cluster) -> PlannedKMeans:
         half=section.half,
         partitions=section.partitions,
         checkpoint_every=section.checkpoint_every,
+        split_bytes=section.split_bytes,
         driver_limit=DriverLimit(section.driver_limit.bytes, section.driver_limit.flops),
     )
 

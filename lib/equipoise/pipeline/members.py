@@ -1,0 +1,23 @@
+"""Which members of a cluster are its closest."""
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+from pyspark.sql.window import Window
+
+from equipoise.schemas import Col
+
+
+def last_members(labelled: DataFrame, r: int) -> DataFrame:
+    """The farthest of the ``r`` closest members of every cluster, and how many they are: one row a cluster."""
+    by_distance = (
+        Window.partitionBy(Col.cluster_id)
+        .orderBy(Col.distance_sq, Col.item_id)
+        .rowsBetween(Window.unboundedPreceding, Window.currentRow)
+    )
+    members = labelled.withColumn("rank", F.row_number().over(by_distance)).filter(F.col("rank") <= r)
+    last = F.max(F.struct(Col.distance_sq, Col.item_id)).alias("last")
+    return (
+        members.groupBy(Col.cluster_id)
+        .agg(last, F.count("*").alias(Col.n_items))
+        .select(Col.cluster_id, f"last.{Col.distance_sq}", f"last.{Col.item_id}", Col.n_items)
+    )
