@@ -19,6 +19,7 @@ from equipoise.tables import Workspace
 CLASSES = {"common": 150, "rare": 40, "seldom": 10}
 CLUSTER = {"iterations": 5, "levels": [{"k": 20}, {"k": 5}]}
 CURVE = {"name": "balanced", "targets": [15, 40, 90]}
+ONE = [{"name": "s", "target": 40}]
 
 
 @pytest.fixture(scope="module")
@@ -122,6 +123,7 @@ def test_the_same_run_again_does_nothing_and_shows_the_metrics(spark, config, ca
     assert said.out.index("pool") < said.out.index("balanced-15/random")
 
 
+@pytest.mark.slow
 def test_a_selection_that_is_added_is_measured_without_force_and_foreign_metrics_stay(spark, config, source):
     before = metrics(spark, config)
     more = [CURVE, {"name": "flat", "target": 30, "method": "flat"}]
@@ -136,18 +138,19 @@ def test_a_selection_that_is_added_is_measured_without_force_and_foreign_metrics
     assert metrics(spark, config) == pytest.approx(after)
 
 
+@pytest.mark.slow
 def test_regions_are_measured_where_items_have_them(spark, source, tmp_path, capsys):
-    path = write_config(tmp_path, source, select=[{"name": "s", "target": 40}])
+    path = write_config(tmp_path, source, select=ONE)
     assert main(["curate", "--config", path, "--run-id", "r", "--quiet"]) == 0
     workspace = load_config(path).workspace
     region = "map('region', if(item_id % 2 = 0, 'asia', 'europe'), 'place', cast(item_id as string))"
     spark.sql(f"update delta.`{workspace}/pool` set attributes = {region} where label <> 'seldom'")
-    write_config(tmp_path, source, select=[{"name": "s", "target": 40}], evaluate={"groups": ["regoin"]})
+    write_config(tmp_path, source, select=ONE, evaluate={"groups": ["regoin"]})
     assert main(["evaluate", "--config", path, "--run-id", "new", "--quiet"]) == 2
     assert "has not finished stage ingest" in capsys.readouterr().err
     assert main(["curate", "--config", path, "--run-id", "new", "--quiet"]) == 2
     assert "no item of the pool has the attribute 'regoin'; did you mean 'region'?" in capsys.readouterr().err
-    write_config(tmp_path, source, select=[{"name": "s", "target": 40}], evaluate={"groups": ["region"]})
+    write_config(tmp_path, source, select=ONE, evaluate={"groups": ["region"]})
     assert main(["evaluate", "--config", path, "--run-id", "new", "--quiet"]) == 0
     found = metrics(spark, path, "new")
     items = (
@@ -158,6 +161,7 @@ def test_regions_are_measured_where_items_have_them(spark, source, tmp_path, cap
     assert found["s", "selection_rate_gap", "region"] == pytest.approx(gap([even / 95, (len(items) - even) / 95]))
 
 
+@pytest.mark.slow
 def test_a_labelled_set_gives_classes_to_a_pool_without_labels(spark, source, tmp_path, capsys):
     rows = spark.read.parquet(source["path"]).toPandas()
     np.save(tmp_path / "v.npy", np.stack(rows["embedding"]).astype(np.float32))
@@ -166,7 +170,7 @@ def test_a_labelled_set_gives_classes_to_a_pool_without_labels(spark, source, tm
     (tmp_path / "known.txt").write_text("\n".join(known["label"]))
     labelled = {"path": str(tmp_path / "known.npy"), "labels": str(tmp_path / "known.txt"), "k": 3}
     unlabelled = {"kind": "embeddings", "path": str(tmp_path / "v.npy")}
-    path = write_config(tmp_path, unlabelled, select=[{"name": "s", "target": 40}], evaluate={"labelled": labelled})
+    path = write_config(tmp_path, unlabelled, select=ONE, evaluate={"labelled": labelled})
     assert main(["curate", "--config", path, "--run-id", "r", "--quiet"]) == 0
     found = metrics(spark, path)
     sizes = {label: found["pool", "n_items", f"class={label}"] for label in CLASSES}
@@ -176,11 +180,12 @@ def test_a_labelled_set_gives_classes_to_a_pool_without_labels(spark, source, tm
     for label in CLASSES:
         assert found["pool", "mean_cluster_size", f"class={label}"] * clusters[label] == pytest.approx(sizes[label])
     wrong = {**labelled, "labels": str(tmp_path / "absent.txt")}
-    write_config(tmp_path, unlabelled, select=[{"name": "s", "target": 40}], evaluate={"labelled": wrong})
+    write_config(tmp_path, unlabelled, select=ONE, evaluate={"labelled": wrong})
     assert main(["evaluate", "--config", path, "--run-id", "r", "--quiet"]) == 2
     assert "evaluate.labelled.labels" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_methods_are_compared_in_one_table(spark, source, tmp_path, capsys):
     variants = [
         {"name": "own"},
