@@ -16,9 +16,11 @@ from equipoise.evaluation.fairness import gap
 from equipoise.schemas import CURATED, METRICS, RUNS, Col
 from equipoise.tables import Workspace
 
+pytestmark = pytest.mark.slow
+
 CLASSES = {"common": 150, "rare": 40, "seldom": 10}
 CLUSTER = {"iterations": 5, "levels": [{"k": 20}, {"k": 5}]}
-CURVE = {"name": "balanced", "targets": [15, 40, 90]}
+CURVE = {"name": "balanced", "targets": [40, 90]}
 ONE = [{"name": "s", "target": 40}]
 
 
@@ -48,7 +50,7 @@ def write_config(folder: Path, source: dict, **sections) -> str:
 def config(spark, source, tmp_path_factory) -> str:
     """The config of a run ``r`` that is done, metrics of somebody else among its own."""
     path = write_config(tmp_path_factory.mktemp("evaluate"), source, evaluate={"top": 3, "groups": ["label"]})
-    foreign = spark.createDataFrame([("r", "balanced-15", "recall_at_1", "queries", 0.5)], METRICS.schema)
+    foreign = spark.createDataFrame([("r", "balanced-40", "recall_at_1", "queries", 0.5)], METRICS.schema)
     Workspace(spark, load_config(path).workspace).append(METRICS, foreign)
     assert main(["curate", "--config", path, "--run-id", "r", "--quiet"]) == 0
     return path
@@ -72,8 +74,8 @@ def measured(found: dict[tuple[str, str, str], float], selection: str, group: st
 
 def test_targets_are_selections_that_lie_within_each_other(spark, config):
     items = table(spark, config, "curated").groupby("selection")["item_id"].agg(set)
-    assert {name: len(ids) for name, ids in items.items()} == {"balanced-15": 15, "balanced-40": 40, "balanced-90": 90}
-    assert items["balanced-15"] < items["balanced-40"] < items["balanced-90"]
+    assert {name: len(ids) for name, ids in items.items()} == {"balanced-40": 40, "balanced-90": 90}
+    assert items["balanced-40"] < items["balanced-90"]
 
 
 def test_clusters_of_all_levels_are_measured_before_and_after(spark, config):
@@ -120,10 +122,9 @@ def test_the_same_run_again_does_nothing_and_shows_the_metrics(spark, config, ca
     said = capsys.readouterr()
     assert "evaluate: 200 in, 200 out (already done)" in said.err
     assert "balance: level_1 (20)" in said.out and "balance: class (3)" in said.out
-    assert said.out.index("pool") < said.out.index("balanced-15/random")
+    assert said.out.index("pool") < said.out.index("balanced-40/random")
 
 
-@pytest.mark.slow
 def test_a_selection_that_is_added_is_measured_without_force_and_foreign_metrics_stay(spark, config, source):
     before = metrics(spark, config)
     more = [CURVE, {"name": "flat", "target": 30, "method": "flat"}]
@@ -133,12 +134,11 @@ def test_a_selection_that_is_added_is_measured_without_force_and_foreign_metrics
     assert measured(after, "flat", "level_1")["n_items"] == 30
     assert {key for key in before if not key[0].endswith("/random")} < set(after)
     assert not [key for key in after if key[0].endswith("/random")]
-    assert after["balanced-15", "recall_at_1", "queries"] == 0.5
+    assert after["balanced-40", "recall_at_1", "queries"] == 0.5
     assert main(["curate", "--config", added, "--run-id", "r", "--force", "select", "--quiet"]) == 0
     assert metrics(spark, config) == pytest.approx(after)
 
 
-@pytest.mark.slow
 def test_regions_are_measured_where_items_have_them(spark, source, tmp_path, capsys):
     path = write_config(tmp_path, source, select=ONE)
     assert main(["curate", "--config", path, "--run-id", "r", "--quiet"]) == 0
@@ -161,7 +161,6 @@ def test_regions_are_measured_where_items_have_them(spark, source, tmp_path, cap
     assert found["s", "selection_rate_gap", "region"] == pytest.approx(gap([even / 95, (len(items) - even) / 95]))
 
 
-@pytest.mark.slow
 def test_a_labelled_set_gives_classes_to_a_pool_without_labels(spark, source, tmp_path, capsys):
     rows = spark.read.parquet(source["path"]).toPandas()
     np.save(tmp_path / "v.npy", np.stack(rows["embedding"]).astype(np.float32))
@@ -185,7 +184,6 @@ def test_a_labelled_set_gives_classes_to_a_pool_without_labels(spark, source, tm
     assert "evaluate.labelled.labels" in capsys.readouterr().err
 
 
-@pytest.mark.slow
 def test_methods_are_compared_in_one_table(spark, source, tmp_path, capsys):
     variants = [
         {"name": "own"},
@@ -210,7 +208,6 @@ def test_methods_are_compared_in_one_table(spark, source, tmp_path, capsys):
     assert metrics(spark, path, "c") == found
 
 
-@pytest.mark.slow
 def test_without_variants_the_methods_of_the_paper_are_compared(spark, source, tmp_path):
     levels = [{"k": 20}, {"k": 10}, {"k": 5, "resampling": {"rounds": 2}}]
     path = write_config(
