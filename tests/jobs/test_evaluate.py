@@ -16,9 +16,12 @@ from equipoise.evaluation.fairness import gap
 from equipoise.schemas import CURATED, METRICS, RUNS, Col
 from equipoise.tables import Workspace
 
+pytestmark = pytest.mark.slow
+
 CLASSES = {"common": 150, "rare": 40, "seldom": 10}
 CLUSTER = {"iterations": 5, "levels": [{"k": 20}, {"k": 5}]}
-CURVE = {"name": "balanced", "targets": [15, 40, 90]}
+CURVE = {"name": "balanced", "targets": [40, 90]}
+ONE = [{"name": "s", "target": 40}]
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +50,7 @@ def write_config(folder: Path, source: dict, **sections) -> str:
 def config(spark, source, tmp_path_factory) -> str:
     """The config of a run ``r`` that is done, metrics of somebody else among its own."""
     path = write_config(tmp_path_factory.mktemp("evaluate"), source, evaluate={"top": 3, "groups": ["label"]})
-    foreign = spark.createDataFrame([("r", "balanced-15", "recall_at_1", "queries", 0.5)], METRICS.schema)
+    foreign = spark.createDataFrame([("r", "balanced-40", "recall_at_1", "queries", 0.5)], METRICS.schema)
     Workspace(spark, load_config(path).workspace).append(METRICS, foreign)
     assert main(["curate", "--config", path, "--run-id", "r", "--quiet"]) == 0
     return path
@@ -71,8 +74,8 @@ def measured(found: dict[tuple[str, str, str], float], selection: str, group: st
 
 def test_targets_are_selections_that_lie_within_each_other(spark, config):
     items = table(spark, config, "curated").groupby("selection")["item_id"].agg(set)
-    assert {name: len(ids) for name, ids in items.items()} == {"balanced-15": 15, "balanced-40": 40, "balanced-90": 90}
-    assert items["balanced-15"] < items["balanced-40"] < items["balanced-90"]
+    assert {name: len(ids) for name, ids in items.items()} == {"balanced-40": 40, "balanced-90": 90}
+    assert items["balanced-40"] < items["balanced-90"]
 
 
 def test_clusters_of_all_levels_are_measured_before_and_after(spark, config):
@@ -119,7 +122,7 @@ def test_the_same_run_again_does_nothing_and_shows_the_metrics(spark, config, ca
     said = capsys.readouterr()
     assert "evaluate: 200 in, 200 out (already done)" in said.err
     assert "balance: level_1 (20)" in said.out and "balance: class (3)" in said.out
-    assert said.out.index("pool") < said.out.index("balanced-15/random")
+    assert said.out.index("pool") < said.out.index("balanced-40/random")
 
 
 def test_a_selection_that_is_added_is_measured_without_force_and_foreign_metrics_stay(spark, config, source):
@@ -131,23 +134,23 @@ def test_a_selection_that_is_added_is_measured_without_force_and_foreign_metrics
     assert measured(after, "flat", "level_1")["n_items"] == 30
     assert {key for key in before if not key[0].endswith("/random")} < set(after)
     assert not [key for key in after if key[0].endswith("/random")]
-    assert after["balanced-15", "recall_at_1", "queries"] == 0.5
+    assert after["balanced-40", "recall_at_1", "queries"] == 0.5
     assert main(["curate", "--config", added, "--run-id", "r", "--force", "select", "--quiet"]) == 0
     assert metrics(spark, config) == pytest.approx(after)
 
 
 def test_regions_are_measured_where_items_have_them(spark, source, tmp_path, capsys):
-    path = write_config(tmp_path, source, select=[{"name": "s", "target": 40}])
+    path = write_config(tmp_path, source, select=ONE)
     assert main(["curate", "--config", path, "--run-id", "r", "--quiet"]) == 0
     workspace = load_config(path).workspace
     region = "map('region', if(item_id % 2 = 0, 'asia', 'europe'), 'place', cast(item_id as string))"
     spark.sql(f"update delta.`{workspace}/pool` set attributes = {region} where label <> 'seldom'")
-    write_config(tmp_path, source, select=[{"name": "s", "target": 40}], evaluate={"groups": ["regoin"]})
+    write_config(tmp_path, source, select=ONE, evaluate={"groups": ["regoin"]})
     assert main(["evaluate", "--config", path, "--run-id", "new", "--quiet"]) == 2
     assert "has not finished stage ingest" in capsys.readouterr().err
     assert main(["curate", "--config", path, "--run-id", "new", "--quiet"]) == 2
     assert "no item of the pool has the attribute 'regoin'; did you mean 'region'?" in capsys.readouterr().err
-    write_config(tmp_path, source, select=[{"name": "s", "target": 40}], evaluate={"groups": ["region"]})
+    write_config(tmp_path, source, select=ONE, evaluate={"groups": ["region"]})
     assert main(["evaluate", "--config", path, "--run-id", "new", "--quiet"]) == 0
     found = metrics(spark, path, "new")
     items = (
@@ -166,7 +169,7 @@ def test_a_labelled_set_gives_classes_to_a_pool_without_labels(spark, source, tm
     (tmp_path / "known.txt").write_text("\n".join(known["label"]))
     labelled = {"path": str(tmp_path / "known.npy"), "labels": str(tmp_path / "known.txt"), "k": 3}
     unlabelled = {"kind": "embeddings", "path": str(tmp_path / "v.npy")}
-    path = write_config(tmp_path, unlabelled, select=[{"name": "s", "target": 40}], evaluate={"labelled": labelled})
+    path = write_config(tmp_path, unlabelled, select=ONE, evaluate={"labelled": labelled})
     assert main(["curate", "--config", path, "--run-id", "r", "--quiet"]) == 0
     found = metrics(spark, path)
     sizes = {label: found["pool", "n_items", f"class={label}"] for label in CLASSES}
@@ -176,7 +179,7 @@ def test_a_labelled_set_gives_classes_to_a_pool_without_labels(spark, source, tm
     for label in CLASSES:
         assert found["pool", "mean_cluster_size", f"class={label}"] * clusters[label] == pytest.approx(sizes[label])
     wrong = {**labelled, "labels": str(tmp_path / "absent.txt")}
-    write_config(tmp_path, unlabelled, select=[{"name": "s", "target": 40}], evaluate={"labelled": wrong})
+    write_config(tmp_path, unlabelled, select=ONE, evaluate={"labelled": wrong})
     assert main(["evaluate", "--config", path, "--run-id", "r", "--quiet"]) == 2
     assert "evaluate.labelled.labels" in capsys.readouterr().err
 
@@ -205,7 +208,6 @@ def test_methods_are_compared_in_one_table(spark, source, tmp_path, capsys):
     assert metrics(spark, path, "c") == found
 
 
-@pytest.mark.slow
 def test_without_variants_the_methods_of_the_paper_are_compared(spark, source, tmp_path):
     levels = [{"k": 20}, {"k": 10}, {"k": 5, "resampling": {"rounds": 2}}]
     path = write_config(
