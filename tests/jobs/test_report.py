@@ -133,6 +133,7 @@ def test_a_report_is_made_of_a_run_that_is_not_finished(config, tmp_path, capsys
     assert "This run has made no selection yet." in text and "the stage cluster has not finished" in text
 
 
+@pytest.mark.slow
 def test_a_run_without_selections_shows_its_clusters(config, tmp_path):
     overrides = ["select=[]", f"report.out={tmp_path}"]
     assert main(["curate", "--config", config, *overrides, "--run-id", "unselected", "--quiet"]) == 0

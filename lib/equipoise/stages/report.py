@@ -43,12 +43,12 @@ def write_report(spark: SparkSession, *, workspace: str, run_id: str, out: str |
         InputError: the file cannot be written.
         TableError: a table cannot be read.
     """
-    report = read_report(open_run(spark, workspace, run_id))
+    run = open_run(spark, workspace, run_id)
     folder = Path(out) if out else beside(workspace, "reports")
     path = folder / f"{run_id}.html"
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        path.write_text(render(report), encoding="utf-8")
+        folder.mkdir(parents=True, exist_ok=True)  # before all the reading
+        path.write_text(render(read_report(run)), encoding="utf-8")
     except OSError as error:
         raise InputError(
             f"report {path} cannot be written ({error.strerror}): name another folder with --out"
