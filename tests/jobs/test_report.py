@@ -115,7 +115,7 @@ def test_texts_are_shown_as_they_are(texts):
     assert html.count("<script") == 1
     assert html.count("&lt;script&gt;alert(1)&lt;/script&gt; text ") > 30
     text = plain(texts)
-    assert "Over 20 classes" in text and "random, 30" in text and "file:/gone.txt" in text
+    assert "Over 20 classes" in text and "30 at random" in text and "file:/gone.txt" in text
     assert "level 1 gini 0.500 0.500" in text
 
 

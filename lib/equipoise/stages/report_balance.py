@@ -138,4 +138,4 @@ def _classes(largest: pd.DataFrame) -> list[ClassSizes]:
 
 
 def _random_name(n: int) -> str:
-    return f"random, {n:,}"
+    return f"{n:,} at random"
