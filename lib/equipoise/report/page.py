@@ -90,7 +90,7 @@ def _change(balance: Balance, selection: str) -> str | None:
     entropies = {name: spread.measures["normalised_entropy"] for name, spread in spreads.items()}
     drawn = [one for one in spreads.values() if (one.kind, one.tint) == ("random", spreads[selection].tint)]
     beside = f" ({drawn[0].name}: {entropies[drawn[0].name]:.3f})" if drawn else ""
-    n_groups = formats.whole(spreads[POOL_NAME].measures["n_groups"])
+    n_groups = formats.whole(spreads[POOL_NAME].measures[Col.n_groups])
     return (
         f"Over {n_groups} {groups_of(balance)}, normalised entropy goes from {entropies[POOL_NAME]:.3f} to "
         f"{entropies[selection]:.3f}{beside}."
