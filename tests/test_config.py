@@ -137,7 +137,7 @@ def test_a_configuration_cannot_be_changed(tmp_path):
         ("cluster.levels.0.K=3", "cluster.levels.0: unknown key 'K'; did you mean 'k'?"),
         ("cluster.levels.1.resampling.round=3", "unknown key 'round'; did you mean 'rounds'?"),
         ("source.pth=x", "unknown key 'pth'; did you mean 'path'?"),
-        ("select.0.targets=3", "select.0: unknown key 'targets'; did you mean 'target'?"),
+        ("select.0.targett=3", "select.0: unknown key 'targett'; did you mean 'target'?"),
         ("zzz=1", "unknown key 'zzz'; known: name, workspace, seed"),
         # a wrong type or value: key, value and what it must be
         ("seed=many", "seed: Input should be a valid integer"),
@@ -233,3 +233,47 @@ def test_the_shipped_configurations_are_valid(path):
     assert config.cluster and config.select
     if config.embed:
         assert encoder_id(config.embed.encoder, config.embed.options)
+
+
+# Evaluation and comparison
+
+
+def test_targets_are_as_many_selections(tmp_path):
+    curve = [{"name": "b", "targets": [5, 20], "within": "closest"}, {"name": "c", "target": 7}]
+    selections = load_config(written(tmp_path, select=curve)).select
+    assert [(s.name, s.target, s.within) for s in selections] == [
+        ("b-5", 5, "closest"),
+        ("b-20", 20, "closest"),
+        ("c", 7, "random"),
+    ]
+    plain = [{"name": "b-5", "target": 5, "within": "closest"}]
+    (written_out,) = load_config(written(tmp_path, select=plain)).select
+    assert written_out.model_dump() == selections[0].model_dump()  # so that either finds the other's run done
+
+
+def test_an_empty_section_evaluates_with_defaults(tmp_path):
+    section = load_config(written(tmp_path, evaluate={})).evaluate
+    assert (section.top, section.groups, section.random, section.labelled) == (50, (), True, None)
+
+
+@pytest.mark.parametrize(
+    "sections, words",
+    [
+        ({"select": [{"name": "b", "targets": [5, 5]}]}, ["2 entries named 'b-5'"]),
+        ({"select": [{"name": "b", "targets": []}]}, ["select.0.targets"]),
+        ({"select": [{"name": "b", "targets": [5], "target": 5}]}, ["one of target and per_cluster, or targets"]),
+        ({"select": [{"name": "pool", "target": 5}]}, ["the whole pool", "another name"]),
+        ({"select": [], "evaluate": {}}, ["evaluate measures selections", "select"]),
+        ({"evaluate": {"groop": ["region"]}}, ["unknown key 'groop'", "groups"]),
+        ({"evaluate": {"groups": ["class"]}}, ["'class'", "drop it"]),
+        ({"evaluate": {"top": 0}}, ["evaluate.top", "0"]),
+        ({"evaluate": {"labelled": {"path": "v.npy"}}}, ["no labels", "labels: FILE"]),
+        ({"compare": {}}, ["compare.target"]),
+        ({"compare": {"target": 5, "variants": [{"name": "random"}]}}, ["'random'", "always there"]),
+        ({"compare": {"target": 5, "variants": [{"name": "a"}, {"name": "a"}]}}, ["2 entries named 'a'"]),
+        ({"compare": {"target": 5, "variants": [{"name": "a", "select": {"target": 2}}]}}, ["select.target"]),
+    ],
+)
+def test_mistakes_in_what_is_judged_are_answered(tmp_path, sections, words):
+    message = refusal(tmp_path, **sections)
+    assert all(word in message for word in words), message

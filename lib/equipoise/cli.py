@@ -32,6 +32,7 @@ STAGES = {
     "embed": "turn the items of the pool into vectors",
     "cluster": "build the cluster tree",
     "select": "sample the selections from the cluster tree",
+    "evaluate": "measure how balanced the pool and the selections are",
 }
 
 
@@ -72,11 +73,22 @@ def _parser() -> argparse.ArgumentParser:
         job.add_argument("--force", metavar="STAGE", help="replace a finished stage and all that stands on it")
         job.add_argument("--quiet", action="store_true", help="print errors only")
         job.set_defaults(command=_stage)
+    _add_compare(jobs)
     _add_plan(jobs)
     _add_report(jobs)
     _add_sql(jobs)
     _add_demo_data(jobs)
     return parser
+
+
+def _add_compare(jobs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    meaning = "curate one pool by several methods at one budget, and print how balanced each comes out"
+    compare = jobs.add_parser("compare", help=meaning, description=meaning, allow_abbrev=False)
+    compare.add_argument("--config", required=True, metavar="FILE", help="a YAML file with the section compare")
+    compare.add_argument("overrides", nargs="*", metavar="dotted.key=value", help="settings that replace the file's")
+    compare.add_argument("--run-id", help="of the metrics (default: one for these methods, so that they are replaced)")
+    compare.add_argument("--quiet", action="store_true", help="print errors only")
+    compare.set_defaults(command=_compare)
 
 
 def _add_plan(jobs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -126,11 +138,7 @@ def _stage(options: argparse.Namespace) -> None:
     from equipoise.stages.summary import summarise
 
     config = load_config(options.config, options.overrides)
-    options.run_id = options.run_id or new_run_id(config)
-    if not RUN_ID.fullmatch(options.run_id):
-        raise ConfigError(
-            f"--run-id {options.run_id!r} may hold letters, digits, '_', '-' and '.' only: choose another"
-        )
+    options.run_id = _checked_run_id(options.run_id or new_run_id(config))
     families = FAMILIES if options.job == "curate" else (options.job,)
     planned(config, families=families, force=options.force)  # what can be refused at once, before Spark takes its time
     with ConsoleProgress(is_quiet=options.quiet) as progress:
@@ -184,6 +192,32 @@ def _report(options: argparse.Namespace) -> None:
     workspace = config.workspace if config else options.workspace
     path = write_report(spark, workspace=workspace, run_id=options.run_id, out=out)
     Console(highlight=False).print(f"report: {path}", markup=False, soft_wrap=True)
+
+
+def _compare(options: argparse.Namespace) -> None:
+    from equipoise.config import load_config
+    from equipoise.session import get_session
+    from equipoise.stages.compare import checked_runs, compare
+    from equipoise.stages.metrics_report import print_metrics
+    from equipoise.stages.progress import ConsoleProgress
+    from equipoise.stages.variants import comparison_id
+
+    config = load_config(options.config, options.overrides)
+    checked_runs(config)
+    options.run_id = _checked_run_id(options.run_id or comparison_id(config))
+    with ConsoleProgress(is_quiet=options.quiet) as progress:
+        spark = get_session(config.spark, name=f"equipoise compare {options.run_id}")
+        metrics = compare(config, spark=spark, progress=progress, run_id=options.run_id)
+    if not options.quiet:
+        console = Console(highlight=False)
+        print_metrics(metrics, title="methods", console=console)
+        console.print(f"metrics: run_id {options.run_id}; tables: {config.workspace}", markup=False, soft_wrap=True)
+
+
+def _checked_run_id(run_id: str) -> str:
+    if not RUN_ID.fullmatch(run_id):
+        raise ConfigError(f"--run-id {run_id!r} may hold letters, digits, '_', '-' and '.' only: choose another")
+    return run_id
 
 
 def _plan(options: argparse.Namespace) -> None:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from chispa import assert_df_equality
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyspark.sql import SparkSession
 from scipy.stats import entropy
@@ -82,12 +82,11 @@ def test_measures_agree_with_the_textbook(counts: list[int]) -> None:
     assert found["imbalance"] == imbalance(counts)
 
 
-@given(
-    st.lists(st.tuples(st.integers(0, 100), st.integers(0, 300)), min_size=1).filter(lambda p: any(a * b for a, b in p))
-)
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 100), st.integers(0, 300)), min_size=1, max_size=20))
 def test_weights_are_repetitions(pairs: list[tuple[int, int]]) -> None:
-    sizes, weights = zip(*pairs, strict=True)
-    assert measures(sizes, weights) == pytest.approx(measures(np.repeat(sizes, weights)), abs=1e-12)
+    sizes, weights = zip(*pairs, (7, 1), strict=True)
+    assert measures(sizes, weights) == pytest.approx(measures(np.repeat(sizes, weights)), rel=1e-9, abs=1e-12)
 
 
 def test_balanced_groups_have_a_gini_of_exactly_zero() -> None:

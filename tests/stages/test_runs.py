@@ -31,6 +31,7 @@ class Fake:
     outputs: tuple[Table, ...] = ()
     error: BaseException | None = None
     clear_error: BaseException | None = None
+    only_judges: bool = False
     calls: list[str] = field(default_factory=list)
     seen: list[dict[str, int]] = field(default_factory=list)
 
@@ -49,7 +50,7 @@ class Fake:
             raise error
 
     def stage(self) -> Stage:
-        return Stage(self.name, self.settings, self.inputs, self.outputs, self.work, self.clear)
+        return Stage(self.name, self.settings, self.inputs, self.outputs, self.work, self.clear, None, self.only_judges)
 
 
 @dataclass
@@ -281,3 +282,20 @@ def test_runs_do_not_know_of_each_other(lab):
     other = Fake("ingest", {"k": 2})
     assert not lab.bring(other).was_skipped
     assert other.calls == ["work"]
+
+
+def test_what_only_judges_is_done_again_without_force_when_it_does_not_fit_any_more(lab):
+    first, judge = Fake("select:a"), Fake("evaluate", {"top": 5}, (METRICS,), only_judges=True)
+    lab.advance(METRICS)
+    lab.bring_all([first, judge])
+    assert lab.bring(judge, [first, judge]).was_skipped
+    second = Fake("select:b")
+    newest = lab.advance(METRICS)
+    stages = [first, second, judge]
+    assert [outcome.was_skipped for outcome in lab.bring_all(stages)] == [True, False, False]
+    assert judge.calls == ["work", "clear", "work"]
+    assert judge.seen[1] == {"metrics": newest}
+    assert lab.statuses("evaluate") == ["running", "done", "replaced", "running", "done"]
+    judge.settings = {"top": 6}
+    assert [outcome.was_skipped for outcome in lab.bring_all(stages)] == [True, True, False]
+    assert first.calls == second.calls == ["work"]

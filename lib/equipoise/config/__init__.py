@@ -7,19 +7,23 @@ from typing import Annotated, Any, Literal, Self
 import yaml
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
-from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PositiveInt, ValidationError, model_validator
 
+from equipoise.config.evaluation import Compare, Evaluate, LabelledSet, Variant
 from equipoise.config.sections import Section
 from equipoise.config.sources import EmbeddingsSource, ImagesSource, Source, TableSource, TextsSource
 from equipoise.errors import ConfigError
 
 __all__ = [
     "Cluster",
+    "Compare",
     "Config",
     "DriverLimit",
     "Embed",
     "EmbeddingsSource",
+    "Evaluate",
     "ImagesSource",
+    "LabelledSet",
     "Level",
     "Report",
     "Resampling",
@@ -28,7 +32,9 @@ __all__ = [
     "Source",
     "TableSource",
     "TextsSource",
+    "Variant",
     "load_config",
+    "validated",
 ]
 
 
@@ -103,11 +109,18 @@ class Cluster(Section):
         return self
 
 
+Target = Annotated[int, Field(ge=1, lt=2**62)]
+
+
 class Selection(Section):
-    """One named selection over the clustering (DESIGN of the rules: README, "Sampling")."""
+    """One named selection over the clustering (DESIGN of the rules: README, "Sampling").
+
+    ``targets`` stand for as many selections, NAME-TARGET each: a config holds those in its place.
+    """
 
     name: Annotated[str, Field(pattern=r"^[\w\-]+$")]
-    target: Annotated[int, Field(ge=1, lt=2**62)] | None = None
+    target: Target | None = None
+    targets: Annotated[tuple[Target, ...], Field(min_length=1)] | None = Field(default=None, exclude=True)
     per_cluster: Annotated[int, Field(ge=1, lt=2**31)] | None = None
     method: Literal["hierarchical", "flat"] = "hierarchical"
     within: Literal["random", "closest", "farthest"] = "random"
@@ -120,8 +133,8 @@ class Selection(Section):
             raise ValueError(
                 "a selection named 'pool' cannot be told from the whole pool in metrics: take another name"
             )
-        if (self.target is None) == (self.per_cluster is None):
-            raise ValueError(f"selection {self.name!r} needs one of target and per_cluster")
+        if [self.target, self.targets, self.per_cluster].count(None) != 2:
+            raise ValueError(f"selection {self.name!r} needs one of target and per_cluster, or targets")
         return self
 
 
@@ -129,6 +142,17 @@ class Report(Section):
     """The HTML report that ``curate`` ends with; ``out`` is a local folder, else ``reports`` beside the tables."""
 
     out: str | None = None
+
+
+def _each_target(selections: tuple[Selection, ...]) -> tuple[Selection, ...]:
+    """The selections, in the place of one with ``targets`` one for each."""
+    return tuple(
+        selection.model_copy(update={"name": f"{selection.name}-{target}", "target": target, "targets": None})
+        if selection.targets
+        else selection
+        for selection in selections
+        for target in selection.targets or (None,)
+    )
 
 
 class Config(Section):
@@ -140,7 +164,9 @@ class Config(Section):
     source: Source
     embed: Embed | None = None
     cluster: Cluster | None = None
-    select: tuple[Selection, ...] = ()
+    select: Annotated[tuple[Selection, ...], AfterValidator(_each_target)] = ()
+    evaluate: Evaluate | None = None
+    compare: Compare | None = None
     report: Report | None = None
     spark: dict[str, str] = Field(default_factory=dict)
 
@@ -161,6 +187,10 @@ class Config(Section):
             raise ValueError(f"select has {names.count(name)} entries named {name!r}; names must differ")
         if self.select and not self.cluster:
             raise ValueError("select samples clusters: add the section cluster")
+        if self.compare and not self.cluster:
+            raise ValueError("compare varies clusterings: add the section cluster")
+        if self.evaluate and not (self.select or self.compare):
+            raise ValueError("evaluate measures selections: add the section select")
         return self
 
 
@@ -197,10 +227,19 @@ def load_config(path: str | Path, overrides: Iterable[str] = ()) -> Config:
         raise ConfigError(f"config {path} cannot be read: {' '.join(str(error).split())}") from error
     if not isinstance(values, dict):
         raise ConfigError(f"config {path} is no mapping of sections; the examples are in conf/")
+    return validated({"name": path.stem} | {str(key): value for key, value in values.items()}, place=f"config {path}")
+
+
+def validated(values: dict[str, Any], *, place: str) -> Config:
+    """The values of all sections as a config; ``place`` is where they come from, for the message.
+
+    Raises:
+        ConfigError: a key is unknown, a value is of the wrong type or out of range.
+    """
     try:
-        return Config.model_validate({"name": path.stem, **values})
+        return Config.model_validate(values)
     except ValidationError as error:
-        raise ConfigError(f"config {path}: {_explain(error)}") from error
+        raise ConfigError(f"{place}: {_explain(error)}") from error
 
 
 def _explain(error: ValidationError) -> str:

@@ -14,7 +14,7 @@ from pyspark.sql import functions as F
 from equipoise.errors import InputError
 from equipoise.schemas import Col
 
-TOP = 0.01  # the largest groups that `top_share` is about
+ONE_IN = 100  # of the groups, the largest: what `top_share` is about
 
 Doubles = NDArray[np.float64]
 
@@ -38,7 +38,7 @@ def measures(sizes: ArrayLike, weights: ArrayLike | None = None) -> dict[str, fl
     """
     groups = _grouped(sizes, weights)
     return {
-        "n_groups": groups.count,
+        Col.n_groups: groups.count,
         "n_present": groups.n_present,
         "coverage": groups.n_present / groups.count,
         "normalised_entropy": _normalised_entropy(groups),
@@ -164,7 +164,7 @@ def _median(groups: _Groups) -> float:
 
 
 def _top_share(groups: _Groups) -> float:
-    wanted = max(1.0, groups.count * TOP // 1)
+    wanted = max(1.0, groups.count // ONE_IN)
     weights = groups.weights[::-1]
     taken = np.clip(wanted - (np.cumsum(weights) - weights), 0, weights)
     return float(taken @ groups.sizes[::-1] / groups.n_items)

@@ -1,5 +1,6 @@
 """What a selection did to the clusters of every level: sizes before and after, and which shrank the most."""
 
+from collections.abc import Sequence
 from functools import reduce
 
 from pyspark.sql import Column, DataFrame, Window
@@ -8,7 +9,7 @@ from pyspark.sql import functions as F
 from equipoise.schemas import POOL_NAME, Col
 
 _PARTS = 64  # the largest clusters are sought in so many parts first: no task sorts all of a level
-_PART, _PATH = "part", "path"
+_PART = "part"
 
 
 def cluster_sizes(clusters: DataFrame, curated: DataFrame, *, levels: int) -> DataFrame:
@@ -25,8 +26,8 @@ def cluster_sizes(clusters: DataFrame, curated: DataFrame, *, levels: int) -> Da
     """
     taken = curated.groupBy(Col.selection, Col.cluster_id).agg(F.sum(Col.copies).alias(Col.n_curated))
     counted = (
-        taken.join(_paths(clusters, levels), Col.cluster_id, "inner")
-        .select(Col.selection, F.posexplode(_PATH).alias(Col.level, Col.cluster_id), Col.n_curated)
+        taken.join(ancestors(clusters, levels=levels), Col.cluster_id, "inner")
+        .select(Col.selection, F.posexplode(Col.path).alias(Col.level, Col.cluster_id), Col.n_curated)
         .groupBy(Col.selection, (F.col(Col.level) + 1).alias(Col.level), Col.cluster_id)
         .agg(F.sum(Col.n_curated).alias(Col.n_curated))
     )
@@ -42,21 +43,22 @@ def cluster_sizes(clusters: DataFrame, curated: DataFrame, *, levels: int) -> Da
     )
 
 
-def size_histograms(sizes: DataFrame) -> DataFrame:
+def size_histograms(sizes: DataFrame, *, by: str = Col.level) -> DataFrame:
     """Count how many clusters have each size: few rows, at most the root of twice the items for a selection and level.
 
     Args:
-        sizes: what :func:`cluster_sizes` returned.
+        sizes: what :func:`cluster_sizes` returned, or, with ``by`` name,
+            :func:`equipoise.evaluation.groups.group_sizes`.
+        by: what tells one set of clusters or groups from another.
 
     Returns:
-        selection STRING ("pool" for the clusters' sizes in the pool), level INT, n_items, n_groups BIGINT.
+        selection STRING ("pool" for the sizes in the pool), ``by``, n_items, n_groups BIGINT.
     """
-    keys = [Col.selection, Col.level, Col.n_items]
-    curated = _histogram(sizes, F.col(Col.n_curated))
+    curated = _histogram(sizes, by, F.col(Col.n_curated))
     # Every selection has a row for every cluster: their pictures of the pool are all the same.
-    pool = _histogram(sizes, F.col(Col.n_pool)).groupBy(Col.level, Col.n_items)
+    pool = _histogram(sizes, by, F.col(Col.n_pool)).groupBy(by, Col.n_items)
     pool_rows = pool.agg(F.max(Col.n_groups).alias(Col.n_groups)).withColumn(Col.selection, F.lit(POOL_NAME))
-    return curated.unionByName(pool_rows).select(*keys, Col.n_groups)
+    return curated.unionByName(pool_rows).select(Col.selection, by, Col.n_items, Col.n_groups)
 
 
 def shrunk(sizes: DataFrame, n: int) -> DataFrame:
@@ -75,13 +77,12 @@ def shrunk(sizes: DataFrame, n: int) -> DataFrame:
     total = sizes.groupBy(*keys).agg(
         F.sum(Col.n_pool).alias(Col.share_pool), F.sum(Col.n_curated).alias(Col.share_curated)
     )
-    part = F.pmod(F.xxhash64(Col.cluster_id), F.lit(_PARTS)).alias(_PART)
-    largest = _first(_first(sizes.select("*", part), n, *keys, _PART), n, *keys)
+    first = largest(sizes, n, by=Col.level, tie=Col.cluster_id)
     pool, curated = (
         F.try_divide(F.col(count), F.col(share))
         for count, share in ((Col.n_pool, Col.share_pool), (Col.n_curated, Col.share_curated))
     )
-    return largest.join(F.broadcast(total), keys, "inner").select(
+    return first.join(F.broadcast(total), keys, "inner").select(
         *keys,
         Col.rank,
         Col.cluster_id,
@@ -94,8 +95,34 @@ def shrunk(sizes: DataFrame, n: int) -> DataFrame:
     )
 
 
-def _paths(clusters: DataFrame, levels: int) -> DataFrame:
-    """(cluster_id, path): every level-1 cluster, and the clusters that it lies in, from itself up."""
+def largest(sizes: DataFrame, n: int, *, by: str, tie: str) -> DataFrame:
+    """Keep the ``n`` clusters or groups of each selection that have the most items of the pool, and rank them.
+
+    Args:
+        sizes: selection, ``by``, ``tie`` and n_pool, and any other columns.
+        n: rows to keep of a selection and value of ``by``.
+        by: what tells one set of clusters or groups from another.
+        tie: decides among equals, the lowest first.
+
+    Returns:
+        The columns of ``sizes``, and rank INT, from 1.
+    """
+    part = F.pmod(F.xxhash64(tie), F.lit(_PARTS)).alias(_PART)
+    order = [F.desc(Col.n_pool), F.col(tie)]
+    few = _first(sizes.select("*", part), n, order, [Col.selection, by, _PART])
+    return _first(few, n, order, [Col.selection, by]).select(*sizes.columns, Col.rank)
+
+
+def ancestors(clusters: DataFrame, *, levels: int) -> DataFrame:
+    """Return the way up from every level-1 cluster.
+
+    Args:
+        clusters: level INT, cluster_id, parent_id BIGINT of one run.
+        levels: height of the tree.
+
+    Returns:
+        cluster_id BIGINT (level 1), path ARRAY<BIGINT>: itself, then the cluster of level 2 that it lies in, and so on.
+    """
 
     def linked(level: int) -> DataFrame:
         here = clusters.where(F.col(Col.level) == level)
@@ -104,20 +131,18 @@ def _paths(clusters: DataFrame, levels: int) -> DataFrame:
     every = range(1, levels + 1)
     joined = reduce(lambda below, level: below.join(linked(level), _above(level), "inner"), every[1:], linked(1))
     path = F.array(*(_above(level) for level in every))
-    return joined.select(F.col(_above(1)).alias(Col.cluster_id), path.alias(_PATH))
+    return joined.select(F.col(_above(1)).alias(Col.cluster_id), path.alias(Col.path))
 
 
 def _above(level: int) -> str:
     return f"above_{level}"
 
 
-def _histogram(sizes: DataFrame, n_items: Column) -> DataFrame:
-    counted = sizes.groupBy(Col.selection, Col.level, n_items.alias(Col.n_items))
+def _histogram(sizes: DataFrame, by: str, n_items: Column) -> DataFrame:
+    counted = sizes.groupBy(Col.selection, by, n_items.alias(Col.n_items))
     return counted.agg(F.count("*").alias(Col.n_groups))
 
 
-def _first(clusters: DataFrame, n: int, *keys: str) -> DataFrame:
-    """The ``n`` largest of the pool inside ``keys``, with their rank."""
-    order = Window.partitionBy(*keys).orderBy(F.desc(Col.n_pool), Col.cluster_id)
-    rank = F.row_number().over(order.rowsBetween(Window.unboundedPreceding, Window.currentRow))
-    return clusters.withColumn(Col.rank, rank).where(F.col(Col.rank) <= n)
+def _first(sizes: DataFrame, n: int, order: Sequence[Column], keys: Sequence[str]) -> DataFrame:
+    within = Window.partitionBy(*keys).orderBy(*order).rowsBetween(Window.unboundedPreceding, Window.currentRow)
+    return sizes.withColumn(Col.rank, F.row_number().over(within)).where(F.col(Col.rank) <= n)

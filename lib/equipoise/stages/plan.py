@@ -5,8 +5,9 @@ from typing import Any
 
 from pyspark.sql import functions as F
 
-from equipoise.config import Config, EmbeddingsSource, Section, Selection
+from equipoise.config import Config, EmbeddingsSource, Evaluate, Section, Selection
 from equipoise.errors import ConfigError
+from equipoise.evaluation.metrics import NAMES
 from equipoise.schemas import (
     ASSIGNMENTS,
     CENTROIDS,
@@ -14,11 +15,12 @@ from equipoise.schemas import (
     CURATED,
     EMBEDDINGS,
     ITERATIONS,
+    METRICS,
     POOL,
     REJECTS,
     Col,
 )
-from equipoise.stages import cluster, embed, ingest, select
+from equipoise.stages import cluster, embed, evaluate, ingest, select
 from equipoise.stages.context import StageContext
 from equipoise.stages.runs import Stage
 
@@ -38,7 +40,8 @@ def stages_of(config: Config) -> list[Stage]:
         what = {**_settings(config.cluster), "seed": config.seed}
         tree = [ASSIGNMENTS, CENTROIDS]
         stages.append(Stage("cluster", what, made, tree, cluster.cluster, _clear_cluster))
-    return stages + [_selection_stage(config, selection) for selection in config.select]
+    stages += [_selection_stage(config, selection) for selection in config.select]
+    return stages + ([_evaluation_stage(config, config.evaluate)] if config.evaluate and config.select else [])
 
 
 def family_of(config: Config, family: str) -> list[Stage]:
@@ -65,6 +68,18 @@ def _selection_stage(config: Config, selection: Selection) -> Stage:
         [],
         partial(select.select, selection=selection),
         partial(_clear_selection, selection=selection),
+    )
+
+
+def _evaluation_stage(config: Config, section: Evaluate) -> Stage:
+    return Stage(
+        "evaluate",
+        {**_settings(section), "seed": config.seed},
+        [POOL, ASSIGNMENTS, CENTROIDS, CURATED],
+        [],
+        evaluate.evaluate,
+        _clear_evaluation,
+        only_judges=True,
     )
 
 
@@ -96,9 +111,13 @@ def _forget_vectors(context: StageContext) -> None:
 
 def _clear_cluster(context: StageContext) -> None:
     context.workspace.delete(REJECTS, where={Col.run_id: context.run_id, Col.stage: cluster.STAGE})
-    for table in (CHECKPOINTS, ITERATIONS, CENTROIDS, ASSIGNMENTS, CURATED):
+    for table in (CHECKPOINTS, ITERATIONS, CENTROIDS, ASSIGNMENTS, CURATED, METRICS):
         context.workspace.delete(table, where={Col.run_id: context.run_id})
 
 
 def _clear_selection(context: StageContext, selection: Selection) -> None:
     context.workspace.delete(CURATED, where={Col.run_id: context.run_id, Col.selection: selection.name})
+
+
+def _clear_evaluation(context: StageContext) -> None:
+    context.workspace.delete(METRICS, where={Col.run_id: context.run_id, Col.name: NAMES})

@@ -17,7 +17,7 @@ from equipoise.errors import RunError
 from equipoise.schemas import RUNS, Col, Table
 from equipoise.stages.context import Account, StageContext
 
-FAMILIES = ("ingest", "embed", "cluster", "select")
+FAMILIES = ("ingest", "embed", "cluster", "select", "evaluate")
 RUNNING, DONE, FAILED, REPLACED = "running", "done", "failed", "replaced"
 
 
@@ -27,7 +27,8 @@ class Stage:
 
     ``settings`` are the part of the config that its result depends on, ``inputs`` the tables that it reads at pinned
     versions, ``outputs`` those that it adds to for later stages; ``clear`` removes what it made for this run,
-    ``forget`` what it shares with other runs: that goes by ``--force`` alone.
+    ``forget`` what it shares with other runs: that goes by ``--force`` alone. One that ``only_judges`` is done again
+    without being asked when what it stands on or its settings changed: nothing stands on it.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Stage:
     work: Callable[[StageContext], Account]
     clear: Callable[[StageContext], None]
     forget: Callable[[StageContext], None] | None = None
+    only_judges: bool = False
 
     @property
     def family(self) -> str:
@@ -97,9 +99,10 @@ class Run:
         fingerprint = self._fingerprint(stage, before, versions)
         is_same = stage.name in self.events and self.events[stage.name][Col.fingerprint] == fingerprint
         if self.is_done(stage.name) and not force:
-            if not is_same:
+            if is_same:
+                return self._skipped(stage)
+            if not stage.only_judges:
                 raise RunError(self._refusal(stage))
-            return self._skipped(stage)
         if self._has_begun(stage.name) and (force or not is_same):
             self._replace(stage, [one for one in stages if one.rank > stage.rank], is_forced=force)
             versions = self._pinned(stage, before)

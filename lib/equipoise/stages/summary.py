@@ -18,7 +18,8 @@ from equipoise.pipeline.content import with_content
 from equipoise.pipeline.quotas import draw_of
 from equipoise.pipeline.sampling import random_items
 from equipoise.report.contact_sheet import write_contact_sheet
-from equipoise.schemas import CURATED, POOL, Col
+from equipoise.schemas import CURATED, METRICS, POOL, Col
+from equipoise.stages.metrics_report import print_metrics
 from equipoise.stages.plan import stages_of
 from equipoise.stages.report import beside
 from equipoise.stages.runs import FAMILIES
@@ -45,6 +46,8 @@ def summarise(config: Config, *, spark: SparkSession, run_id: str, job: str, pat
                 picture = beside(config.workspace, "pictures") / f"{run_id}-{selection.name}.png"
                 _write_picture(pool, curated, seed=config.seed, path=picture)
                 console.print(f"picture, pool beside selection: {picture}", markup=False, soft_wrap=True)
+    if config.evaluate and config.select and job in ("curate", "evaluate"):
+        _print_metrics(workspace, run_id, console)
     console.print(f"run {run_id}; tables: {config.workspace}", markup=False, soft_wrap=True)
     console.print(f"next: {_next_command(config, run_id, job, path)}", markup=False, soft_wrap=True)
 
@@ -56,6 +59,12 @@ def _print_classes(pool: DataFrame, curated: DataFrame, *, seed: int, title: str
     random = random_items(pool.select(Col.item_id), n_curated, seed)
     counts = class_counts(pool, curated, random).orderBy(F.desc(Col.n_pool), Col.label).toPandas()  # a row a class
     console.print(_classes_table(counts, title))
+
+
+def _print_metrics(workspace: Workspace, run_id: str, console: Console) -> None:
+    """Those of whole levels and groupings: a few for each selection, those of single classes are left in the table."""
+    rows = workspace.read(METRICS).filter((F.col(Col.run_id) == run_id) & ~F.col(Col.group).contains("="))
+    print_metrics(rows.orderBy(Col.selection).toPandas(), title="balance", console=console)
 
 
 def _classes_table(counts: pd.DataFrame, title: str) -> Table:

@@ -1,0 +1,117 @@
+"""From counts to rows of the table ``metrics``: selection, name, group, value."""
+
+import pandas as pd
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from equipoise.evaluation.balance import measures
+from equipoise.evaluation.clusters import largest, size_histograms
+from equipoise.evaluation.fairness import selection_gaps, selection_rates
+from equipoise.schemas import POOL_NAME, Col
+
+CLASS = "class"
+MOST_GROUPS = 1000
+"""Classes or other groups, the largest of each grouping, that get rows of their own."""
+COLUMNS = [Col.selection, Col.name, Col.group, Col.value]
+
+N_ITEMS, LARGEST_SHARE, LARGEST_SHARE_POOL = Col.n_items, "largest_share", "largest_share_pool"
+SELECTION_RATE, SELECTION_RATE_GAP = "selection_rate", "selection_rate_gap"
+MEAN_CLUSTER_SIZE = "mean_cluster_size"
+NAMES = (
+    *measures([1]), N_ITEMS, LARGEST_SHARE, LARGEST_SHARE_POOL, SELECTION_RATE, SELECTION_RATE_GAP, Col.n_clusters,
+    MEAN_CLUSTER_SIZE,
+)  # fmt: skip
+"""All names of metrics that are made here: a new evaluation of a run replaces these and leaves others alone."""
+
+
+def balance_metrics(histograms: pd.DataFrame) -> pd.DataFrame:
+    """Measure every set of clusters or classes.
+
+    Args:
+        histograms: selection, group (what the sizes are of), n_items, n_groups: how many have each size.
+
+    Returns:
+        selection, name, group, value float64: all of :func:`equipoise.evaluation.balance.measures` and ``n_items``; the
+        latter alone where a selection has no items there.
+    """
+    rows = []
+    for (selection, group), found in histograms.groupby([Col.selection, Col.group]):
+        sizes, weights = found[Col.n_items].to_numpy(float), found[Col.n_groups].to_numpy(float)
+        values = {N_ITEMS: float(sizes @ weights)}
+        values |= measures(sizes, weights) if values[N_ITEMS] else {}
+        rows += [(selection, name, group, value) for name, value in values.items()]
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def cluster_metrics(sizes: DataFrame, shrunk: DataFrame) -> pd.DataFrame:
+    """Measure the clusters of every level, and what became of the largest. Runs Spark jobs.
+
+    Args:
+        sizes: what :func:`equipoise.evaluation.clusters.cluster_sizes` returned, persisted.
+        shrunk: what :func:`equipoise.evaluation.clusters.shrunk` made of it.
+
+    Returns:
+        selection, name, group (``level_1``, ...), value: see :func:`balance_metrics`; ``largest_share_pool`` and
+        ``largest_share``, the shares of the pool's and of the selection's items in the clusters of ``shrunk``.
+    """
+    group = F.concat(F.lit(f"{Col.level}_"), F.col(Col.level)).alias(Col.group)
+    # As many rows as there are different sizes: the root of twice the items, for each level and selection.
+    histograms = size_histograms(sizes).select(Col.selection, group, Col.n_items, Col.n_groups).toPandas()
+    shares = shrunk.groupBy(Col.selection, group).agg(
+        F.sum(Col.share_pool).alias(LARGEST_SHARE_POOL), F.sum(Col.share_curated).alias(LARGEST_SHARE)
+    )
+    wide = shares.toPandas()  # a row a selection and level
+    long = wide.melt([Col.selection, Col.group], var_name=Col.name, value_name=Col.value)
+    return pd.concat([balance_metrics(histograms), long[COLUMNS]])
+
+
+def group_metrics(sizes: DataFrame, *, n: int = MOST_GROUPS) -> pd.DataFrame:
+    """Measure classes and other groups. Runs Spark jobs.
+
+    Args:
+        sizes: what :func:`equipoise.evaluation.groups.group_sizes` returned, persisted.
+        n: groups of a grouping that get rows of their own, those with the most items in the pool.
+
+    Returns:
+        selection, name, group, value: of each grouping, say ``class``, see :func:`balance_metrics`, and
+        ``selection_rate_gap``; of each group, ``class=zebra``, ``n_items`` and ``selection_rate``.
+    """
+    histograms = size_histograms(sizes, by=Col.name).withColumnRenamed(Col.name, Col.group)
+    gaps = selection_gaps(selection_rates(sizes)).select(
+        Col.selection, F.lit(SELECTION_RATE_GAP).alias(Col.name), F.col(Col.name).alias(Col.group), Col.value
+    )
+    few = largest(sizes, n, by=Col.name, tie=Col.group)
+    counts = few.select(Col.selection, _named(N_ITEMS), _group(), F.col(Col.n_curated).cast("double").alias(Col.value))
+    # Every selection has a row for every group, and the pool's count in it.
+    pool = few.groupBy(Col.name, Col.group).agg(F.max(Col.n_pool).cast("double").alias(Col.value))
+    pool_counts = pool.select(F.lit(POOL_NAME).alias(Col.selection), _named(N_ITEMS), _group(), Col.value)
+    rates = selection_rates(few).select(Col.selection, _named(SELECTION_RATE), _group(), Col.value)
+    rows = gaps.unionByName(counts).unionByName(pool_counts).unionByName(rates)
+    return pd.concat([balance_metrics(histograms.toPandas()), rows.toPandas()])  # some n rows a grouping and selection
+
+
+def class_metrics(classes: DataFrame, *, n: int = MOST_GROUPS) -> pd.DataFrame:
+    """Say how clusters share a class out. Runs a Spark job.
+
+    Args:
+        classes: what :func:`equipoise.evaluation.labelled.class_clusters` returned: bounded by the labelled set.
+        n: classes that get rows of their own, the largest of the pool.
+
+    Returns:
+        selection, name, group (``class=zebra``), value: ``n_clusters``, and ``mean_cluster_size`` where there are any.
+    """
+    counted = classes.toPandas()
+    pool = counted[counted[Col.selection] == POOL_NAME].sort_values([Col.n_items, Col.label], ascending=[False, True])
+    few = counted[counted[Col.label].isin(pool[Col.label].head(n))]
+    group = CLASS + "=" + few[Col.label]
+    few = few.assign(**{Col.group: group, MEAN_CLUSTER_SIZE: few[Col.n_items] / few[Col.n_clusters]})
+    long = few.melt([Col.selection, Col.group], [Col.n_clusters, MEAN_CLUSTER_SIZE], Col.name, Col.value)
+    return long.dropna()[COLUMNS]
+
+
+def _named(name: str) -> Column:
+    return F.lit(name).alias(Col.name)
+
+
+def _group() -> Column:
+    return F.concat_ws("=", Col.name, Col.group).alias(Col.group)

@@ -1,0 +1,83 @@
+"""Methods beside each other: one budget, one pool, one table. Every different clustering is a run, made once."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from equipoise.config import Config, Evaluate
+from equipoise.pipeline.frames import persisted
+from equipoise.schemas import ASSIGNMENTS, CENTROIDS, CURATED, POOL_NAME, Col
+from equipoise.stages.context import Progress, StageContext
+from equipoise.stages.curate import perform, planned
+from equipoise.stages.evaluate import RANDOM, write_metrics
+from equipoise.stages.measuring import Measured, items_of, metrics_of, random_selections, stacked
+from equipoise.stages.variants import VariantRun, variant_runs
+from equipoise.tables import Workspace
+
+
+def checked_runs(config: Config) -> list[VariantRun]:
+    """The runs of a comparison, after all checks that need no Spark.
+
+    Raises:
+        ConfigError: see :func:`equipoise.stages.variants.variant_runs` and :func:`equipoise.stages.curate.planned`.
+    """
+    runs = variant_runs(config)
+    for run in runs:
+        planned(run.config)
+    return runs
+
+
+def compare(config: Config, *, spark: SparkSession, progress: Progress, run_id: str) -> pd.DataFrame:
+    """Makes what is missing of the runs, measures all methods in the config's own clusters and writes ``metrics``.
+
+    Balance over clusters is measured in the same tree for all, that of the config's own levels; over classes where
+    items have labels or ``evaluate.labelled`` is given. ``random`` are as many random items as the budget.
+
+    Args:
+        config: with the section compare; ``evaluate`` says what is measured beside the balance.
+        spark: with Delta.
+        progress: who is told.
+        run_id: under which the metrics are written, in the place of earlier ones.
+
+    Returns:
+        selection (the method, ``random`` or ``pool``), name, group, value, in the order of the config.
+
+    Raises:
+        ConfigError, InputError, RunError, TableError: see the stages.
+    """
+    runs = checked_runs(config)
+    for run in runs:
+        progress.message(f"run {run.run_id}: {', '.join(run.methods) or 'the clusters that all are measured in'}")
+        perform(run.config, spark=spark, progress=progress, run_id=run.run_id)
+    workspace = Workspace(spark, config.workspace)
+    context = StageContext(spark, config, workspace, runs[0].run_id, progress)
+    assignments = context.rows_of_run(ASSIGNMENTS)
+    selected = stacked(
+        [
+            *random_selections(assignments, {_target(config): [RANDOM]}, config.seed),
+            _selected(workspace.read(CURATED), runs).join(
+                assignments.select(Col.item_id, Col.cluster_id), Col.item_id, "inner"
+            ),
+        ]
+    )
+    with persisted(selected) as rows:
+        measured = Measured(items_of(context, assignments), context.rows_of_run(CENTROIDS), rows)
+        metrics = metrics_of(context, measured, config.evaluate or Evaluate())
+    write_metrics(StageContext(spark, config, workspace, run_id, progress), metrics)
+    order = [POOL_NAME, RANDOM, *(method for run in runs for method in run.methods)]
+    return metrics.sort_values(Col.selection, key=lambda names: names.map(order.index), kind="stable")
+
+
+def _selected(curated: DataFrame, runs: Sequence[VariantRun]) -> DataFrame:
+    """Rows of all methods: selection, item_id, copies. Each is looked for in its own run."""
+    mine = [(run.run_id, method) for run in runs for method in run.methods]
+    keys = curated.sparkSession.createDataFrame(mine, [Col.run_id, Col.selection])
+    chosen = curated.join(F.broadcast(keys), [Col.run_id, Col.selection], "left_semi")
+    return chosen.select(Col.selection, Col.item_id, Col.copies)
+
+
+def _target(config: Config) -> int:
+    assert config.compare is not None
+    return config.compare.target

@@ -1,0 +1,62 @@
+"""The stage ``evaluate``: the cluster tree and all selections -> metrics of the pool, of them and of random ones."""
+
+from collections import defaultdict
+
+import pandas as pd
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from equipoise.config import Evaluate
+from equipoise.evaluation.metrics import NAMES
+from equipoise.pipeline.frames import persisted
+from equipoise.schemas import ASSIGNMENTS, CENTROIDS, CURATED, METRICS, Col
+from equipoise.stages.context import Account, StageContext
+from equipoise.stages.measuring import Measured, items_of, metrics_of, random_selections, stacked
+
+STAGE = "evaluate"
+RANDOM = "random"
+
+
+def evaluate(context: StageContext) -> Account:
+    """Writes what is measured, in the place of an earlier evaluation of the run.
+
+    Raises:
+        InputError: a group that no item has, or a labelled set that does not fit.
+    """
+    section = _section(context)
+    assignments = context.rows_of_run(ASSIGNMENTS)
+    with persisted(_selected(context, assignments)) as selected:
+        measured = Measured(items_of(context, assignments), context.rows_of_run(CENTROIDS), selected)
+        write_metrics(context, metrics_of(context, measured, section))
+    n_items = assignments.count()
+    return Account(n_items, n_items)
+
+
+def write_metrics(context: StageContext, metrics: pd.DataFrame) -> None:
+    """Puts rows (selection, name, group, value) in the place of those of these names that the run has."""
+    run = metrics.assign(**{Col.run_id: context.run_id})[METRICS.columns]
+    rows = context.spark.createDataFrame(run, METRICS.schema)
+    context.workspace.replace(METRICS, rows, where={Col.run_id: context.run_id, Col.name: NAMES})
+
+
+def random_name(selection: str) -> str:
+    """What metrics call the random items that a selection is held against: no selection has a slash in its name."""
+    return f"{selection}/{RANDOM}"
+
+
+def _section(context: StageContext) -> Evaluate:
+    assert context.config.evaluate is not None, "the stage is planned only where the config has its section"
+    return context.config.evaluate
+
+
+def _selected(context: StageContext, assignments: DataFrame) -> DataFrame:
+    """The selections of the config, and as many random items for each."""
+    names = [selection.name for selection in context.config.select]
+    curated = context.rows_of_run(CURATED).where(F.col(Col.selection).isin(names))
+    if not _section(context).random:
+        return stacked([curated])
+    totals = curated.groupBy(Col.selection).agg(F.sum(Col.copies)).collect()  # one row a selection
+    names_by_size = defaultdict(list)
+    for name, size in totals:
+        names_by_size[size].append(random_name(name))
+    return stacked([curated, *random_selections(assignments, names_by_size, context.config.seed)])

@@ -1,0 +1,136 @@
+"""Selections and a cluster tree -> rows of the table ``metrics``: for one run, or for methods beside each other."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from functools import reduce
+
+import pandas as pd
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from equipoise.config import Evaluate
+from equipoise.errors import InputError, nearest
+from equipoise.evaluation.clusters import ancestors, cluster_sizes, shrunk
+from equipoise.evaluation.groups import group_sizes
+from equipoise.evaluation.labelled import class_clusters, labelled_clusters
+from equipoise.evaluation.metrics import CLASS, class_metrics, cluster_metrics, group_metrics
+from equipoise.pipeline.frames import persisted
+from equipoise.pipeline.sampling import count_levels, random_items
+from equipoise.schemas import Col
+from equipoise.stages.context import StageContext
+from equipoise.stages.labelled_set import read_labelled
+
+LABEL = Col.label
+_NODE = "node"
+_SHOWN = 20
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What is measured: ``items`` (item_id, cluster_id, label, attributes), ``tree`` (rows of centroids).
+
+    ``selected``: selection, item_id, cluster_id (level 1 of the tree), copies; any number of selections.
+    """
+
+    items: DataFrame
+    tree: DataFrame
+    selected: DataFrame
+
+
+def metrics_of(context: StageContext, measured: Measured, section: Evaluate) -> pd.DataFrame:
+    """Rows of ``metrics`` without the run: selection, name, group, value. Runs Spark jobs.
+
+    Raises:
+        InputError: a group that no item has, or a labelled set that does not fit.
+    """
+    with ExitStack() as stack:
+        clusters = stack.enter_context(persisted(measured.tree.drop(Col.centroid)))
+        levels = count_levels(clusters)
+        sizes = stack.enter_context(persisted(cluster_sizes(clusters, measured.selected, levels=levels)))
+        found = [cluster_metrics(sizes, shrunk(sizes, section.top))]
+        items = measured.items
+        if section.labelled:
+            labels = stack.enter_context(_classes(context, measured.tree, levels, section))
+            found.append(class_metrics(class_clusters(sizes.where(F.col(Col.level) == section.labelled.level), labels)))
+            items = _with_class(items, clusters, labels, level=section.labelled.level)
+        groups = _groupings(items, section)
+        if groups:
+            by_group = group_sizes(items, measured.selected, groups=groups)
+            found.append(group_metrics(stack.enter_context(persisted(by_group))))
+    return pd.concat(found, ignore_index=True)
+
+
+def items_of(context: StageContext, assignments: DataFrame) -> DataFrame:
+    """The clustered items with what groups them: item_id, cluster_id, label, attributes."""
+    known = context.items().select(Col.item_id, Col.label, Col.attributes)
+    return assignments.select(Col.item_id, Col.cluster_id).join(known, Col.item_id, "inner")
+
+
+def random_selections(assignments: DataFrame, names_by_size: Mapping[int, Sequence[str]], seed: int) -> list[DataFrame]:
+    """For every size so many random items, under each of the names: rows as in :class:`Measured`."""
+    return [
+        random_items(assignments, size, seed)
+        .join(assignments, Col.item_id, "inner")
+        .select(
+            F.explode(F.array(*(F.lit(name) for name in names))).alias(Col.selection),
+            Col.item_id,
+            Col.cluster_id,
+            F.lit(1).alias(Col.copies),
+        )
+        for size, names in names_by_size.items()
+    ]
+
+
+def stacked(selections: Sequence[DataFrame]) -> DataFrame:
+    """The rows of several frames of selections."""
+    columns = (Col.selection, Col.item_id, Col.cluster_id, Col.copies)
+    return reduce(DataFrame.unionByName, [rows.select(*columns) for rows in selections])
+
+
+@contextmanager
+def _classes(context: StageContext, tree: DataFrame, levels: int, section: Evaluate) -> Iterator[DataFrame]:
+    labelled = section.labelled
+    assert labelled is not None and context.config.cluster is not None
+    if labelled.level > levels:
+        raise InputError(f"evaluate.labelled.level: {labelled.level}, and the clustering has {levels}: lower it")
+    voters = read_labelled(context.spark, labelled)
+    centroids = tree.where(F.col(Col.level) == labelled.level)
+    spherical = context.config.cluster.metric == "cosine"
+    with labelled_clusters(centroids, voters, spherical=spherical) as labels, persisted(labels) as kept:
+        yield kept
+
+
+def _with_class(items: DataFrame, clusters: DataFrame, labels: DataFrame, *, level: int) -> DataFrame:
+    """The items with the label of the cluster of that level which they lie in, in the place of their own."""
+    levels = range(1, level + 1)
+    nodes = ancestors(clusters, levels=len(levels)).select(Col.cluster_id, F.element_at(Col.path, level).alias(_NODE))
+    voted = labels.select(F.col(Col.cluster_id).alias(_NODE), Col.label)
+    of_cluster = nodes.join(voted, _NODE, "inner").select(Col.cluster_id, Col.label)
+    return items.drop(Col.label).join(of_cluster, Col.cluster_id, "left")
+
+
+def _groupings(items: DataFrame, section: Evaluate) -> dict[str, Column]:
+    """Name and column of every grouping; classes where items have labels.
+
+    Raises:
+        InputError: no item has the attribute.
+    """
+    has_labels = not items.where(F.col(Col.label).isNotNull()).isEmpty()
+    groups = {CLASS: F.col(Col.label)} if has_labels else {}
+    for name in section.groups:
+        if name == LABEL:
+            continue
+        value = F.try_element_at(Col.attributes, F.lit(name))
+        if items.where(value.isNotNull()).isEmpty():
+            raise InputError(f"evaluate.groups: no item of the pool has the attribute {name!r}; {_known(items, name)}")
+        groups[name] = value
+    if LABEL in section.groups and not has_labels:
+        raise InputError("evaluate.groups: no item of the pool has a label: drop 'label', or ingest the items with one")
+    return groups
+
+
+def _known(items: DataFrame, name: str) -> str:
+    keys = items.select(F.explode(F.map_keys(Col.attributes)).alias(Col.key)).distinct().orderBy(Col.key)
+    names = [row[Col.key] for row in keys.limit(_SHOWN).collect()]  # twenty
+    return nearest(name, names) if names else "items have none: source.attributes lists columns of a table to keep"

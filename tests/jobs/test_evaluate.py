@@ -1,0 +1,224 @@
+"""The job evaluate, the curve over sizes and the comparison of methods, through the command line, on small vectors."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from pyspark.sql import functions as F
+
+import equipoise
+from equipoise.cli import main
+from equipoise.config import load_config
+from equipoise.evaluation.balance import measures
+from equipoise.evaluation.fairness import gap
+from equipoise.schemas import CURATED, METRICS, RUNS, Col
+from equipoise.tables import Workspace
+
+CLASSES = {"common": 150, "rare": 40, "seldom": 10}
+CLUSTER = {"iterations": 5, "levels": [{"k": 20}, {"k": 5}]}
+CURVE = {"name": "balanced", "targets": [15, 40, 90]}
+ONE = [{"name": "s", "target": 40}]
+
+
+@pytest.fixture(scope="module")
+def source(spark, tmp_path_factory) -> dict:
+    """Parquet: a blob of vectors for each class."""
+    rng = np.random.default_rng(0)
+    centres = {"common": [0, 0, 0], "rare": [6, 0, 0], "seldom": [0, 6, 3]}
+    rows = [
+        (1000 * place + number, (np.array(centres[label]) + rng.normal(size=3)).tolist(), label)
+        for place, (label, size) in enumerate(CLASSES.items(), start=1)
+        for number in range(size)
+    ]
+    path = str(tmp_path_factory.mktemp("vectors") / "labelled")
+    spark.createDataFrame(rows, "id long, embedding array<float>, label string").write.parquet(path)
+    return {"kind": "embeddings", "path": path, "id": "id", "label": "label"}
+
+
+def write_config(folder: Path, source: dict, **sections) -> str:
+    path = folder / "config.yaml"
+    plain = {"workspace": str(folder / "workspace"), "source": source, "cluster": CLUSTER, "select": [CURVE]}
+    path.write_text(yaml.safe_dump({**plain, **sections}))
+    return str(path)
+
+
+@pytest.fixture(scope="module")
+def config(spark, source, tmp_path_factory) -> str:
+    """The config of a run ``r`` that is done, metrics of somebody else among its own."""
+    path = write_config(tmp_path_factory.mktemp("evaluate"), source, evaluate={"top": 3, "groups": ["label"]})
+    foreign = spark.createDataFrame([("r", "balanced-15", "recall_at_1", "queries", 0.5)], METRICS.schema)
+    Workspace(spark, load_config(path).workspace).append(METRICS, foreign)
+    assert main(["curate", "--config", path, "--run-id", "r", "--quiet"]) == 0
+    return path
+
+
+def table(spark, config: str, name: str, run_id: str = "r") -> pd.DataFrame:
+    rows = equipoise.read_table(spark, load_config(config).workspace, name)
+    return (rows.filter(F.col(Col.run_id) == run_id) if Col.run_id in rows.columns else rows).toPandas()
+
+
+def metrics(spark, config: str, run_id: str = "r") -> dict[tuple[str, str, str], float]:
+    rows = table(spark, config, "metrics", run_id)
+    keys = list(zip(rows["selection"], rows["name"], rows["group"], strict=True))
+    assert len(set(keys)) == len(keys)
+    return dict(zip(keys, rows["value"], strict=True))
+
+
+def measured(found: dict[tuple[str, str, str], float], selection: str, group: str) -> dict[str, float]:
+    return {name: value for (one, name, of), value in found.items() if (one, of) == (selection, group)}
+
+
+def test_targets_are_selections_that_lie_within_each_other(spark, config):
+    items = table(spark, config, "curated").groupby("selection")["item_id"].agg(set)
+    assert {name: len(ids) for name, ids in items.items()} == {"balanced-15": 15, "balanced-40": 40, "balanced-90": 90}
+    assert items["balanced-15"] < items["balanced-40"] < items["balanced-90"]
+
+
+def test_clusters_of_all_levels_are_measured_before_and_after(spark, config):
+    found = metrics(spark, config)
+    tree = table(spark, config, "centroids")
+    assignments = table(spark, config, "assignments")
+    curated = table(spark, config, "curated").query("selection == 'balanced-40'")
+    parents = tree[tree["level"] == 1].set_index("cluster_id")["parent_id"]
+    for level, of_item in ((1, lambda rows: rows["cluster_id"]), (2, lambda rows: rows["cluster_id"].map(parents))):
+        ids = tree[tree["level"] == level]["cluster_id"]
+        for selection, rows in (("pool", assignments), ("balanced-40", curated)):
+            sizes = of_item(rows).value_counts().reindex(ids, fill_value=0).to_numpy()
+            expected = {**measures(sizes), "n_items": len(rows)}
+            mine = measured(found, selection, f"level_{level}")
+            assert {name: mine[name] for name in expected} == pytest.approx(expected)
+    largest = tree[tree["level"] == 1].sort_values(["n_items", "cluster_id"], ascending=[False, True]).head(3)
+    share = curated["cluster_id"].isin(largest["cluster_id"]).mean()
+    assert found["balanced-40", "largest_share", "level_1"] == pytest.approx(share)
+    assert found["balanced-40", "largest_share_pool", "level_1"] == pytest.approx(largest["n_items"].sum() / 200)
+
+
+def test_classes_are_measured_against_random_items_of_the_same_number(spark, config):
+    found = metrics(spark, config)
+    labels = table(spark, config, "pool").set_index("item_id")["label"]
+    items = table(spark, config, "curated").query("selection == 'balanced-90'")["item_id"]
+    counts = items.map(labels).value_counts().reindex(list(CLASSES), fill_value=0)
+    for label, count in counts.items():
+        assert found["balanced-90", "n_items", f"class={label}"] == count
+        assert found["balanced-90", "selection_rate", f"class={label}"] == pytest.approx(count / CLASSES[label])
+        assert found["pool", "n_items", f"class={label}"] == CLASSES[label]
+    rates = counts / pd.Series(CLASSES)
+    assert found["balanced-90", "selection_rate_gap", "class"] == pytest.approx(gap(rates))
+    assert measured(found, "balanced-90", "class")["gini"] == pytest.approx(measures(counts)["gini"])
+    assert found["balanced-90/random", "n_items", "class"] == 90
+    evenness = [found[name, "normalised_entropy", "class"] for name in ("balanced-90", "balanced-90/random", "pool")]
+    assert evenness[0] > evenness[1] and evenness[0] > evenness[2]
+
+
+def test_the_same_run_again_does_nothing_and_shows_the_metrics(spark, config, capsys):
+    workspace = Workspace(spark, load_config(config).workspace)
+    before = workspace.version(METRICS), workspace.version(RUNS)
+    assert main(["evaluate", "--config", config, "--run-id", "r"]) == 0
+    assert (workspace.version(METRICS), workspace.version(RUNS)) == before
+    said = capsys.readouterr()
+    assert "evaluate: 200 in, 200 out (already done)" in said.err
+    assert "balance: level_1 (20)" in said.out and "balance: class (3)" in said.out
+    assert said.out.index("pool") < said.out.index("balanced-15/random")
+
+
+@pytest.mark.slow
+def test_a_selection_that_is_added_is_measured_without_force_and_foreign_metrics_stay(spark, config, source):
+    before = metrics(spark, config)
+    more = [CURVE, {"name": "flat", "target": 30, "method": "flat"}]
+    added = write_config(Path(config).parent, source, select=more, evaluate={"top": 3, "random": False})
+    assert main(["curate", "--config", added, "--run-id", "r", "--quiet"]) == 0
+    after = metrics(spark, config)
+    assert measured(after, "flat", "level_1")["n_items"] == 30
+    assert {key for key in before if not key[0].endswith("/random")} < set(after)
+    assert not [key for key in after if key[0].endswith("/random")]
+    assert after["balanced-15", "recall_at_1", "queries"] == 0.5
+    assert main(["curate", "--config", added, "--run-id", "r", "--force", "select", "--quiet"]) == 0
+    assert metrics(spark, config) == pytest.approx(after)
+
+
+@pytest.mark.slow
+def test_regions_are_measured_where_items_have_them(spark, source, tmp_path, capsys):
+    path = write_config(tmp_path, source, select=ONE)
+    assert main(["curate", "--config", path, "--run-id", "r", "--quiet"]) == 0
+    workspace = load_config(path).workspace
+    region = "map('region', if(item_id % 2 = 0, 'asia', 'europe'), 'place', cast(item_id as string))"
+    spark.sql(f"update delta.`{workspace}/pool` set attributes = {region} where label <> 'seldom'")
+    write_config(tmp_path, source, select=ONE, evaluate={"groups": ["regoin"]})
+    assert main(["evaluate", "--config", path, "--run-id", "new", "--quiet"]) == 2
+    assert "has not finished stage ingest" in capsys.readouterr().err
+    assert main(["curate", "--config", path, "--run-id", "new", "--quiet"]) == 2
+    assert "no item of the pool has the attribute 'regoin'; did you mean 'region'?" in capsys.readouterr().err
+    write_config(tmp_path, source, select=ONE, evaluate={"groups": ["region"]})
+    assert main(["evaluate", "--config", path, "--run-id", "new", "--quiet"]) == 0
+    found = metrics(spark, path, "new")
+    items = (
+        table(spark, path, "curated", "new").merge(table(spark, path, "pool"), on="item_id").query("label != 'seldom'")
+    )
+    even = (items["item_id"] % 2 == 0).sum()
+    assert found["s", "selection_rate", "region=asia"] == pytest.approx(even / 95)
+    assert found["s", "selection_rate_gap", "region"] == pytest.approx(gap([even / 95, (len(items) - even) / 95]))
+
+
+@pytest.mark.slow
+def test_a_labelled_set_gives_classes_to_a_pool_without_labels(spark, source, tmp_path, capsys):
+    rows = spark.read.parquet(source["path"]).toPandas()
+    np.save(tmp_path / "v.npy", np.stack(rows["embedding"]).astype(np.float32))
+    known = rows.groupby("label").head(9)
+    np.save(tmp_path / "known.npy", np.stack(known["embedding"]).astype(np.float32))
+    (tmp_path / "known.txt").write_text("\n".join(known["label"]))
+    labelled = {"path": str(tmp_path / "known.npy"), "labels": str(tmp_path / "known.txt"), "k": 3}
+    unlabelled = {"kind": "embeddings", "path": str(tmp_path / "v.npy")}
+    path = write_config(tmp_path, unlabelled, select=ONE, evaluate={"labelled": labelled})
+    assert main(["curate", "--config", path, "--run-id", "r", "--quiet"]) == 0
+    found = metrics(spark, path)
+    sizes = {label: found["pool", "n_items", f"class={label}"] for label in CLASSES}
+    assert sizes == pytest.approx(CLASSES, abs=12)  # the blobs touch: a cluster at the border may go either way
+    clusters = {label: found["pool", "n_clusters", f"class={label}"] for label in CLASSES}
+    assert sum(clusters.values()) == 20
+    for label in CLASSES:
+        assert found["pool", "mean_cluster_size", f"class={label}"] * clusters[label] == pytest.approx(sizes[label])
+    wrong = {**labelled, "labels": str(tmp_path / "absent.txt")}
+    write_config(tmp_path, unlabelled, select=ONE, evaluate={"labelled": wrong})
+    assert main(["evaluate", "--config", path, "--run-id", "r", "--quiet"]) == 2
+    assert "evaluate.labelled.labels" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_methods_are_compared_in_one_table(spark, source, tmp_path, capsys):
+    variants = [
+        {"name": "own"},
+        {"name": "farthest", "select": {"within": "farthest"}},
+        {"name": "flat-kmeans", "cluster": {"levels": [{"k": 5}]}},
+    ]
+    path = write_config(tmp_path, source, select=[], compare={"target": 40, "variants": variants})
+    assert main(["compare", "--config", path, "--run-id", "c"]) == 0
+    said = capsys.readouterr().out
+    lines = [line for line in said.split("methods: class")[1].splitlines() if line.startswith("│")]
+    assert [line.split()[1] for line in lines] == ["pool", "random", "own", "farthest", "flat-kmeans"]
+    found = metrics(spark, path, "c")
+    for name in ("random", "own", "farthest", "flat-kmeans"):
+        assert found[name, "n_items", "level_1"] == found[name, "n_items", "class"] == 40
+    assert found["own", "normalised_entropy", "class"] > found["random", "normalised_entropy", "class"]
+    runs = equipoise.read_table(spark, load_config(path).workspace, "runs")
+    clusterings = runs.filter("stage = 'cluster' and status = 'done'").count()
+    assert clusterings == 2  # the first two methods share one
+    version = Workspace(spark, load_config(path).workspace).version(CURATED)
+    assert main(["compare", "--config", path, "--run-id", "c", "--quiet"]) == 0
+    assert Workspace(spark, load_config(path).workspace).version(CURATED) == version
+    assert metrics(spark, path, "c") == found
+
+
+@pytest.mark.slow
+def test_without_variants_the_methods_of_the_paper_are_compared(spark, source, tmp_path):
+    levels = [{"k": 20}, {"k": 10}, {"k": 5, "resampling": {"rounds": 2}}]
+    path = write_config(
+        tmp_path, source, select=[], cluster={"iterations": 5, "levels": levels}, compare={"target": 40}
+    )
+    assert main(["compare", "--config", path, "--run-id", "c", "--quiet"]) == 0
+    names = {key[0] for key in metrics(spark, path, "c")}
+    assert names == {
+        "pool", "random", "flat-kmeans", "levels-2", "levels-3", "resampling-0", "resampling-1", "resampling-10",
+        "seeding-random", "sampling-flat", "within-closest", "within-farthest",
+    }  # fmt: skip
