@@ -9,7 +9,7 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PositiveInt, ValidationError, model_validator
 
-from equipoise.config.evaluation import Compare, Evaluate, LabelledSet, Variant
+from equipoise.config.evaluation import Compare, Evaluate, LabelledSet, Report, Variant
 from equipoise.config.sections import Section
 from equipoise.config.sources import EmbeddingsSource, ImagesSource, Source, TableSource, TextsSource
 from equipoise.errors import ConfigError
@@ -136,12 +136,6 @@ class Selection(Section):
         if [self.target, self.targets, self.per_cluster].count(None) != 2:
             raise ValueError(f"selection {self.name!r} needs one of target and per_cluster, or targets")
         return self
-
-
-class Report(Section):
-    """The HTML report that ``curate`` ends with; ``out`` is a local folder, else ``reports`` beside the tables."""
-
-    out: str | None = None
 
 
 def _each_target(selections: tuple[Selection, ...]) -> tuple[Selection, ...]:

@@ -162,7 +162,7 @@ def _objective_row(name: str, steps: Any) -> dict[str, Any]:
 def _measured(spread: Spread, name: str) -> str:
     value = spread.measures.get(name)
     if name == "n_present" and value is not None:
-        return f"{formats.whole(value)} of {formats.whole(spread.measures['n_groups'])}"
+        return f"{formats.whole(value)} of {formats.whole(spread.measures[Col.n_groups])}"
     return formats.share(value) if name in SHARES else formats.measure(value)
 
 
