@@ -1,4 +1,4 @@
-"""The largest classes of a pool, as several sets have them. Labels judge a selection; nothing that selects reads them."""
+"""The largest groups of a pool, classes for one, as several sets have them."""
 
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
