@@ -2,9 +2,8 @@
 
 import pytest
 
-from equipoise.evaluation.classes import class_sizes, largest_classes
-from equipoise.evaluation.clusters import size_histograms
 from equipoise.evaluation.duplicates import duplicate_totals, largest_duplicates, similarity_counts
+from equipoise.evaluation.largest import largest_groups
 from equipoise.evaluation.rejected import rejected_examples
 from equipoise.evaluation.tree import largest_children
 from equipoise.schemas import Col
@@ -32,26 +31,12 @@ def test_the_largest_children_of_every_parent(spark):
     assert rows(found, Col.selection, Col.parent_id, Col.rank) == [(name, *row) for name in "ab" for row in expected]
 
 
-def test_classes_are_counted_in_every_set_also_where_they_have_nothing(spark):
-    labelled = spark.createDataFrame([(1, "x"), (2, "x"), (3, "y"), (4, "x"), (5, "z")], "item_id long, label string")
-    sets = [("even", 1, 2), ("even", 3, 1), ("even", 9, 1), ("random", 5, 1)]  # 9 has no label
-    sizes = class_sizes(labelled, spark.createDataFrame(sets, "selection string, item_id long, copies int"))
-    assert rows(sizes, Col.selection, Col.label) == [
-        ("even", 0, "x", 3, 2),
-        ("even", 0, "y", 1, 1),
-        ("even", 0, "z", 1, 0),
-        ("random", 0, "x", 3, 0),
-        ("random", 0, "y", 1, 0),
-        ("random", 0, "z", 1, 1),
-    ]
-    histograms = rows(size_histograms(sizes), Col.selection, Col.n_items)
-    assert histograms == [
-        ("even", 0, 0, 1), ("even", 0, 1, 1), ("even", 0, 2, 1),
-        ("pool", 0, 1, 2), ("pool", 0, 3, 1), ("random", 0, 0, 2), ("random", 0, 1, 1),
-    ]  # fmt: skip
-    assert rows(largest_classes(sizes, 2), Col.selection, Col.rank) == [
-        ("even", "x", 1, 3, 2), ("even", "y", 2, 1, 1), ("random", "x", 1, 3, 0), ("random", "y", 2, 1, 0),
-    ]  # fmt: skip
+def test_the_largest_groups_of_the_pool_as_every_set_has_them(spark):
+    sizes = [(name, "class", group, n, n - 1) for name in "ab" for group, n in {"x": 3, "z": 5, "y": 3, "w": 1}.items()]
+    frame = spark.createDataFrame(sizes, "selection string, name string, group string, n_pool long, n_curated long")
+    expected = [("class", "z", 1, 5, 4), ("class", "x", 2, 3, 2), ("class", "y", 3, 3, 2)]
+    found = rows(largest_groups(frame, 3), Col.selection, Col.rank)
+    assert found == [(name, *row) for name in "ab" for row in expected]
 
 
 def test_rejects_are_counted_and_some_are_named(spark):

@@ -89,13 +89,13 @@ def whole_report(*, is_text: bool = False) -> Report:
         for step in range(1, 9)
     ]
     sets = [("pool", "pool", [900, 60, 30, 10]), ("even", "selection", [80, 75, 75, 70])]
-    sets += [("random, 300", "random", [270, 18, 9, 3]), ("near", "selection", [100, 100, 50, 0])]
+    sets += [("300 at random", "random", [270, 18, 9, 3]), ("near", "selection", [100, 100, 50, 0])]
     spreads = [spread(name, kind, sizes, tint=int(name == "near")) for name, kind, sizes in sets]
     labels = [ATTACK, QUOTED, "$x_1", "plain"]
     return Report(
         run=facts(),
         balances=[Balance(group, spreads) for group in ("level_1", "level_2", "class")],
-        largest=[Largest(1, 2, {"pool": 0.96, "even": 0.5, "random, 300": 0.95})],
+        largest=[Largest(1, 2, {"pool": 0.96, "even": 0.5, "300 at random": 0.95})],
         classes=[
             ClassSizes(label, {name: sizes[place] for name, _, sizes in sets}) for place, label in enumerate(labels)
         ],

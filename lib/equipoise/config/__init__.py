@@ -10,7 +10,7 @@ from omegaconf.errors import OmegaConfBaseException
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PositiveInt, ValidationError, model_validator
 
 from equipoise.config.benchmark import Benchmark
-from equipoise.config.evaluation import Compare, Evaluate, LabelledSet, Variant
+from equipoise.config.evaluation import Compare, Evaluate, LabelledSet, Report, Variant
 from equipoise.config.sections import Section
 from equipoise.config.sources import EmbeddingsSource, ImagesSource, Source, TableSource, TextsSource
 from equipoise.errors import ConfigError
@@ -149,12 +149,6 @@ def _each_target(selections: tuple[Selection, ...]) -> tuple[Selection, ...]:
         for selection in selections
         for target in selection.targets or (None,)
     )
-
-
-class Report(Section):
-    """The HTML report that ``curate`` ends with; ``out`` is a local folder, else ``reports`` beside the tables."""
-
-    out: str | None = None
 
 
 class Config(Section):

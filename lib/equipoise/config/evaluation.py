@@ -75,3 +75,9 @@ class Compare(Section):
         for name in {name for name in names if names.count(name) > 1}:
             raise ValueError(f"variants has {names.count(name)} entries named {name!r}; names must differ")
         return self
+
+
+class Report(Section):
+    """The HTML report that ``curate`` ends with; ``out`` is a local folder, else ``reports`` beside the tables."""
+
+    out: str | None = None

@@ -32,6 +32,7 @@ MEANINGS: Mapping[str, tuple[str, str]] = {
     "top_share": ("share of the largest 1%", "of the groups, at least one"),
     "imbalance": ("largest / smallest", "1 is balanced"),
 }
+CLASS = "class"
 SHARES = ("coverage", "top_share")
 
 
@@ -75,16 +76,30 @@ def lead(report: Report) -> list[str]:
         copies = "" if selection.n_copies == selection.n_items else f" ({selection.n_copies:,} with copies)"
         begun = f"{formats.whole(pool)} items were read; the" if pool is not None else "The"
         sentences.append(f"{begun} selection {selection.name} keeps {selection.n_items:,}{copies}.")
-        for balance in report.balances:
-            measures = {spread.name: spread.measures for spread in balance.spreads}
-            before, after = (measures.get(name) for name in (POOL_NAME, selection.name))
-            if before and after and balance.group in ("class", report.balances[0].group):
-                what = "classes" if balance.group == "class" else f"clusters of {formats.words(balance.group)}"
-                sentences.append(
-                    f"Over {formats.whole(before['n_groups'])} {what}, normalised entropy goes from "
-                    f"{before['normalised_entropy']:.3f} to {after['normalised_entropy']:.3f}."
-                )
+        levels = [balance for balance in report.balances if balance.group != CLASS]
+        classes = [balance for balance in report.balances if balance.group == CLASS]
+        sentences += [told for balance in [*levels[-1:], *classes] if (told := _change(balance, selection.name))]
     return sentences or ["This run has made no selection yet."]
+
+
+def _change(balance: Balance, selection: str) -> str | None:
+    """How a selection changed the balance, beside what a random set of its size has."""
+    spreads = {spread.name: spread for spread in balance.spreads if spread.measures}
+    if POOL_NAME not in spreads or selection not in spreads:
+        return None
+    entropies = {name: spread.measures["normalised_entropy"] for name, spread in spreads.items()}
+    drawn = [one for one in spreads.values() if (one.kind, one.tint) == ("random", spreads[selection].tint)]
+    beside = f" ({drawn[0].name}: {entropies[drawn[0].name]:.3f})" if drawn else ""
+    n_groups = formats.whole(spreads[POOL_NAME].measures[Col.n_groups])
+    return (
+        f"Over {n_groups} {groups_of(balance)}, normalised entropy goes from {entropies[POOL_NAME]:.3f} to "
+        f"{entropies[selection]:.3f}{beside}."
+    )
+
+
+def groups_of(balance: Balance) -> str:
+    """What the groups are called: classes, or clusters of a level."""
+    return "classes" if balance.group == CLASS else f"clusters of {formats.words(balance.group)}"
 
 
 class _Pictures:
@@ -106,7 +121,8 @@ class _Pictures:
 
 def _panel(balance: Balance, place: int) -> dict[str, Any]:
     plot = Markup(lorenz_plot(balance.spreads, key=f"lorenz{place}"))
-    return {"group": balance.group, "spreads": balance.spreads, "plot": plot}
+    name = formats.words(balance.group).capitalize() if balance.group != CLASS else "Classes"
+    return {"group": balance.group, "name": name, "spreads": balance.spreads, "plot": plot}
 
 
 def _legend(balances: Sequence[Balance]) -> list[Spread]:
@@ -146,7 +162,7 @@ def _objective_row(name: str, steps: Any) -> dict[str, Any]:
 def _measured(spread: Spread, name: str) -> str:
     value = spread.measures.get(name)
     if name == "n_present" and value is not None:
-        return f"{formats.whole(value)} of {formats.whole(spread.measures['n_groups'])}"
+        return f"{formats.whole(value)} of {formats.whole(spread.measures[Col.n_groups])}"
     return formats.share(value) if name in SHARES else formats.measure(value)
 
 

@@ -71,7 +71,7 @@ def objective_plot(iterations: pd.DataFrame, *, key: str) -> str:
             steps = steps.sort_values(Col.iteration)
             first = steps[Col.objective].iloc[0] or 1.0
             is_first = resampling == 0
-            colour, width, marker = (_INK, 1.5, ".") if is_first else (_MUTED, 0.8, "")
+            colour, width, marker = (_INK, 1.5, ".") if is_first else (_POOL, 0.8, "")
             values = steps[Col.objective] / first
             axes.plot(steps[Col.iteration], values, color=colour, linewidth=width, marker=marker, markersize=4)
         axes.set(xlabel="iteration", ylabel="objective / first")

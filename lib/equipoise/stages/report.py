@@ -1,5 +1,7 @@
 """The report of a run: its tables -> one HTML file."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -43,17 +45,25 @@ def write_report(spark: SparkSession, *, workspace: str, run_id: str, out: str |
         InputError: the file cannot be written.
         TableError: a table cannot be read.
     """
-    report = read_report(open_run(spark, workspace, run_id))
+    run = open_run(spark, workspace, run_id)
     folder = Path(out) if out else beside(workspace, "reports")
     path = folder / f"{run_id}.html"
+    with _explained(path):
+        folder.mkdir(parents=True, exist_ok=True)  # before all the reading
+    html = render(read_report(run))
+    with _explained(path):
+        path.write_text(html, encoding="utf-8")
+    return path
+
+
+@contextmanager
+def _explained(path: Path) -> Iterator[None]:
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        path.write_text(render(report), encoding="utf-8")
+        yield
     except OSError as error:
         raise InputError(
             f"report {path} cannot be written ({error.strerror}): name another folder with --out"
         ) from error
-    return path
 
 
 def beside(workspace: str, name: str) -> Path:

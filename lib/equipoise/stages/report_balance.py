@@ -11,14 +11,16 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from equipoise.evaluation.balance import measures
-from equipoise.evaluation.classes import CLASS_LEVEL, class_sizes, largest_classes
 from equipoise.evaluation.clusters import cluster_sizes, size_histograms
+from equipoise.evaluation.groups import group_sizes
+from equipoise.evaluation.largest import largest_groups
 from equipoise.pipeline.frames import persisted
 from equipoise.pipeline.sampling import random_items
 from equipoise.report.content import Balance, ClassSizes, Largest, Spread
 from equipoise.schemas import CURATED, POOL_NAME, Col
 from equipoise.stages.report_run import RunTables
 
+CLASS = "class"
 MOST_COMPARED = 4
 MOST_CLASSES = 40
 MOST_LARGEST = 50
@@ -85,10 +87,10 @@ def class_balance(
     labelled = pool.join(assignments.select(Col.item_id), Col.item_id, "left_semi")
     if not labelled.limit(1).count():
         return [], [], 0
-    with persisted(class_sizes(labelled, sets)) as sizes:
-        histograms = size_histograms(sizes).toPandas()  # distinct sizes only
-        largest = largest_classes(sizes, MOST_CLASSES).toPandas()
-    balance = Balance("class", _spreads(histograms[histograms[Col.level] == CLASS_LEVEL], compared))
+    with persisted(group_sizes(labelled, sets, groups={CLASS: F.col(Col.label)})) as sizes:
+        histograms = size_histograms(sizes.withColumn(Col.level, F.lit(0))).toPandas()  # distinct sizes only
+        largest = largest_groups(sizes, MOST_CLASSES).toPandas()  # so many a set
+    balance = Balance(CLASS, _spreads(histograms, compared))
     n_classes = int(balance.spreads[0].weights.sum())
     return [balance], _classes(largest), n_classes
 
@@ -131,11 +133,11 @@ def _spreads(histograms: pd.DataFrame, sets: Sequence[Compared]) -> list[Spread]
 
 def _classes(largest: pd.DataFrame) -> list[ClassSizes]:
     classes = []
-    for label, rows in largest.sort_values(Col.rank).groupby(Col.label, sort=False):
+    for label, rows in largest.sort_values(Col.rank).groupby(Col.group, sort=False):
         curated = dict(zip(rows[Col.selection], rows[Col.n_curated].astype(int), strict=True))
         classes.append(ClassSizes(str(label), {POOL_NAME: int(rows[Col.n_pool].iloc[0]), **curated}))
     return classes
 
 
 def _random_name(n: int) -> str:
-    return f"random, {n:,}"
+    return f"{n:,} at random"
