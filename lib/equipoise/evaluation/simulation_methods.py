@@ -10,9 +10,9 @@ from sklearn.cluster import DBSCAN, AgglomerativeClustering
 from equipoise.evaluation.simulation import simulation_points, uniform_points
 from equipoise.kernels.levels import Level
 from equipoise.kernels.nearest import Floats
+from equipoise.kernels.placement import DriverLimit
 from equipoise.pipeline.blocks import vectors_frame
 from equipoise.pipeline.checkpoint import FittedLevel
-from equipoise.pipeline.fitting import DriverLimit
 from equipoise.pipeline.hierarchy import fit_hierarchy
 
 N_CLUSTERS = 300

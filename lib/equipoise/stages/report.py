@@ -108,7 +108,7 @@ def _clustered(run: RunTables, *, first: DataFrame, n_copies: dict[str, int]) ->
         levels = int(histograms[Col.level].max())
         rows = shown_rows(sizes, largest[largest[Col.level] == levels], levels=levels)
     pool = histograms[(histograms[Col.selection] == POOL_NAME) & (histograms[Col.level] == 1)]
-    totals = {POOL_NAME: int(pool[Col.n_items] @ pool[Col.n_groups])}
+    totals = {POOL_NAME: int((pool[Col.n_items] * pool[Col.n_groups]).sum())}
     totals |= {name: n for name, n in list(n_copies.items())[:MOST_COMPARED]}
     return {
         "balances": [*level_balances(histograms, compared), *by_class],

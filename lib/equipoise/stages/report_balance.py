@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import reduce
+from typing import cast
 
 import numpy as np
 import pandas as pd
@@ -110,7 +111,7 @@ def largest_shares(shrunk: pd.DataFrame, histograms: pd.DataFrame, sets: Sequenc
         few = rows[rows[Col.rank] <= n].groupby(Col.selection)
         curated = few[Col.share_curated].sum()
         shares = {one.name: float(curated[one.name]) for one in sets if one.name in curated.index}
-        found.append(Largest(int(level), n, {POOL_NAME: float(few[Col.share_pool].sum().iloc[0]), **shares}))
+        found.append(Largest(cast(int, level), n, {POOL_NAME: float(few[Col.share_pool].sum().iloc[0]), **shares}))
     return found
 
 

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
+from typing import cast
 
 import pandas as pd
 from pyspark.sql import DataFrame
@@ -72,7 +73,7 @@ def read_tree(
         clusters=cluster_tree(rows, _as_examples(shown), totals=totals, selections=selections),
         levels=sorted(rows, reverse=True),
         shown={level: int(clusters[Col.cluster_id].nunique()) for level, clusters in rows.items()},
-        total={int(level): int(clusters[Col.n_groups].sum()) for level, clusters in pool.groupby(Col.level)},
+        total={cast(int, level): int(clusters[Col.n_groups].sum()) for level, clusters in pool.groupby(Col.level)},
         has_contents=any(item.thumbnail or item.snippet for item in items.values()),
     )
 
