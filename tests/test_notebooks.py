@@ -84,7 +84,11 @@ def executed(path: Path, *, last: str = "") -> list[NotebookNode]:
     return [output for cell in notebook.cells for output in cell.get("outputs", [])]
 
 
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.name)
+@pytest.mark.parametrize(
+    "path",
+    [pytest.param(path, marks=[] if path.stem == "tour" else [pytest.mark.slow]) for path in NOTEBOOKS],
+    ids=lambda path: path.name,
+)
 def test_it_runs_top_to_bottom(path, workspace, monkeypatch):
     monkeypatch.setenv("EQUIPOISE_WORKSPACE", workspace)
     outputs = executed(path)

@@ -14,6 +14,8 @@ from equipoise.cli import main
 from equipoise.schemas import METRICS, Col
 from equipoise.tables import Workspace
 
+pytestmark = pytest.mark.slow
+
 NOISE = {"raw": 2.5, "curated": 0.8}
 
 
