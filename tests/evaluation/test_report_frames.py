@@ -2,8 +2,8 @@
 
 import pytest
 
+from equipoise.evaluation.clusters import largest
 from equipoise.evaluation.duplicates import duplicate_totals, largest_duplicates, similarity_counts
-from equipoise.evaluation.largest import largest_groups
 from equipoise.evaluation.rejected import rejected_examples
 from equipoise.evaluation.tree import largest_children
 from equipoise.schemas import Col
@@ -35,7 +35,9 @@ def test_the_largest_groups_of_the_pool_as_every_set_has_them(spark):
     sizes = [(name, "class", group, n, n - 1) for name in "ab" for group, n in {"x": 3, "z": 5, "y": 3, "w": 1}.items()]
     frame = spark.createDataFrame(sizes, "selection string, name string, group string, n_pool long, n_curated long")
     expected = [("class", "z", 1, 5, 4), ("class", "x", 2, 3, 2), ("class", "y", 3, 3, 2)]
-    found = rows(largest_groups(frame, 3), Col.selection, Col.rank)
+    first = largest(frame, 3, by=Col.name, tie=Col.group)
+    columns = [Col.selection, Col.name, Col.group, Col.rank, Col.n_pool, Col.n_curated]
+    found = rows(first.select(columns), Col.selection, Col.rank)
     assert found == [(name, *row) for name in "ab" for row in expected]
 
 

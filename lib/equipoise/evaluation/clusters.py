@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from functools import reduce
 
-from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from equipoise.pipeline.quotas import ranked_by
 from equipoise.schemas import POOL_NAME, Col
 
 _PARTS = 64  # the largest clusters are sought in so many parts first: no task sorts all of a level
@@ -108,9 +109,8 @@ def largest(sizes: DataFrame, n: int, *, by: str, tie: str) -> DataFrame:
         The columns of ``sizes``, and rank INT, from 1.
     """
     part = F.pmod(F.xxhash64(tie), F.lit(_PARTS)).alias(_PART)
-    order = [F.desc(Col.n_pool), F.col(tie)]
-    few = _first(sizes.select("*", part), n, order, [Col.selection, by, _PART])
-    return _first(few, n, order, [Col.selection, by]).select(*sizes.columns, Col.rank)
+    few = _first(sizes.select("*", part), n, tie, [Col.selection, by, _PART])
+    return _first(few, n, tie, [Col.selection, by]).select(*sizes.columns, Col.rank)
 
 
 def ancestors(clusters: DataFrame, *, levels: int) -> DataFrame:
@@ -143,6 +143,6 @@ def _histogram(sizes: DataFrame, by: str, n_items: Column) -> DataFrame:
     return counted.agg(F.count("*").alias(Col.n_groups))
 
 
-def _first(sizes: DataFrame, n: int, order: Sequence[Column], keys: Sequence[str]) -> DataFrame:
-    within = Window.partitionBy(*keys).orderBy(*order).rowsBetween(Window.unboundedPreceding, Window.currentRow)
-    return sizes.withColumn(Col.rank, F.row_number().over(within)).where(F.col(Col.rank) <= n)
+def _first(sizes: DataFrame, n: int, tie: str, keys: Sequence[str]) -> DataFrame:
+    rank = F.row_number().over(ranked_by(F.desc(Col.n_pool), tie, *keys))
+    return sizes.withColumn(Col.rank, rank).where(F.col(Col.rank) <= n)

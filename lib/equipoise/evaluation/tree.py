@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
+from equipoise.pipeline.quotas import ranked_by
 from equipoise.schemas import Col
 
 
@@ -23,10 +24,9 @@ def largest_children(sizes: DataFrame, parents: Sequence[int], *, level: int, n:
         selection.
     """
     below = sizes.where((F.col(Col.level) == level) & F.col(Col.parent_id).isin(list(parents)))
-    siblings = Window.partitionBy(Col.selection, Col.parent_id)
-    largest = siblings.orderBy(F.desc(Col.n_pool), Col.cluster_id)
-    rank = F.row_number().over(largest.rowsBetween(Window.unboundedPreceding, Window.currentRow))
-    every = siblings.rowsBetween(Window.unboundedPreceding, Window.unboundedFollowing)
+    siblings = (Col.selection, Col.parent_id)
+    rank = F.row_number().over(ranked_by(F.desc(Col.n_pool), Col.cluster_id, *siblings))
+    every = Window.partitionBy(*siblings).rowsBetween(Window.unboundedPreceding, Window.unboundedFollowing)
     return below.select(
         Col.selection,
         Col.parent_id,

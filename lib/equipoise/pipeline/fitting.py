@@ -45,6 +45,10 @@ class Fitting:
     backend: BackendChoice = "auto"
     split_bytes: int = SPLIT_BYTES
 
+    def fits_driver(self, count: int, dim: int, level: Level) -> bool:
+        """Whether a level of ``count`` vectors of ``dim`` numbers runs on the driver."""
+        return self.driver_limit.holds(count, dim, level, iterations=self.kmeans.iterations)
+
 
 def fit_levels(
     first_input: Callable[[], AbstractContextManager[Vectors]], levels: Sequence[Level], *, fitting: Fitting
@@ -132,7 +136,7 @@ def _check_results(whole: Vectors, levels: Sequence[Level], fitting: Fitting) ->
     most, count = most_result_bytes(fitting.spark), whole.count
     _check_move(whole, levels[0], fitting, most=most)
     for level in levels:
-        is_on_driver = fitting.driver_limit.holds(count, whole.dim, level, iterations=fitting.kmeans.iterations)
+        is_on_driver = fitting.fits_driver(count, whole.dim, level)
         sampled = sample_size(count, level.k0, fitting.kmeans.seeding)
         needed = max(stats_bytes(level.k0, whole.dim), 4 * whole.dim * sampled)
         if not is_on_driver and most and needed > most:
@@ -146,7 +150,7 @@ def _check_results(whole: Vectors, levels: Sequence[Level], fitting: Fitting) ->
 
 def _check_move(whole: Vectors, level: Level, fitting: Fitting, *, most: int) -> None:
     moved = whole.count * (4 * whole.dim + 8)
-    fits = fitting.driver_limit.holds(whole.count, whole.dim, level, iterations=fitting.kmeans.iterations)
+    fits = fitting.fits_driver(whole.count, whole.dim, level)
     if isinstance(whole, SparkVectors) and fits and most and moved > most:
         raise ConfigError(
             f"{whole.count:,} vectors are within cluster.driver_limit and take {moved:,} bytes on their way to the "
@@ -160,7 +164,7 @@ def _seed_of_level(fitting: Fitting, number: int) -> int:
 
 def _placed(whole: Vectors, level: Level, fitting: Fitting) -> Vectors:
     """The vectors where the level is to run: on the driver if it fits."""
-    fits = fitting.driver_limit.holds(whole.count, whole.dim, level, iterations=fitting.kmeans.iterations)
+    fits = fitting.fits_driver(whole.count, whole.dim, level)
     return whole.to_arrays() if isinstance(whole, SparkVectors) and fits else whole
 
 
@@ -170,7 +174,6 @@ def _as_input(below: AnyLevel, level: Level, fitting: Fitting) -> Vectors:
         rows = below.rows.select(F.col(Col.cluster_id).alias(Col.item_id), F.col(Col.centroid).alias(Col.embedding))
         return SparkVectors.from_embeddings(rows, backend=fitting.backend)
     count, dim = below.centroids.shape
-    fits = fitting.driver_limit.holds(count, dim, level, iterations=fitting.kmeans.iterations)
-    if fitting.spark is None or fits:
+    if fitting.spark is None or fitting.fits_driver(count, dim, level):
         return ArrayVectors(below.centroids, below.cluster_ids, kernel=driver_kernel(fitting.backend))
     return SparkVectors.from_arrays(fitting.spark, below.centroids, below.cluster_ids, backend=fitting.backend)

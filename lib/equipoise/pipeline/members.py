@@ -2,18 +2,14 @@
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
-from pyspark.sql.window import Window
 
+from equipoise.pipeline.quotas import ranked_by
 from equipoise.schemas import Col
 
 
 def last_members(labelled: DataFrame, r: int) -> DataFrame:
     """The farthest of the ``r`` closest members of every cluster, and how many they are: one row a cluster."""
-    by_distance = (
-        Window.partitionBy(Col.cluster_id)
-        .orderBy(Col.distance_sq, Col.item_id)
-        .rowsBetween(Window.unboundedPreceding, Window.currentRow)
-    )
+    by_distance = ranked_by(F.col(Col.distance_sq), Col.item_id, Col.cluster_id)
     members = labelled.withColumn("rank", F.row_number().over(by_distance)).filter(F.col("rank") <= r)
     last = F.max(F.struct(Col.distance_sq, Col.item_id)).alias("last")
     return (

@@ -19,10 +19,11 @@ from equipoise.evaluation.benchmarks import (
     feature_scores,
 )
 from equipoise.evaluation.features import Features
-from equipoise.schemas import FAILURES, METRICS, Col
+from equipoise.schemas import FAILURES, Col
 from equipoise.stages.benchmark_data import Result, Rows, Wanted, named_problems, read_rows
 from equipoise.stages.benchmark_retrieval import retrieved
 from equipoise.stages.context import Account, StageContext
+from equipoise.stages.metrics_writer import write_metrics
 
 SPLIT, LABEL = "split", "label"
 TRAIN, TEST = "train", "test"
@@ -88,9 +89,7 @@ def _part(rows: Rows, split: str) -> Features:
 
 
 def _write(context: StageContext, metrics: pd.DataFrame, failures: list[tuple[Any, ...]]) -> None:
-    run = metrics.assign(**{Col.run_id: context.run_id})[METRICS.columns]
-    rows = context.spark.createDataFrame(run, METRICS.schema)
-    context.workspace.replace(METRICS, rows, where={Col.run_id: context.run_id, Col.name: NAMES})
+    write_metrics(context, metrics, NAMES)
     worst = context.spark.createDataFrame([(context.run_id, *row) for row in failures], FAILURES.schema)
     context.workspace.replace(FAILURES, worst, where={Col.run_id: context.run_id})
 

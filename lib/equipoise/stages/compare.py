@@ -7,12 +7,14 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from equipoise.config import Config, Evaluate
+from equipoise.evaluation.metrics import NAMES
 from equipoise.pipeline.frames import persisted
 from equipoise.schemas import ASSIGNMENTS, CENTROIDS, CURATED, POOL_NAME, Col
 from equipoise.stages.context import Progress, StageContext
 from equipoise.stages.curate import perform, planned
-from equipoise.stages.evaluate import RANDOM, write_metrics
+from equipoise.stages.evaluate import RANDOM
 from equipoise.stages.measuring import Measured, items_of, metrics_of, random_selections, stacked
+from equipoise.stages.metrics_writer import write_metrics
 from equipoise.stages.variants import VariantRun, variant_runs
 from equipoise.tables import Workspace
 
@@ -65,7 +67,7 @@ def compare(config: Config, *, spark: SparkSession, progress: Progress, run_id: 
     with persisted(selected) as rows:
         measured = Measured(items_of(context, assignments), context.rows_of_run(CENTROIDS), rows)
         metrics = metrics_of(context, measured, config.evaluate or Evaluate())
-    write_metrics(StageContext(spark, config, workspace, run_id, progress), metrics)
+    write_metrics(StageContext(spark, config, workspace, run_id, progress), metrics, NAMES)
     order = [POOL_NAME, RANDOM, *(method for run in runs for method in run.methods)]
     return metrics.sort_values(Col.selection, key=lambda names: names.map(order.index), kind="stable")
 

@@ -2,16 +2,16 @@
 
 from collections import defaultdict
 
-import pandas as pd
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from equipoise.config import Evaluate
 from equipoise.evaluation.metrics import NAMES
 from equipoise.pipeline.frames import persisted
-from equipoise.schemas import ASSIGNMENTS, CENTROIDS, CURATED, METRICS, Col
+from equipoise.schemas import ASSIGNMENTS, CENTROIDS, CURATED, Col
 from equipoise.stages.context import Account, StageContext
 from equipoise.stages.measuring import Measured, items_of, metrics_of, random_selections, stacked
+from equipoise.stages.metrics_writer import write_metrics
 
 STAGE = "evaluate"
 RANDOM = "random"
@@ -27,16 +27,9 @@ def evaluate(context: StageContext) -> Account:
     assignments = context.rows_of_run(ASSIGNMENTS)
     with persisted(_selected(context, assignments)) as selected:
         measured = Measured(items_of(context, assignments), context.rows_of_run(CENTROIDS), selected)
-        write_metrics(context, metrics_of(context, measured, section))
+        write_metrics(context, metrics_of(context, measured, section), NAMES)
     n_items = assignments.count()
     return Account(n_items, n_items)
-
-
-def write_metrics(context: StageContext, metrics: pd.DataFrame) -> None:
-    """Puts rows (selection, name, group, value) in the place of those of these names that the run has."""
-    run = metrics.assign(**{Col.run_id: context.run_id})[METRICS.columns]
-    rows = context.spark.createDataFrame(run, METRICS.schema)
-    context.workspace.replace(METRICS, rows, where={Col.run_id: context.run_id, Col.name: NAMES})
 
 
 def random_name(selection: str) -> str:

@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import reduce
 from typing import cast
 
 import numpy as np
@@ -12,16 +11,16 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from equipoise.evaluation.balance import measures
-from equipoise.evaluation.clusters import cluster_sizes, size_histograms
+from equipoise.evaluation.clusters import cluster_sizes, largest, size_histograms
 from equipoise.evaluation.groups import group_sizes
-from equipoise.evaluation.largest import largest_groups
+from equipoise.evaluation.metrics import CLASS
 from equipoise.pipeline.frames import persisted
-from equipoise.pipeline.sampling import random_items
+from equipoise.pipeline.sampling import count_levels
 from equipoise.report.content import Balance, ClassSizes, Largest, Spread
 from equipoise.schemas import CURATED, POOL_NAME, Col
+from equipoise.stages.measuring import random_selections, stacked
 from equipoise.stages.report_run import RunTables
 
-CLASS = "class"
 MOST_COMPARED = 4
 MOST_CLASSES = 40
 MOST_LARGEST = 50
@@ -52,19 +51,12 @@ def sizes_of(
     run: RunTables, clusters: DataFrame, assignments: DataFrame, *, n_copies: dict[str, int], seed: int
 ) -> Iterator[tuple[DataFrame, DataFrame]]:
     """The sets' rows (selection, item_id, cluster_id, copies), and the sizes of all clusters in them; kept on disk."""
-    levels = int(clusters.agg(F.max(Col.level)).collect()[0][0])  # one row
-    columns = [Col.selection, Col.item_id, Col.cluster_id, Col.copies]
     chosen = list(n_copies)[:MOST_COMPARED]
-    curated = run.rows(CURATED).filter(F.col(Col.selection).isin(chosen)).select(columns)
-    frames = [curated if chosen else _nothing(run)]
-    for n in dict.fromkeys(n_copies[name] for name in chosen):
-        drawn = random_items(assignments.select(Col.item_id), n, seed)
-        rows = assignments.join(drawn, Col.item_id, "left_semi")
-        marked = {Col.selection: F.lit(_random_name(n)), Col.copies: F.lit(1)}
-        frames.append(rows.withColumns(marked).select(columns))
+    curated = run.rows(CURATED).filter(F.col(Col.selection).isin(chosen)) if chosen else _nothing(run)
+    random = random_selections(assignments, {n_copies[name]: [_random_name(n_copies[name])] for name in chosen}, seed)
     with (
-        persisted(reduce(DataFrame.unionByName, frames)) as sets,
-        persisted(cluster_sizes(clusters, sets, levels=levels)) as sizes,
+        persisted(stacked([curated, *random])) as sets,
+        persisted(cluster_sizes(clusters, sets, levels=count_levels(clusters))) as sizes,
     ):
         yield sets, sizes
 
@@ -89,11 +81,11 @@ def class_balance(
     if not labelled.limit(1).count():
         return [], [], 0
     with persisted(group_sizes(labelled, sets, groups={CLASS: F.col(Col.label)})) as sizes:
-        histograms = size_histograms(sizes.withColumn(Col.level, F.lit(0))).toPandas()  # distinct sizes only
-        largest = largest_groups(sizes, MOST_CLASSES).toPandas()  # so many a set
+        histograms = size_histograms(sizes, by=Col.name).toPandas()  # distinct sizes only
+        first = largest(sizes, MOST_CLASSES, by=Col.name, tie=Col.group).toPandas()  # so many a set
     balance = Balance(CLASS, _spreads(histograms, compared))
     n_classes = int(balance.spreads[0].weights.sum())
-    return [balance], _classes(largest), n_classes
+    return [balance], _classes(first), n_classes
 
 
 def largest_shares(shrunk: pd.DataFrame, histograms: pd.DataFrame, sets: Sequence[Compared]) -> list[Largest]:
@@ -132,9 +124,9 @@ def _spreads(histograms: pd.DataFrame, sets: Sequence[Compared]) -> list[Spread]
     return spreads
 
 
-def _classes(largest: pd.DataFrame) -> list[ClassSizes]:
+def _classes(first: pd.DataFrame) -> list[ClassSizes]:
     classes = []
-    for label, rows in largest.sort_values(Col.rank).groupby(Col.group, sort=False):
+    for label, rows in first.sort_values(Col.rank).groupby(Col.group, sort=False):
         curated = dict(zip(rows[Col.selection], rows[Col.n_curated].astype(int), strict=True))
         classes.append(ClassSizes(str(label), {POOL_NAME: int(rows[Col.n_pool].iloc[0]), **curated}))
     return classes

@@ -1,0 +1,15 @@
+"""The only way into the table ``metrics``."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from equipoise.schemas import METRICS, Col
+from equipoise.stages.context import StageContext
+
+
+def write_metrics(context: StageContext, metrics: pd.DataFrame, names: Sequence[str]) -> None:
+    """Puts rows (selection, name, group, value) in the place of those of ``names`` that the run has."""
+    run = metrics.assign(**{Col.run_id: context.run_id})[METRICS.columns]
+    rows = context.spark.createDataFrame(run, METRICS.schema)
+    context.workspace.replace(METRICS, rows, where={Col.run_id: context.run_id, Col.name: names})
