@@ -140,25 +140,28 @@ def test_a_configuration_cannot_be_changed(tmp_path):
         ("select.0.targett=3", "select.0: unknown key 'targett'; did you mean 'target'?"),
         ("zzz=1", "unknown key 'zzz'; known: name, workspace, seed"),
         # a wrong type or value: key, value and what it must be
-        ("seed=many", "seed: Input should be a valid integer"),
+        ("seed=many", "seed: must be a valid integer"),
         ("seed=many", "(got 'many')"),
-        ("seed.deeper=3", "seed: Input should be a valid integer"),
-        ("cluster.levels.0.k=0", "cluster.levels.0.k: Input should be greater than 0 (got 0)"),
-        ("cluster.levels.0.k=2.5", "cluster.levels.0.k: Input should be a valid integer"),
+        ("seed.deeper=3", "seed: must be a valid integer"),
+        ("cluster.levels.0.k=0", "cluster.levels.0.k: must be greater than 0 (got 0)"),
+        ("cluster.levels.0.k=2.5", "cluster.levels.0.k: must be a valid integer"),
         ("cluster.levels=[]", "cluster.levels: "),
-        ("cluster.metric=manhattan", "cluster.metric: Input should be 'euclidean' or 'cosine' (got 'manhattan')"),
-        ("cluster.tolerance=-1", "cluster.tolerance: Input should be greater than or equal to 0 (got -1)"),
+        ("cluster.metric=manhattan", "cluster.metric: must be 'euclidean' or 'cosine' (got 'manhattan')"),
+        ("cluster.tolerance=-1", "cluster.tolerance: must be greater than or equal to 0 (got -1)"),
         ("cluster.levels.1.resampling.points=third", "cluster.levels.1.resampling.points"),
         ("cluster.levels.1.resampling.rounds=0", "cluster.levels.1.resampling.rounds"),
         ("cluster.driver_limit.flops=-1", "cluster.driver_limit.flops"),
-        ("select.0.within=middle", "select.0.within: Input should be 'random', 'closest' or 'farthest'"),
+        ("select.0.within=middle", "select.0.within: must be 'random', 'closest' or 'farthest'"),
         ("select.0.max_copies=0", "select.0.max_copies"),
         ("select.0.name=a b", "select.0.name"),
-        ("source.kind=video", "source: "),
-        ("source.kind=video", "'images', 'texts', 'table', 'embeddings'"),
-        ("workspace=null", "workspace: Input should be a valid string"),
-        ("embed.encoder=null", "embed.encoder: Input should be a valid string"),
-        ("embed.batch_size=0", "embed.batch_size: Input should be greater than 0"),
+        ("source.kind=video", "source: unknown kind 'video'; known: images, texts, table, embeddings"),
+        ("source.kind=imges", "source: unknown kind 'imges'; did you mean 'images'?"),
+        ("source.inline=perhaps", "source.inline: must be a valid boolean"),
+        ("report=true", "report: must be a section of keys and values, {} where there are none to give (got True)"),
+        ("cluster.levels.1.resampling.points=hlf", "points: must be 'half' or a valid integer"),
+        ("workspace=null", "workspace: must be a valid string"),
+        ("embed.encoder=null", "embed.encoder: must be a valid string"),
+        ("embed.batch_size=0", "embed.batch_size: must be greater than 0"),
         ("cluster=3", "cluster: "),
         # values that do not go together
         ("cluster.levels.1.k=30", "cluster: level 2 has k = 30, not below the 30 of level 1"),
@@ -183,8 +186,8 @@ def test_a_wrong_value_is_refused_by_name(tmp_path, override, said):
         ),
         ({"source": {"kind": "embeddings", "path": "v.npy"}}, "drop the section embed"),
         ({"source": {"kind": "table", "path": "t"}}, "contents (content) or of their places (uri)"),
-        ({"source": {"path": "t"}}, "source: "),
-        ({"select": {"name": "a"}}, "select: "),
+        ({"source": {"path": "t"}}, "source: needs a kind, one of: images, texts, table, embeddings"),
+        ({"select": {"name": "a"}}, "select: must be a list"),
     ],
 )
 def test_sections_that_do_not_fit_are_refused(tmp_path, sections, said):
@@ -194,6 +197,26 @@ def test_sections_that_do_not_fit_are_refused(tmp_path, sections, said):
 def test_several_mistakes_are_told_at_once(tmp_path):
     message = refusal(tmp_path, "seed=many", "cluster.levels.0.k=0")
     assert "seed: " in message and "cluster.levels.0.k: " in message
+
+
+def test_a_mistake_in_an_entry_is_told_once(tmp_path):
+    message = refusal(tmp_path, "cluster.levels=[{k: 0}]")
+    assert message.endswith("small.yaml: cluster.levels.0.k: must be greater than 0 (got 0)")
+
+
+def test_a_key_with_nothing_behind_it_is_refused_but_null_is_no_section(tmp_path):
+    path = written(tmp_path, evaluate=None)
+    assert load_config(path).evaluate is None
+    path.write_text(path.read_text().replace("evaluate: null", "evaluate:"))
+    with pytest.raises(ConfigError, match="nothing stands after 'evaluate'"):
+        load_config(path)
+
+
+def test_a_file_without_a_source_is_refused(tmp_path):
+    path = written(tmp_path)
+    path.write_text("workspace: w\n")
+    with pytest.raises(ConfigError, match="source: is needed and not there"):
+        load_config(path)
 
 
 @pytest.mark.parametrize(

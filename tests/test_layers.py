@@ -47,7 +47,7 @@ def name_of(path: Path) -> str:
 
 
 def part_of(path: Path) -> str:
-    """``kernels`` for ``kernels/lloyd.py``, ``cli`` for ``cli.py``, ``jobs`` for a job."""
+    """``kernels`` for ``kernels/lloyd.py``, ``errors`` for ``errors.py``, ``jobs`` for a job."""
     return path.relative_to(PACKAGE).parts[0].removesuffix(".py") if PACKAGE in path.parents else "jobs"
 
 
@@ -112,7 +112,7 @@ def test_only_the_tables_write_delta_and_only_they_and_the_sources_read_it():
 
 
 def column_names() -> set[str]:
-    tree = ast.parse((PACKAGE / "schemas.py").read_text(encoding="utf-8"))
+    tree = ast.parse((PACKAGE / "schemas" / "columns.py").read_text(encoding="utf-8"))
     col = next(node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == "Col")
     return {str(ast.literal_eval(node.value)) for node in col.body if isinstance(node, ast.Assign)}
 

@@ -13,13 +13,13 @@ import pytest
 import yaml
 
 from equipoise.cli import main
+from equipoise.cli.plan_arguments import add_plan_arguments
 from equipoise.config import Cluster, load_config
 from equipoise.kernels.costs import PlannedKMeans
 from equipoise.kernels.levels import Level
 from equipoise.kernels.machines import GFLOPS_PER_CORE, GIB, GPU_MEMORY_BYTES, TFLOPS_PER_GPU, Machine
 from equipoise.kernels.placement import DriverLimit
 from equipoise.stages import cost_command
-from equipoise.stages.cost_arguments import add_plan_arguments
 from equipoise.stages.cost_machine import LOCAL, as_bytes, machine_of
 from equipoise.stages.cost_plan import as_kmeans, as_level, cost_plan
 from equipoise.stages.cost_units import duration, size
@@ -96,6 +96,24 @@ def test_the_size_of_the_pool_comes_from_the_header_of_a_npy_file(plan, tmp_path
     source = {"kind": "embeddings", "path": str(tmp_path / "vectors.npy")}
     assert "123 vectors of 17 numbers" in plan(source=source, embed=None)[1]
     assert "9,999 vectors of 17 numbers" in plan("--items", "9_999", source=source, embed=None)[1]
+
+
+def test_overrides_may_stand_apart(capsys, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    plain = ["plan", "--config", "conf/demo.yaml", "--dim", "64", "--gflops-per-core", "9"]
+    apart = [*plain, "cluster.iterations=3", "--items", "510", "cluster.half=true"]
+    together = [*plain, "cluster.iterations=3", "cluster.half=true", "--items", "510"]
+    assert (main(apart), main(together)) == (0, 0)
+    first, second = capsys.readouterr().out.split("510 vectors")[1:]
+    assert first == second
+
+
+@pytest.mark.parametrize("word", ["--bogus", "--bogus=3", "later"])
+def test_a_word_that_is_no_override_is_refused(word, capsys):
+    with pytest.raises(SystemExit) as caught:
+        main(["plan", "seed=1", "--items", "510", word])
+    assert caught.value.code == 2
+    assert f"unrecognized arguments: {word}" in capsys.readouterr().err
 
 
 def test_a_plan_imports_no_spark():

@@ -7,10 +7,11 @@ from typing import Annotated, Any, Literal, Self
 import yaml
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PositiveInt, ValidationError, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, PositiveInt, ValidationError, model_validator
 
 from equipoise.config.benchmark import Benchmark
 from equipoise.config.evaluation import Compare, Evaluate, LabelledSet, Report, Variant
+from equipoise.config.messages import explain
 from equipoise.config.sections import Section
 from equipoise.config.sources import EmbeddingsSource, ImagesSource, Source, TableSource, TextsSource
 from equipoise.errors import ConfigError
@@ -214,6 +215,7 @@ def load_config(path: str | Path, overrides: Iterable[str] = ()) -> Config:
         raise ConfigError(f"config {path} does not exist; the examples are in conf/")
     try:
         tree = OmegaConf.load(path)
+        bare = _bare_keys(path)
         for override in overrides:
             key, equals, value = override.partition("=")
             if not equals:
@@ -224,7 +226,18 @@ def load_config(path: str | Path, overrides: Iterable[str] = ()) -> Config:
         raise ConfigError(f"config {path} cannot be read: {' '.join(str(error).split())}") from error
     if not isinstance(values, dict):
         raise ConfigError(f"config {path} is no mapping of sections; the examples are in conf/")
+    if bare:
+        raise ConfigError(f"config {path}: nothing stands after {bare[0]!r}: {{}} is a section with its defaults")
     return validated({"name": path.stem} | {str(key): value for key, value in values.items()}, place=f"config {path}")
+
+
+def _bare_keys(path: Path) -> list[str]:
+    """Keys of the file with nothing behind their colon: whether the section is wanted cannot be told."""
+    root = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
+    pairs = root.value if isinstance(root, yaml.MappingNode) else ()
+    return [
+        key.value for key, value in pairs if isinstance(value, yaml.ScalarNode) and not (value.value or value.style)
+    ]
 
 
 def validated(values: dict[str, Any], *, place: str) -> Config:
@@ -236,15 +249,4 @@ def validated(values: dict[str, Any], *, place: str) -> Config:
     try:
         return Config.model_validate(values)
     except ValidationError as error:
-        raise ConfigError(f"{place}: {_explain(error)}") from error
-
-
-def _explain(error: ValidationError) -> str:
-    lines = []
-    for problem in error.errors(include_url=False):
-        place = ".".join(str(part) for part in problem["loc"])
-        message = problem["msg"].removeprefix("Value error, ")
-        value = problem["input"]
-        shown = f" (got {value!r})" if not isinstance(value, dict | list | BaseModel) else ""
-        lines.append(f"{place}: {message}{shown}" if place else message)
-    return "; ".join(lines)
+        raise ConfigError(f"{place}: {explain(error)}") from error

@@ -2,7 +2,7 @@
 
 import re
 from pathlib import PurePosixPath
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, get_args
 
 from pydantic import Field, model_validator
 
@@ -72,3 +72,8 @@ class EmbeddingsSource(_Source):
 
 
 Source = Annotated[ImagesSource | TextsSource | TableSource | EmbeddingsSource, Field(discriminator="kind")]
+
+KINDS = tuple(
+    get_args(source.model_fields["kind"].annotation)[0]
+    for source in (ImagesSource, TextsSource, TableSource, EmbeddingsSource)
+)

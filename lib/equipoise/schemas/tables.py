@@ -1,113 +1,10 @@
-"""Every table of a workspace: its columns, key, partitioning and one-line meaning.
-
-This is the only place where column names are spelled: code refers to them through :class:`Col`.
-"""
+"""Every table of a workspace: its columns, key, partitioning and one-line meaning."""
 
 from dataclasses import dataclass
 
 from pyspark.sql import types as t
 
-SCHEMA_VERSION = 2
-POOL_NAME = "pool"  # stands in the column `selection` of metrics for the whole pool: no selection may have this name
-
-
-class Col:
-    """Names of columns, one attribute each."""
-
-    # items
-    item_id = "item_id"
-    given_id = "given_id"
-    source = "source"
-    uri = "uri"
-    content_hash = "content_hash"
-    modified_at = "modified_at"
-    content = "content"
-    label = "label"
-    width = "width"
-    height = "height"
-    n_bytes = "bytes"
-    attributes = "attributes"
-    # vectors
-    encoder_id = "encoder_id"
-    embedding = "embedding"
-    # rejects
-    stage = "stage"
-    reason = "reason"
-    detail = "detail"
-    chunk = "chunk"
-    # clusters
-    run_id = "run_id"
-    level = "level"
-    cluster_id = "cluster_id"
-    parent_id = "parent_id"
-    centroid = "centroid"
-    n_children = "n_children"
-    n_items = "n_items"
-    mean_distance_sq = "mean_distance_sq"
-    distance_sq = "distance_sq"
-    # selections
-    selection = "selection"
-    copies = "copies"
-    origin = "origin"
-    # sharing a target among clusters and items
-    budget = "budget"
-    quota = "quota"
-    draw = "draw"
-    bucket = "bucket"
-    rank = "rank"
-    group_id = "group_id"
-    n_pool = "n_pool"
-    n_curated = "n_curated"
-    n_baseline = "n_baseline"
-    # progress
-    resampling = "resampling"
-    iteration = "iteration"
-    objective = "objective"
-    n_empty = "n_empty"
-    seconds = "seconds"
-    key = "key"
-    state = "state"
-    # duplicates
-    component_id = "component_id"
-    is_kept = "is_kept"
-    kept_id = "kept_id"
-    similarity = "similarity"
-    # what a report shows of items
-    example = "example"
-    thumbnail = "thumbnail"
-    snippet = "snippet"
-    # metrics
-    name = "name"
-    group = "group"
-    value = "value"
-    n_groups = "n_groups"
-    n_selected = "n_selected"
-    n_clusters = "n_clusters"
-    path = "path"
-    share_pool = "share_pool"
-    share_curated = "share_curated"
-    ratio = "ratio"
-    # failures
-    query_id = "query_id"
-    predicted_id = "predicted_id"
-    correct_id = "correct_id"
-    predicted_distance = "predicted_distance"
-    correct_distance = "correct_distance"
-    # runs
-    status = "status"
-    config = "config"
-    fingerprint = "fingerprint"
-    seed = "seed"
-    input_versions = "input_versions"
-    code_version = "code_version"
-    application_id = "application_id"
-    at = "at"
-    n_in = "n_in"
-    n_out = "n_out"
-    n_rejected = "n_rejected"
-    n_dropped = "n_dropped"
-    n_partitions = "n_partitions"
-    drops = "drops"
+from equipoise.schemas.columns import Col
 
 
 @dataclass(frozen=True)
@@ -274,20 +171,3 @@ RUNS = Table(
     ),
     key=(Col.run_id, Col.stage, Col.at),
 )
-
-TABLES = {
-    table.name: table
-    for table in (
-        POOL,
-        REJECTS,
-        EMBEDDINGS,
-        CENTROIDS,
-        ASSIGNMENTS,
-        CURATED,
-        ITERATIONS,
-        METRICS,
-        FAILURES,
-        CHECKPOINTS,
-        RUNS,
-    )
-}

@@ -1,4 +1,4 @@
-"""One parser for the jobs and for the ``equipoise`` command, and the exit codes.
+"""What the jobs and the ``equipoise`` command do, and their exit codes.
 
 0: done. 2: the user's input or config (one message). 1: anything else (the run id and where the log is).
 """
@@ -16,9 +16,8 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from equipoise import __version__
+from equipoise.cli.arguments import STAGES, parsed
 from equipoise.errors import ConfigError, EquipoiseError
-from equipoise.stages.cost_arguments import add_plan_arguments
 
 if TYPE_CHECKING:  # Spark and its kin take seconds to import
     from pyspark.sql import SparkSession
@@ -26,25 +25,15 @@ if TYPE_CHECKING:  # Spark and its kin take seconds to import
     from equipoise.config import Config
 
 RUN_ID = re.compile(r"[\w\-.]+")
-STAGES = {
-    "curate": "run all stages of a config, or bring an earlier run up to date",
-    "ingest": "give the items of the source ids and add the new ones to the pool",
-    "embed": "turn the items of the pool into vectors",
-    "cluster": "build the cluster tree",
-    "select": "sample the selections from the cluster tree",
-    "evaluate": "measure how balanced the pool and the selections are",
-    "benchmark": "score models on frozen features: k-NN, a linear probe, retrieval",
-}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command; returns the exit code."""
-    options = _parser().parse_args(arguments)
+    options = parsed(arguments)
     _log_to_stderr()
     options.run_id = getattr(options, "run_id", None)
     try:
-        command: Callable[[argparse.Namespace], None] = options.command
-        command(options)
+        COMMANDS[options.job](options)
     except EquipoiseError as error:
         sys.stderr.write(f"equipoise: {error}\n")
         return 2
@@ -68,75 +57,6 @@ def run_job(job: str) -> None:
         sys.exit(code)
 
 
-def _parser() -> argparse.ArgumentParser:
-    meaning = "Automatic data curation for self-supervised learning, on Spark."
-    parser = argparse.ArgumentParser("equipoise", description=meaning, allow_abbrev=False)
-    parser.add_argument("--version", action="version", version=f"equipoise {__version__}")
-    jobs = parser.add_subparsers(dest="job", required=True, metavar="COMMAND")
-    for name, what in STAGES.items():
-        job = jobs.add_parser(name, help=what, description=what, allow_abbrev=False)
-        job.add_argument("--config", required=True, metavar="FILE", help="a YAML file; examples are in conf/")
-        job.add_argument("overrides", nargs="*", metavar="dotted.key=value", help="settings that replace the file's")
-        job.add_argument("--run-id", help="go on with this run (default: a new one, named by the config and the time)")
-        job.add_argument("--force", metavar="STAGE", help="replace a finished stage and all that stands on it")
-        job.add_argument("--quiet", action="store_true", help="print errors only")
-        job.set_defaults(command=_stage)
-    _add_compare(jobs)
-    _add_plan(jobs)
-    _add_report(jobs)
-    _add_sql(jobs)
-    _add_demo_data(jobs)
-    return parser
-
-
-def _add_compare(jobs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    meaning = "curate one pool by several methods at one budget, and print how balanced each comes out"
-    compare = jobs.add_parser("compare", help=meaning, description=meaning, allow_abbrev=False)
-    compare.add_argument("--config", required=True, metavar="FILE", help="a YAML file with the section compare")
-    compare.add_argument("overrides", nargs="*", metavar="dotted.key=value", help="settings that replace the file's")
-    compare.add_argument("--run-id", help="of the metrics (default: one for these methods, so that they are replaced)")
-    compare.add_argument("--quiet", action="store_true", help="print errors only")
-    compare.set_defaults(command=_compare)
-
-
-def _add_plan(jobs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    meaning = "print what the clustering of a config will take on a machine, or suggest its levels; starts nothing"
-    plan = jobs.add_parser("plan", help=meaning, description=meaning, allow_abbrev=False)
-    add_plan_arguments(plan)
-    plan.set_defaults(command=_plan)
-
-
-def _add_report(jobs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    meaning = "write the report of a run: one HTML file, from its tables"
-    report = jobs.add_parser("report", help=meaning, description=meaning, allow_abbrev=False)
-    place = report.add_mutually_exclusive_group(required=True)
-    place.add_argument("--config", metavar="FILE", help="the YAML file of the run")
-    place.add_argument("--workspace", help="instead of a config: a folder or catalog.schema")
-    report.add_argument("overrides", nargs="*", metavar="dotted.key=value", help="settings that replace the file's")
-    report.add_argument("--run-id", required=True, help="a run of the workspace, finished or not")
-    report.add_argument(
-        "--out", metavar="DIR", help="a local folder (default: the config's, or reports/ beside the tables)"
-    )
-    report.set_defaults(command=_report)
-
-
-def _add_sql(jobs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    meaning = "run a SQL query over the tables of a workspace"
-    sql = jobs.add_parser("sql", help=meaning, description=meaning, allow_abbrev=False)
-    sql.add_argument("query", help='for example "select * from runs"')
-    sql.add_argument("--workspace", required=True, help="a folder or catalog.schema")
-    sql.add_argument("--limit", type=int, default=100, metavar="N", help="rows to print at most (default: 100)")
-    sql.set_defaults(command=_sql)
-
-
-def _add_demo_data(jobs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    meaning = "write the data of the demos: real handwritten digits, or docstrings of installed packages"
-    demo = jobs.add_parser("demo-data", help=meaning, description=meaning, allow_abbrev=False)
-    demo.add_argument("what", choices=("digits", "docstrings"))
-    demo.add_argument("--out", required=True, metavar="DIR")
-    demo.set_defaults(command=_demo_data)
-
-
 def _stage(options: argparse.Namespace) -> None:
     from equipoise.config import load_config  # Spark and its kin take seconds to import: --help does without
     from equipoise.session import get_session
@@ -152,23 +72,11 @@ def _stage(options: argparse.Namespace) -> None:
     with ConsoleProgress(is_quiet=options.quiet) as progress:
         progress.message(f"run {options.run_id}: {options.job}, workspace {config.workspace}")
         spark = get_session(config.spark, name=f"equipoise {options.job} {options.run_id}")
-        perform(
-            config,
-            spark=spark,
-            progress=progress,
-            run_id=options.run_id,
-            families=families,
-            force=options.force,
-        )
+        run_id = options.run_id
+        perform(config, spark=spark, progress=progress, run_id=run_id, families=families, force=options.force)
     if not options.quiet:
-        summarise(
-            config,
-            spark=spark,
-            run_id=options.run_id,
-            job=options.job,
-            path=options.config,
-            console=Console(highlight=False),
-        )
+        console = Console(highlight=False)
+        summarise(config, spark=spark, run_id=run_id, job=options.job, path=options.config, console=console)
     if options.job == "curate" and config.report:
         _last_report(config, spark, options)
 
@@ -184,7 +92,11 @@ def _last_report(config: "Config", spark: "SparkSession", options: argparse.Name
         sys.stderr.write(f"equipoise: run {options.run_id} is finished, but not its report; again: {again}\n")
         raise
     if not options.quiet:
-        Console(highlight=False).print(f"report: {path}", markup=False, soft_wrap=True)
+        _tell(f"report: {path}")
+
+
+def _tell(line: str) -> None:
+    Console(highlight=False).print(line, markup=False, soft_wrap=True)
 
 
 def _report(options: argparse.Namespace) -> None:
@@ -199,7 +111,7 @@ def _report(options: argparse.Namespace) -> None:
     out = options.out or (config.report.out if config and config.report else None)
     workspace = config.workspace if config else options.workspace
     path = write_report(spark, workspace=workspace, run_id=options.run_id, out=out)
-    Console(highlight=False).print(f"report: {path}", markup=False, soft_wrap=True)
+    _tell(f"report: {path}")
 
 
 def _compare(options: argparse.Namespace) -> None:
@@ -217,9 +129,8 @@ def _compare(options: argparse.Namespace) -> None:
         spark = get_session(config.spark, name=f"equipoise compare {options.run_id}")
         metrics = compare(config, spark=spark, progress=progress, run_id=options.run_id)
     if not options.quiet:
-        console = Console(highlight=False)
-        print_metrics(metrics, title="methods", console=console)
-        console.print(f"metrics: run_id {options.run_id}; tables: {config.workspace}", markup=False, soft_wrap=True)
+        print_metrics(metrics, title="methods", console=Console(highlight=False))
+        _tell(f"metrics: run_id {options.run_id}; tables: {config.workspace}")
 
 
 def _checked_run_id(run_id: str) -> str:
@@ -251,3 +162,13 @@ def _log(job: str) -> str:
     with tempfile.NamedTemporaryFile("w", prefix=f"equipoise-{job}-", suffix=".log", delete=False) as log:
         traceback.print_exc(file=log)
     return log.name
+
+
+COMMANDS: dict[str, Callable[[argparse.Namespace], None]] = {
+    **dict.fromkeys(STAGES, _stage),
+    "compare": _compare,
+    "plan": _plan,
+    "report": _report,
+    "sql": _sql,
+    "demo-data": _demo_data,
+}
