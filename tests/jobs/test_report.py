@@ -14,7 +14,7 @@ from browser import Visit, started
 from equipoise import schemas
 from equipoise.cli import main
 from equipoise.schemas import POOL, Col
-from equipoise.stages.report_tree import MOST_CHILDREN, MOST_LOWEST, MOST_TOP, children_a_parent
+from equipoise.stages.report.tree import MOST_CHILDREN, MOST_LOWEST, MOST_TOP, children_a_parent
 from equipoise.tables import Workspace
 from report.fakes import ATTACK
 from report.runs import write_run

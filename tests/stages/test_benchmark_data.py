@@ -8,8 +8,8 @@ from equipoise.config import Benchmark
 from equipoise.config.benchmark import FeatureBenchmark, RetrievalBenchmark
 from equipoise.errors import InputError
 from equipoise.stages.benchmark import _read
-from equipoise.stages.benchmark_data import Wanted, named_problems, read_rows
-from equipoise.stages.benchmark_retrieval import retrieved
+from equipoise.stages.benchmark.data import Wanted, named_problems, read_rows
+from equipoise.stages.benchmark.retrieval import retrieved
 
 TEXTS = {"split": "split", "label": "label"}
 PLAIN = {"split": ["train", "test", "test"], "label": [3, 1, 2], "embedding": [[1.0, 0.0], [0.5, 2.0], [0.0, 1.0]]}

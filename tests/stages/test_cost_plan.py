@@ -19,10 +19,10 @@ from equipoise.kernels.costs import PlannedKMeans
 from equipoise.kernels.levels import Level
 from equipoise.kernels.machines import GFLOPS_PER_CORE, GIB, GPU_MEMORY_BYTES, TFLOPS_PER_GPU, Machine
 from equipoise.kernels.placement import DriverLimit
-from equipoise.stages import cost_command
-from equipoise.stages.cost_machine import LOCAL, as_bytes, machine_of
-from equipoise.stages.cost_plan import as_kmeans, as_level, cost_plan
-from equipoise.stages.cost_units import duration, size
+from equipoise.stages.costs import command
+from equipoise.stages.costs.machine import LOCAL, as_bytes, machine_of
+from equipoise.stages.costs.plan import as_kmeans, as_level, cost_plan
+from equipoise.stages.costs.units import duration, size
 
 ROOT = Path(__file__).parents[2]
 SHIPPED = sorted((ROOT / "conf").glob("*.yaml"))
@@ -43,7 +43,7 @@ PLAIN = {
 @pytest.fixture
 def plan(tmp_path, capsys, monkeypatch):
     """Runs the command on a config; returns its exit code, stdout and stderr. Nothing is measured."""
-    monkeypatch.setattr(cost_command, "calibrated", lambda machine, *, dim, k: machine)
+    monkeypatch.setattr(command, "calibrated", lambda machine, *, dim, k: machine)
 
     def plan(*arguments: str, **sections):
         path = tmp_path / "small.yaml"

@@ -140,7 +140,7 @@ def _checked_run_id(run_id: str) -> str:
 
 
 def _plan(options: argparse.Namespace) -> None:
-    from equipoise.stages.cost_command import plan
+    from equipoise.stages.costs.command import plan
 
     plan(options, Console(highlight=False))
 

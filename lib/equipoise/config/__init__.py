@@ -10,6 +10,7 @@ from omegaconf.errors import OmegaConfBaseException
 from pydantic import AfterValidator, ConfigDict, Field, PositiveInt, ValidationError, model_validator
 
 from equipoise.config.benchmark import Benchmark
+from equipoise.config.clustering import Cluster, DriverLimit, Level, Resampling
 from equipoise.config.evaluation import Compare, Evaluate, LabelledSet, Report, Variant
 from equipoise.config.messages import explain
 from equipoise.config.sections import Section
@@ -54,62 +55,6 @@ class Embed(Section):
     def options(self) -> dict[str, Any]:
         """The encoder's own options."""
         return dict(self.model_extra or {})
-
-
-class Resampling(Section):
-    """Rounds of re-clustering the ``points`` closest items of every cluster (Vo et al. 2024, section 3.3)."""
-
-    rounds: PositiveInt = 10
-    points: Literal["half"] | Annotated[int, Field(ge=1)] = "half"
-
-
-class Level(Section):
-    """One level of the hierarchy."""
-
-    k: PositiveInt
-    splits: PositiveInt = 1
-    resampling: Resampling | None = None
-
-    @model_validator(mode="after")
-    def _splits_are_plain(self) -> Self:
-        if self.splits > 1 and self.resampling:
-            raise ValueError(f"splits: {self.splits} takes no resampling: drop one of the two")
-        if self.k % self.splits:
-            raise ValueError(f"k: {self.k} is no multiple of splits: {self.splits}")
-        return self
-
-
-class DriverLimit(Section):
-    """Levels within both limits run on the driver; 0 keeps every level on Spark."""
-
-    bytes: Annotated[float, Field(ge=0)] = 1e9
-    flops: Annotated[float, Field(ge=0)] = 1e13
-
-
-class Cluster(Section):
-    """The hierarchical k-means."""
-
-    metric: Literal["euclidean", "cosine"] = "euclidean"
-    seeding: Literal["kmeans++", "kmeans||", "random"] = "kmeans++"
-    iterations: PositiveInt = 50
-    tolerance: Annotated[float, Field(ge=0)] = 1e-4
-    checkpoint_every: PositiveInt = 5
-    partitions: PositiveInt | None = None
-    half: bool = False
-    backend: Literal["auto", "numpy", "torch", "faiss"] = "auto"
-    split_bytes: Annotated[float, Field(ge=1)] = 2**28
-    driver_limit: DriverLimit = DriverLimit()
-    levels: Annotated[tuple[Level, ...], Field(min_length=1)]
-
-    @model_validator(mode="after")
-    def _levels_fall(self) -> Self:
-        for number, (below, level) in enumerate(zip(self.levels, self.levels[1:], strict=False), start=2):
-            if level.k >= below.k:
-                raise ValueError(
-                    f"level {number} has k = {level.k}, not below the {below.k} of level {number - 1}: "
-                    "every level clusters the centroids of the one before, so k must fall"
-                )
-        return self
 
 
 Target = Annotated[int, Field(ge=1, lt=2**62)]

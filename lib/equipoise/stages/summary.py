@@ -19,7 +19,7 @@ from equipoise.pipeline.quotas import draw_of
 from equipoise.pipeline.sampling import random_items
 from equipoise.report.contact_sheet import write_contact_sheet
 from equipoise.schemas import CURATED, METRICS, POOL, Col
-from equipoise.stages.benchmark_report import print_benchmarks
+from equipoise.stages.benchmark.report import print_benchmarks
 from equipoise.stages.metrics_report import print_metrics
 from equipoise.stages.plan import stages_of
 from equipoise.stages.report import beside

@@ -12,8 +12,8 @@ from equipoise.pipeline.frames import persisted
 from equipoise.report.content import DuplicateGroup, Duplicates, Item, Metric, Rejects, SelectionFacts
 from equipoise.report.thumbnails import snippet
 from equipoise.schemas import METRICS, POOL_NAME, REJECTS, TABLES, Col
-from equipoise.stages.report_run import SELECT, RunTables, rule_of
-from equipoise.stages.report_tree import read_items
+from equipoise.stages.report.run import SELECT, RunTables, rule_of
+from equipoise.stages.report.tree import read_items
 
 EXAMPLES_OF_A_REASON = 3
 MOST_METRICS = 600

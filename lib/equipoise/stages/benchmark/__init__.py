@@ -20,8 +20,8 @@ from equipoise.evaluation.benchmarks import (
 )
 from equipoise.evaluation.features import Features
 from equipoise.schemas import FAILURES, Col
-from equipoise.stages.benchmark_data import Result, Rows, Wanted, named_problems, read_rows
-from equipoise.stages.benchmark_retrieval import retrieved
+from equipoise.stages.benchmark.data import Result, Rows, Wanted, named_problems, read_rows
+from equipoise.stages.benchmark.retrieval import retrieved
 from equipoise.stages.context import Account, StageContext
 from equipoise.stages.metrics_writer import write_metrics
 

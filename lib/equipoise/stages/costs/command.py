@@ -10,9 +10,9 @@ from equipoise.kernels.costs import PlannedKMeans
 from equipoise.kernels.levels import Level
 from equipoise.kernels.machines import calibrated
 from equipoise.kernels.suggestions import suggest_levels
-from equipoise.stages.cost_machine import machine_of
-from equipoise.stages.cost_plan import CostPlan, as_kmeans, plan_of
-from equipoise.stages.cost_report import print_plan, print_suggestion
+from equipoise.stages.costs.machine import machine_of
+from equipoise.stages.costs.plan import CostPlan, as_kmeans, plan_of
+from equipoise.stages.costs.report import print_plan, print_suggestion
 from equipoise.stages.levels import as_level
 
 

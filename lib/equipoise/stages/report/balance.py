@@ -19,7 +19,7 @@ from equipoise.pipeline.sampling import count_levels
 from equipoise.report.content import Balance, ClassSizes, Largest, Spread
 from equipoise.schemas import CURATED, POOL_NAME, Col
 from equipoise.stages.measuring import random_selections, stacked
-from equipoise.stages.report_run import RunTables
+from equipoise.stages.report.run import RunTables
 
 MOST_COMPARED = 4
 MOST_CLASSES = 40

@@ -8,8 +8,8 @@ from rich.table import Table
 from equipoise.kernels.costs import LevelCost
 from equipoise.kernels.machines import Machine
 from equipoise.kernels.suggestions import Suggestion
-from equipoise.stages.cost_plan import CostPlan
-from equipoise.stages.cost_units import duration, size
+from equipoise.stages.costs.plan import CostPlan
+from equipoise.stages.costs.units import duration, size
 
 WIDTH = 140
 

@@ -13,7 +13,7 @@ from equipoise.evaluation.clusters import shrunk, size_histograms
 from equipoise.report.content import Report
 from equipoise.report.page import render
 from equipoise.schemas import ASSIGNMENTS, CENTROIDS, CURATED, ITERATIONS, POOL_NAME, Col
-from equipoise.stages.report_balance import (
+from equipoise.stages.report.balance import (
     MOST_COMPARED,
     class_balance,
     compared_sets,
@@ -21,9 +21,9 @@ from equipoise.stages.report_balance import (
     level_balances,
     sizes_of,
 )
-from equipoise.stages.report_lists import read_duplicates, read_metrics, read_rejects, read_selections
-from equipoise.stages.report_run import RunTables, open_run, run_facts
-from equipoise.stages.report_tree import MOST_TOP, read_tree, shown_rows
+from equipoise.stages.report.lists import read_duplicates, read_metrics, read_rejects, read_selections
+from equipoise.stages.report.run import RunTables, open_run, run_facts
+from equipoise.stages.report.tree import MOST_TOP, read_tree, shown_rows
 
 CLUSTER = "cluster"
 

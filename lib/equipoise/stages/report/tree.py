@@ -16,7 +16,7 @@ from equipoise.report.content import Item, Tree
 from equipoise.report.thumbnails import preview
 from equipoise.report.tree import Examples, cluster_tree
 from equipoise.schemas import POOL_NAME, Col
-from equipoise.stages.report_run import RunTables
+from equipoise.stages.report.run import RunTables
 
 MOST_TOP = 50
 MOST_CHILDREN = 20

@@ -22,7 +22,7 @@ from equipoise.evaluation.retrieval import (
     revisited_scores,
     worst_failures,
 )
-from equipoise.stages.benchmark_data import Result, Rows, Wanted, read_rows
+from equipoise.stages.benchmark.data import Result, Rows, Wanted, read_rows
 
 ID, PAIR = "id", "pair"
 BACK = ":back"

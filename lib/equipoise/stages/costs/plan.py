@@ -11,7 +11,7 @@ from equipoise.kernels.levels import Level
 from equipoise.kernels.limits import Shortfall, shortfalls, splits_that_fit
 from equipoise.kernels.machines import GIB, Machine
 from equipoise.kernels.placement import DriverLimit
-from equipoise.stages.cost_units import duration, size
+from equipoise.stages.costs.units import duration, size
 from equipoise.stages.levels import as_level
 
 FLAGS = {

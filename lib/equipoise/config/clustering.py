@@ -1,0 +1,64 @@
+"""How the cluster tree is built."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, PositiveInt, model_validator
+
+from equipoise.config.sections import Section
+from equipoise.kernels import placement
+
+
+class Resampling(Section):
+    """Rounds of re-clustering the ``points`` closest items of every cluster (Vo et al. 2024, section 3.3)."""
+
+    rounds: PositiveInt = 10
+    points: Literal["half"] | Annotated[int, Field(ge=1)] = "half"
+
+
+class Level(Section):
+    """One level of the hierarchy."""
+
+    k: PositiveInt
+    splits: PositiveInt = 1
+    resampling: Resampling | None = None
+
+    @model_validator(mode="after")
+    def _splits_are_plain(self) -> Self:
+        if self.splits > 1 and self.resampling:
+            raise ValueError(f"splits: {self.splits} takes no resampling: drop one of the two")
+        if self.k % self.splits:
+            raise ValueError(f"k: {self.k} is no multiple of splits: {self.splits}")
+        return self
+
+
+class DriverLimit(Section):
+    """Levels within both limits run on the driver; 0 keeps every level on Spark."""
+
+    bytes: Annotated[float, Field(ge=0)] = placement.DriverLimit.bytes
+    flops: Annotated[float, Field(ge=0)] = placement.DriverLimit.flops
+
+
+class Cluster(Section):
+    """The hierarchical k-means."""
+
+    metric: Literal["euclidean", "cosine"] = "euclidean"
+    seeding: Literal["kmeans++", "kmeans||", "random"] = "kmeans++"
+    iterations: PositiveInt = 50
+    tolerance: Annotated[float, Field(ge=0)] = 1e-4
+    checkpoint_every: PositiveInt = 5
+    partitions: PositiveInt | None = None
+    half: bool = False
+    backend: Literal["auto", "numpy", "torch", "faiss"] = "auto"
+    split_bytes: Annotated[float, Field(ge=1)] = placement.SPLIT_BYTES
+    driver_limit: DriverLimit = DriverLimit()
+    levels: Annotated[tuple[Level, ...], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _levels_fall(self) -> Self:
+        for number, (below, level) in enumerate(zip(self.levels, self.levels[1:], strict=False), start=2):
+            if level.k >= below.k:
+                raise ValueError(
+                    f"level {number} has k = {level.k}, not below the {below.k} of level {number - 1}: "
+                    "every level clusters the centroids of the one before, so k must fall"
+                )
+        return self

@@ -1,0 +1,1 @@
+"""What `equipoise plan` says of a config and a machine; starts nothing."""
