@@ -4,6 +4,8 @@ import pytest
 
 from equipoise.config import Config, validated
 from equipoise.errors import ConfigError
+from equipoise.stages.curate import planned
+from equipoise.stages.runs import FAMILIES
 
 PLAIN = {"name": "c", "workspace": "w", "source": {"kind": "images", "path": "x"}}
 BIRDS = {"name": "birds", "models": {"raw": "raw.npz", "curated": "curated.parquet"}}
@@ -23,6 +25,27 @@ def test_defaults():
     (birds,) = benchmark.features
     assert (birds.split, birds.label, birds.vector, birds.groups) == ("split", "label", "embedding", ())
     assert (benchmark.probe, benchmark.rounds, benchmark.driver_bytes) == (True, 1000, 1e9)
+
+
+def test_a_benchmark_needs_no_source_but_all_else_does():
+    alone = validated({"name": "c", "workspace": "w", "benchmark": {"features": [BIRDS]}}, place="config c.yaml")
+    assert [stage.name for stage in planned(alone, families=("benchmark",))] == ["benchmark"]
+    for families in (FAMILIES, ("cluster",)):
+        with pytest.raises(ConfigError, match="'c' has no section 'source'"):
+            planned(alone, families=families)
+    with pytest.raises(ConfigError, match="source: is needed and not there"):
+        validated({**alone.model_dump(), "cluster": {"levels": [{"k": 3}]}}, place="config c.yaml")
+
+
+def test_evaluation_without_a_selection_says_what_is_missing():
+    sections = {
+        "cluster": {"levels": [{"k": 3}]},
+        "embed": {"encoder": "pixels"},
+        "evaluate": {},
+        "compare": {"target": 5},
+    }
+    with pytest.raises(ConfigError, match="selects nothing: add the section 'select'"):
+        planned(validated({**PLAIN, **sections}, place="config c.yaml"), families=("evaluate",))
 
 
 def test_lists_are_the_columns_that_are_named():

@@ -67,8 +67,7 @@ def write_streets(folder: Path) -> dict[str, str]:
 
 def write_config(folder: Path, workspace: Path, **section) -> str:
     path = folder / "bench.yaml"
-    source = {"kind": "images", "path": "nowhere"}
-    path.write_text(yaml.safe_dump({"workspace": str(workspace), "source": source, "benchmark": section}))
+    path.write_text(yaml.safe_dump({"workspace": str(workspace), "benchmark": section}))
     return str(path)
 
 

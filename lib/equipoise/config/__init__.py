@@ -98,12 +98,12 @@ def _each_target(selections: tuple[Selection, ...]) -> tuple[Selection, ...]:
 
 
 class Config(Section):
-    """A whole run. Stages whose section is absent are not run."""
+    """A whole run. Stages whose section is absent are not run; without a source there is nothing but a benchmark."""
 
     name: Annotated[str, Field(pattern=r"^[\w\-.]+$")]
     workspace: str
     seed: Annotated[int, Field(ge=-(2**63), lt=2**63)] = 0
-    source: Source
+    source: Source | None = None
     embed: Embed | None = None
     cluster: Cluster | None = None
     select: Annotated[tuple[Selection, ...], AfterValidator(_each_target)] = ()
@@ -123,7 +123,9 @@ class Config(Section):
 
     @model_validator(mode="after")
     def _stages_fit(self) -> Self:
-        if self.source.kind == "embeddings" and self.embed:
+        if self.source is None and (self.embed or self.cluster or not self.benchmark):
+            raise ValueError("source: is needed and not there; only benchmark does without")
+        if self.source and self.source.kind == "embeddings" and self.embed:
             raise ValueError("source.kind: embeddings brings its vectors; drop the section embed")
         names = [selection.name for selection in self.select]
         for name in {name for name in names if names.count(name) > 1}:
@@ -135,6 +137,17 @@ class Config(Section):
         if self.evaluate and not (self.select or self.compare):
             raise ValueError("evaluate measures selections: add the section select")
         return self
+
+    @property
+    def pool_source(self) -> Source:
+        """The source of the pool.
+
+        Raises:
+            ConfigError: there is none, since the config is for a benchmark alone.
+        """
+        if self.source is None:
+            raise ConfigError(f"config {self.name!r} has no section 'source': add it to curate a pool")
+        return self.source
 
 
 def _spark_settings(values: dict[Any, Any], prefix: str = "") -> dict[str, str]:

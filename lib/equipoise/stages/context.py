@@ -47,7 +47,7 @@ class StageContext:
 
     def items(self) -> DataFrame:
         """The pinned rows of the pool that come from the config's source."""
-        return self.read(POOL).filter(F.col(Col.source) == self.config.source.source_name)
+        return self.read(POOL).filter(F.col(Col.source) == self.config.pool_source.source_name)
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,8 @@ def planned(config: Config, *, families: Sequence[str] = FAMILIES, force: str | 
         ConfigError: no such stage, no vectors to cluster, or an encoder or option of one that does not fit.
     """
     stages = stages_of(config) if tuple(families) == FAMILIES else family_of(config, families[0])
+    if not stages:
+        raise ConfigError(f"config {config.name!r} has no section 'source', so no stage: add it, or run its benchmark")
     if force and force not in {stage.family for stage in stages}:
         raise ConfigError(f"--force {force}: not a stage of this job; {nearest(force, [s.family for s in stages])}")
     if config.embed or config.cluster:

@@ -27,8 +27,8 @@ def encoder_id_of(config: Config) -> str:
     Raises:
         ConfigError: neither is there, or the encoder or an option of it is unknown.
     """
-    if isinstance(config.source, EmbeddingsSource):
-        return given_encoder_id(config.source.source_name)
+    if isinstance(config.pool_source, EmbeddingsSource):
+        return given_encoder_id(config.pool_source.source_name)
     section = _section(config)
     return encoder_id(section.encoder, section.options)
 
@@ -60,7 +60,7 @@ def check_kind(config: Config) -> None:
     Raises:
         ConfigError: it does not, or it is unknown.
     """
-    encoder, kind = _section(config).encoder, content_kind(config.source)
+    encoder, kind = _section(config).encoder, content_kind(config.pool_source)
     if kind is not None and encoder_kind(encoder) != kind:
         raise ConfigError(
             f"embed.encoder: {encoder!r} reads {encoder_kind(encoder)}, the source holds {kind}; name another"
@@ -125,12 +125,14 @@ def _rejected(context: StageContext) -> DataFrame:
 
 def _section(config: Config) -> Embed:
     if config.embed is None:
-        raise ConfigError(f"source.kind: {config.source.kind} needs vectors: add the section embed, with an encoder")
+        raise ConfigError(
+            f"source.kind: {config.pool_source.kind} needs vectors: add the section embed, with an encoder"
+        )
     return config.embed
 
 
 def _nothing_embedded(context: StageContext, n_in: int) -> str:
-    source = context.config.source.source_name
+    source = context.config.pool_source.source_name
     example = _rejected(context).first()
     cause = "the pool holds none" if example is None else f"for example: {example[Col.reason]}: {example[Col.detail]}"
     return f"source {source!r}: no item could be embedded, of {n_in:,} in the pool; {cause}"

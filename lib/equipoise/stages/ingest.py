@@ -39,7 +39,7 @@ def ingest(context: StageContext) -> Account:
     Raises:
         InputError: the source cannot be read, has vectors of different lengths, or nothing that can be used.
     """
-    has_vectors = isinstance(context.config.source, EmbeddingsSource)
+    has_vectors = isinstance(context.config.pool_source, EmbeddingsSource)
     context.progress.message("ingest: listing the source")
     with ExitStack() as stack:
         judged = stack.enter_context(persisted(_judged(context, has_vectors)))
@@ -59,14 +59,14 @@ def ingest(context: StageContext) -> Account:
 
 
 def _judged(context: StageContext, has_vectors: bool) -> DataFrame:
-    source = context.config.source
+    source = context.config.pool_source
     raw = raw_items(context.spark, source)
     items = with_item_id(with_finite_vectors(raw) if has_vectors else raw, source.source_name)
     return with_verdict(items, context.read(POOL))
 
 
 def _read(context: StageContext, judged: DataFrame, n_items: int) -> DataFrame:
-    source = context.config.source
+    source = context.config.pool_source
     n_tasks = min(_MOST_TASKS, max(1, -(-n_items // _FILES_PER_TASK)))
     spread = filter_new(judged).repartition(n_tasks, Col.item_id)
     return with_content(spread, content_kind(source), keep=keeps_content(source))
@@ -74,7 +74,7 @@ def _read(context: StageContext, judged: DataFrame, n_items: int) -> DataFrame:
 
 def _write(context: StageContext, judged: DataFrame, taken: DataFrame) -> None:
     """The pool comes last: what it holds counts as done when a killed run starts again."""
-    source = context.config.source
+    source = context.config.pool_source
     refused = _refused(context, judged, taken)
     if not refused.isEmpty():
         context.workspace.insert_new(REJECTS, refused)
@@ -96,7 +96,7 @@ def _counts(items: DataFrame) -> Counter[str | None]:
 
 
 def _check_lengths(context: StageContext, judged: DataFrame) -> None:
-    source = context.config.source
+    source = context.config.pool_source
     lengths = [tuple(row) for row in vector_lengths(judged).take(3)]
     if len(lengths) > 1:
         shown = ", ".join(f"{length} ({count:,} rows)" for length, count in lengths)
@@ -114,7 +114,7 @@ def _check_lengths(context: StageContext, judged: DataFrame) -> None:
 
 
 def _nothing_usable(context: StageContext, judged: DataFrame, taken: DataFrame) -> str:
-    source = context.config.source
+    source = context.config.pool_source
     causes = _counts(judged) + _counts(taken)
     del causes[None]
     shown = ", ".join(f"{reason} ({count:,})" for reason, count in causes.most_common())

@@ -32,6 +32,8 @@ HOW_NOT_WHAT = {"batch_size", "items_per_commit", "checkpoint_every"}
 
 def stages_of(config: Config) -> list[Stage]:
     """The stages that the config names, each standing on those before it (selections on no other selection)."""
+    if config.source is None:
+        return []
     made = [POOL, EMBEDDINGS]
     stages = [Stage("ingest", _settings(config.source), [], made, ingest.ingest, _clear_ingest, _forget_items)]
     if config.embed:
@@ -59,7 +61,10 @@ def family_of(config: Config, family: str) -> list[Stage]:
             raise ConfigError(
                 "source.kind: embeddings brings its vectors, there is nothing to embed: go on with cluster"
             )
-        raise ConfigError(f"config {config.name!r} has no section {family!r}: add it to run this stage")
+        if family == "evaluate" and config.evaluate:
+            raise ConfigError(f"config {config.name!r} selects nothing: add the section 'select', or run its compare")
+        missing = family if config.source else "source"
+        raise ConfigError(f"config {config.name!r} has no section {missing!r}: add it to run this stage")
     return stages
 
 
@@ -102,7 +107,7 @@ def _clear_ingest(context: StageContext) -> None:
 
 def _forget_items(context: StageContext) -> None:
     """The items of this source go, and its ready-made vectors, so that changed files are read anew."""
-    source = context.config.source
+    source = context.config.pool_source
     if isinstance(source, EmbeddingsSource):
         context.workspace.delete(EMBEDDINGS, where={Col.encoder_id: embed.encoder_id_of(context.config)})
     context.workspace.delete(POOL, where={Col.source: source.source_name})

@@ -36,14 +36,14 @@ def summarise(config: Config, *, spark: SparkSession, run_id: str, job: str, pat
     ``path`` is the config's: the next command names it.
     """
     workspace = Workspace(spark, config.workspace)
-    pool = workspace.read(POOL).filter(F.col(Col.source) == config.source.source_name)
     if job in ("curate", "select"):
+        pool = workspace.read(POOL).filter(F.col(Col.source) == config.pool_source.source_name)
         for selection in config.select:
             curated = workspace.read(CURATED).filter(
                 (F.col(Col.run_id) == run_id) & (F.col(Col.selection) == selection.name)
             )
             _print_classes(pool, curated, seed=config.seed, title=f"selection {selection.name}", console=console)
-            if isinstance(config.source, ImagesSource) and job == "curate":
+            if isinstance(config.pool_source, ImagesSource) and job == "curate":
                 picture = beside(config.workspace, "pictures") / f"{run_id}-{selection.name}.png"
                 _write_picture(pool, curated, seed=config.seed, path=picture)
                 console.print(f"picture, pool beside selection: {picture}", markup=False, soft_wrap=True)

@@ -100,7 +100,7 @@ def _changed(config: Config, variant: Variant) -> dict[str, Any]:
     if not variant.embed:
         return {"cluster": cluster}
     if config.embed is None:
-        raise ConfigError(f"{_place(variant.name)}: source.kind: {config.source.kind} has no encoder to change")
+        raise ConfigError(f"{_place(variant.name)}: source.kind: {config.pool_source.kind} has no encoder to change")
     kept = variant.embed.get("encoder", config.embed.encoder) == config.embed.encoder
     return {"cluster": cluster, "embed": {**(config.embed.model_dump(mode="json") if kept else {}), **variant.embed}}
 
