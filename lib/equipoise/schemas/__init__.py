@@ -35,7 +35,7 @@ __all__ = [
     "Table",
 ]
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 POOL_NAME = "pool"  # stands in the column `selection` of metrics for the whole pool: no selection may have this name
 TABLES = {
     table.name: table

@@ -83,6 +83,9 @@ class Col:
     correct_id = "correct_id"
     predicted_distance = "predicted_distance"
     correct_distance = "correct_distance"
+    query_shown = "query_shown"
+    predicted_shown = "predicted_shown"
+    correct_shown = "correct_shown"
     # runs
     status = "status"
     config = "config"
