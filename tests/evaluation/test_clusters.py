@@ -8,6 +8,7 @@ from pyspark.sql import SparkSession
 
 from equipoise.config import Selection
 from equipoise.evaluation.clusters import cluster_sizes, shrunk, size_histograms
+from equipoise.evaluation.metrics import cluster_metrics
 from equipoise.schemas import POOL_NAME
 
 CLUSTERS = "level int, cluster_id long, parent_id long, n_items long"
@@ -19,16 +20,18 @@ TAKEN = [("a", 1, 1, 0), ("a", 2, 1, 1), ("a", 3, 2, 2), ("b", 4, 1, 0)]
 @pytest.fixture(scope="module")
 def sizes(spark: SparkSession):
     frames = spark.createDataFrame(TREE, CLUSTERS), spark.createDataFrame(TAKEN, CURATED)
-    return cluster_sizes(*frames, levels=2).cache()
+    return cluster_sizes(*frames, levels=2, selections=["a", "b", "c"]).cache()
 
 
-def test_every_cluster_has_a_row_in_every_selection(spark: SparkSession, sizes) -> None:
+def test_every_cluster_has_a_row_in_every_selection_also_in_an_empty_one(spark: SparkSession, sizes) -> None:
     expected = spark.createDataFrame(
         [
             ("a", 1, 0, 0, 6, 1), ("a", 1, 1, 0, 2, 1), ("a", 1, 2, 1, 2, 2),
             ("a", 2, 0, None, 8, 2), ("a", 2, 1, None, 2, 2),
             ("b", 1, 0, 0, 6, 1), ("b", 1, 1, 0, 2, 0), ("b", 1, 2, 1, 2, 0),
             ("b", 2, 0, None, 8, 1), ("b", 2, 1, None, 2, 0),
+            ("c", 1, 0, 0, 6, 0), ("c", 1, 1, 0, 2, 0), ("c", 1, 2, 1, 2, 0),
+            ("c", 2, 0, None, 8, 0), ("c", 2, 1, None, 2, 0),
         ],
         "selection string, level int, cluster_id long, parent_id long, n_pool long, n_curated long",
     )  # fmt: skip
@@ -41,22 +44,43 @@ def test_histograms_count_clusters_by_size(spark: SparkSession, sizes) -> None:
             (POOL_NAME, 1, 6, 1), (POOL_NAME, 1, 2, 2), (POOL_NAME, 2, 8, 1), (POOL_NAME, 2, 2, 1),
             ("a", 1, 1, 2), ("a", 1, 2, 1), ("a", 2, 2, 2),
             ("b", 1, 1, 1), ("b", 1, 0, 2), ("b", 2, 1, 1), ("b", 2, 0, 1),
+            ("c", 1, 0, 3), ("c", 2, 0, 2),
         ],
         "selection string, level int, n_items long, n_groups long",
     )  # fmt: skip
     assert_df_equality(size_histograms(sizes), expected, ignore_row_order=True, ignore_nullable=True)
 
 
-def test_the_largest_clusters_of_the_pool_and_what_they_shrank_to(spark: SparkSession, sizes) -> None:
+def test_the_largest_clusters_of_the_pool_are_ranked_by_how_much_they_shrank(spark: SparkSession, sizes) -> None:
     expected = spark.createDataFrame(
         [
-            ("a", 1, 1, 0, 0, 6, 1, 0.6, 0.25, 0.25 / 0.6), ("a", 2, 1, 0, None, 8, 2, 0.8, 0.5, 0.5 / 0.8),
-            ("b", 1, 1, 0, 0, 6, 1, 0.6, 1.0, 1.0 / 0.6), ("b", 2, 1, 0, None, 8, 1, 0.8, 1.0, 1.0 / 0.8),
+            ("a", 1, 1, 1, 0, 0, 6, 1, 0.6, 0.25, 0.25 / 0.6), ("a", 1, 2, 2, 1, 0, 2, 1, 0.2, 0.25, 0.25 / 0.2),
+            ("b", 1, 1, 2, 0, 0, 6, 1, 0.6, 1.0, 1.0 / 0.6), ("b", 1, 2, 1, 1, 0, 2, 0, 0.2, 0.0, 0.0),
+            ("c", 1, 1, 1, 0, 0, 6, 0, 0.6, None, None), ("c", 1, 2, 2, 1, 0, 2, 0, 0.2, None, None),
         ],
-        "selection string, level int, rank int, cluster_id long, parent_id long, n_pool long, n_curated long, "
-        "share_pool double, share_curated double, ratio double",
+        "selection string, level int, rank int, shrink_rank int, cluster_id long, parent_id long, n_pool long, "
+        "n_curated long, share_pool double, share_curated double, ratio double",
     )  # fmt: skip
-    assert_df_equality(shrunk(sizes, 1), expected, ignore_row_order=True, ignore_nullable=True)
+    assert_df_equality(shrunk(sizes.where("level = 1"), 2), expected, ignore_row_order=True, ignore_nullable=True)
+
+
+def test_metrics_tell_what_the_largest_clusters_shrank_to(sizes) -> None:
+    rows = cluster_metrics(sizes, shrunk(sizes, 2), n=1)
+    found = {(row.selection, row.name, row.group): row.value for row in rows.itertuples(index=False)}
+    assert len(found) == len(rows)
+    assert {group for _, _, group in found if "=" in group} == {"level_1=0", "level_2=0"}  # n=1: the largest alone
+    assert found[POOL_NAME, "cluster_share", "level_1=0"] == pytest.approx(0.6)
+    assert found["a", "cluster_share", "level_1=0"] == pytest.approx(0.25)
+    assert found["a", "cluster_share_ratio", "level_1=0"] == pytest.approx(0.25 / 0.6)
+    assert found["a", "n_shrunk", "level_1"] == 1 and found["a", "largest_share", "level_1"] == pytest.approx(0.5)
+    assert found["a", "shrunk_share_pool", "level_1"] == pytest.approx(0.6)
+    assert found["a", "shrunk_share", "level_1"] == pytest.approx(0.25)
+    assert (
+        found["b", "shrunk_share_pool", "level_1"] == pytest.approx(0.2) and found["b", "shrunk_share", "level_1"] == 0
+    )
+    assert found["c", "n_items", "level_1"] == found["c", "n_shrunk", "level_1"] == 0  # nothing was selected
+    assert ("c", "cluster_share", "level_1=0") not in found
+    assert found[POOL_NAME, "n_items", "level_2"] == 10
 
 
 def test_a_selection_cannot_be_called_as_the_pool_is() -> None:
@@ -80,7 +104,9 @@ def test_sizes_and_ranks_agree_with_pandas(spark: SparkSession, depth: int) -> N
         for cluster in range(ks[level - 1])
     ]
     curated = [("s", int(i), int(row.copies), int(row.c1)) for i, row in items[items["copies"] > 0].iterrows()]
-    sizes = cluster_sizes(spark.createDataFrame(rows, CLUSTERS), spark.createDataFrame(curated, CURATED), levels=depth)
+    sizes = cluster_sizes(
+        spark.createDataFrame(rows, CLUSTERS), spark.createDataFrame(curated, CURATED), levels=depth, selections=["s"]
+    )
     sizes = sizes.cache()
     found = sizes.toPandas().set_index(["level", "cluster_id"])["n_curated"]
     for level in range(1, depth + 1):

@@ -20,15 +20,18 @@ def sizes(spark: SparkSession):
         [("s", 1, 1), ("s", 4, 3), ("s", 5, 1), ("t", 1, 1), ("t", 2, 1), ("t", 3, 2)],
         "selection string, item_id long, copies int",
     )
-    return group_sizes(items, selected, groups={"class": F.col("label"), "region": F.col("region")}).cache()
+    return group_sizes(
+        items, selected, groups={"class": F.col("label"), "region": F.col("region")}, selections=["s", "t", "u"]
+    ).cache()
 
 
-def test_every_group_has_a_row_in_every_selection(spark: SparkSession, sizes) -> None:
+def test_every_group_has_a_row_in_every_selection_also_in_an_empty_one(spark: SparkSession, sizes) -> None:
     expected = spark.createDataFrame(
         [
             ("s", "class", "a", 3, 1, 1), ("s", "class", "b", 1, 1, 3), ("s", "region", "x", 1, 1, 1),
             ("s", "region", "y", 3, 2, 4), ("t", "class", "a", 3, 3, 4), ("t", "class", "b", 1, 0, 0),
-            ("t", "region", "x", 1, 1, 1), ("t", "region", "y", 3, 1, 2),
+            ("t", "region", "x", 1, 1, 1), ("t", "region", "y", 3, 1, 2), ("u", "class", "a", 3, 0, 0),
+            ("u", "class", "b", 1, 0, 0), ("u", "region", "x", 1, 0, 0), ("u", "region", "y", 3, 0, 0),
         ],
         "selection string, name string, group string, n_pool long, n_selected long, n_curated long",
     )  # fmt: skip
@@ -45,6 +48,7 @@ def test_metrics_of_groups_by_hand(sizes) -> None:
     assert found["s", "imbalance", "class"] == 3
     assert found["s", "selection_rate", "class=a"] == pytest.approx(1 / 3)
     assert found["s", "selection_rate_gap", "region"] == pytest.approx((1 - 2 / 3) / 1)
+    assert found["u", "n_items", "class"] == 0 and found["u", "selection_rate_gap", "class"] == 0
     assert (POOL_NAME, "selection_rate", "class=a") not in found
 
 

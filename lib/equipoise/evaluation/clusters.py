@@ -13,17 +13,18 @@ _PARTS = 64  # the largest clusters are sought in so many parts first: no task s
 _PART = "part"
 
 
-def cluster_sizes(clusters: DataFrame, curated: DataFrame, *, levels: int) -> DataFrame:
+def cluster_sizes(clusters: DataFrame, curated: DataFrame, *, levels: int, selections: Sequence[str]) -> DataFrame:
     """Count what each selection took of every cluster. Used more than once, it is best persisted.
 
     Args:
         clusters: the tree of one run: level INT, cluster_id BIGINT, parent_id BIGINT (at level + 1), n_items BIGINT.
         curated: rows of any number of its selections: selection STRING, cluster_id BIGINT (level 1), copies INT.
         levels: height of the tree.
+        selections: their names, also of those without rows.
 
     Returns:
         selection STRING, level INT, cluster_id, parent_id, n_pool (items), n_curated (copies counted) BIGINT: a row for
-        every cluster and each selection that has rows.
+        every cluster and each of ``selections``.
     """
     taken = curated.groupBy(Col.selection, Col.cluster_id).agg(F.sum(Col.copies).alias(Col.n_curated))
     counted = (
@@ -32,8 +33,7 @@ def cluster_sizes(clusters: DataFrame, curated: DataFrame, *, levels: int) -> Da
         .groupBy(Col.selection, (F.col(Col.level) + 1).alias(Col.level), Col.cluster_id)
         .agg(F.sum(Col.n_curated).alias(Col.n_curated))
     )
-    names = curated.select(Col.selection).distinct()
-    every = clusters.where(F.col(Col.level) <= levels).crossJoin(F.broadcast(names))
+    every = clusters.where(F.col(Col.level) <= levels).withColumn(Col.selection, each_of(selections))
     return every.join(counted, [Col.selection, Col.level, Col.cluster_id], "left").select(
         Col.selection,
         Col.level,
@@ -42,6 +42,11 @@ def cluster_sizes(clusters: DataFrame, curated: DataFrame, *, levels: int) -> Da
         F.col(Col.n_items).alias(Col.n_pool),
         F.coalesce(F.col(Col.n_curated), F.lit(0)).cast("bigint").alias(Col.n_curated),
     )
+
+
+def each_of(selections: Sequence[str]) -> Column:
+    """Return a column that makes a row for each of the names."""
+    return F.explode(F.array(*(F.lit(name) for name in selections)))
 
 
 def size_histograms(sizes: DataFrame, *, by: str = Col.level) -> DataFrame:
@@ -70,9 +75,12 @@ def shrunk(sizes: DataFrame, n: int) -> DataFrame:
         n: clusters a level.
 
     Returns:
-        selection STRING, level INT, rank INT (1: the largest in the pool; ties by cluster_id), cluster_id, parent_id,
-        n_pool, n_curated BIGINT, share_pool, share_curated (of the level's items), ratio (the second share over the
-        first: below 1 it shrank) DOUBLE.
+        selection STRING, level INT, rank INT (1: the largest in the pool; ties by cluster_id), shrink_rank INT (1: of
+        these the one whose share shrank the most; ties by rank), cluster_id, parent_id, n_pool, n_curated BIGINT,
+        share_pool, share_curated (of the level's items), ratio (the second share over the first: below 1 it shrank;
+        null where nothing was selected) DOUBLE.
+
+    Source: Vo et al. 2024, the analysis of the 50 largest clusters of the web images.
     """
     keys = [Col.selection, Col.level]
     total = sizes.groupBy(*keys).agg(
@@ -83,16 +91,19 @@ def shrunk(sizes: DataFrame, n: int) -> DataFrame:
         F.try_divide(F.col(count), F.col(share))
         for count, share in ((Col.n_pool, Col.share_pool), (Col.n_curated, Col.share_curated))
     )
-    return first.join(F.broadcast(total), keys, "inner").select(
+    shrink_rank = F.row_number().over(ranked_by(F.asc_nulls_last(Col.ratio), Col.rank, *keys))
+    shares = first.join(F.broadcast(total), keys, "inner").withColumn(Col.ratio, F.try_divide(curated, pool))
+    return shares.select(
         *keys,
         Col.rank,
+        shrink_rank.alias(Col.shrink_rank),
         Col.cluster_id,
         Col.parent_id,
         Col.n_pool,
         Col.n_curated,
         pool.alias(Col.share_pool),
         curated.alias(Col.share_curated),
-        F.try_divide(curated, pool).alias(Col.ratio),
+        Col.ratio,
     )
 
 

@@ -1,24 +1,28 @@
 """What selections took of groups of items: classes, regions, any column."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from equipoise.evaluation.clusters import each_of
 from equipoise.schemas import Col
 
 
-def group_sizes(items: DataFrame, selected: DataFrame, *, groups: Mapping[str, Column]) -> DataFrame:
+def group_sizes(
+    items: DataFrame, selected: DataFrame, *, groups: Mapping[str, Column], selections: Sequence[str]
+) -> DataFrame:
     """Count what each selection took of every group. Used more than once, it is best persisted.
 
     Args:
         items: the pool: item_id BIGINT, unique, and what ``groups`` reads.
         selected: rows of any number of selections: selection STRING, item_id BIGINT, copies INT.
         groups: name of a grouping -> the group of an item; items for which it is null are left out of that grouping.
+        selections: their names, also of those without rows.
 
     Returns:
         selection, name (of the grouping), group STRING, n_pool, n_selected (items), n_curated (copies counted) BIGINT:
-        a row for every group and each selection that has rows.
+        a row for every group and each of ``selections``.
     """
     named = F.array(
         *(
@@ -33,7 +37,7 @@ def group_sizes(items: DataFrame, selected: DataFrame, *, groups: Mapping[str, C
     counted = taken.groupBy(Col.selection, *keys).agg(
         F.count("*").alias(Col.n_selected), F.sum(Col.copies).alias(Col.n_curated)
     )
-    every = pool.crossJoin(F.broadcast(selected.select(Col.selection).distinct()))
+    every = pool.withColumn(Col.selection, each_of(selections))
     none = F.lit(0).cast("bigint")
     return every.join(counted, [Col.selection, *keys], "left").select(
         Col.selection,

@@ -15,11 +15,13 @@ MOST_GROUPS = 1000
 COLUMNS = [Col.selection, Col.name, Col.group, Col.value]
 
 N_ITEMS, LARGEST_SHARE, LARGEST_SHARE_POOL = Col.n_items, "largest_share", "largest_share_pool"
+N_SHRUNK, SHRUNK_SHARE, SHRUNK_SHARE_POOL = "n_shrunk", "shrunk_share", "shrunk_share_pool"
+CLUSTER_SHARE, CLUSTER_SHARE_RATIO = "cluster_share", "cluster_share_ratio"
 SELECTION_RATE, SELECTION_RATE_GAP = "selection_rate", "selection_rate_gap"
 MEAN_CLUSTER_SIZE = "mean_cluster_size"
 NAMES = (
-    *measures([1]), N_ITEMS, LARGEST_SHARE, LARGEST_SHARE_POOL, SELECTION_RATE, SELECTION_RATE_GAP, Col.n_clusters,
-    MEAN_CLUSTER_SIZE,
+    *measures([1]), N_ITEMS, LARGEST_SHARE, LARGEST_SHARE_POOL, N_SHRUNK, SHRUNK_SHARE, SHRUNK_SHARE_POOL,
+    CLUSTER_SHARE, CLUSTER_SHARE_RATIO, SELECTION_RATE, SELECTION_RATE_GAP, Col.n_clusters, MEAN_CLUSTER_SIZE,
 )  # fmt: skip
 """All names of metrics that are made here: a new evaluation of a run replaces these and leaves others alone."""
 
@@ -43,26 +45,43 @@ def balance_metrics(histograms: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
-def cluster_metrics(sizes: DataFrame, shrunk: DataFrame) -> pd.DataFrame:
+def cluster_metrics(sizes: DataFrame, shrunk: DataFrame, *, n: int = MOST_GROUPS) -> pd.DataFrame:
     """Measure the clusters of every level, and what became of the largest. Runs Spark jobs.
 
     Args:
         sizes: what :func:`equipoise.evaluation.clusters.cluster_sizes` returned, persisted.
         shrunk: what :func:`equipoise.evaluation.clusters.shrunk` made of it.
+        n: clusters of a level that get rows of their own, the largest of the pool.
 
     Returns:
-        selection, name, group (``level_1``, ...), value: see :func:`balance_metrics`; ``largest_share_pool`` and
-        ``largest_share``, the shares of the pool's and of the selection's items in the clusters of ``shrunk``.
+        selection, name, group, value. For ``level_1``, ...: see :func:`balance_metrics`; ``largest_share_pool`` and
+        ``largest_share``, the shares of the pool's and of the selection's items in the clusters of ``shrunk``;
+        ``n_shrunk``, how many of these have a smaller share in the selection, and ``shrunk_share_pool`` and
+        ``shrunk_share``, the shares in those. For ``level_1=17``, ...: ``cluster_share`` of the pool and of the
+        selection, and ``cluster_share_ratio``, the second over the first.
     """
     group = F.concat(F.lit(f"{Col.level}_"), F.col(Col.level)).alias(Col.group)
     # As many rows as there are different sizes: the root of twice the items, for each level and selection.
     histograms = size_histograms(sizes).select(Col.selection, group, Col.n_items, Col.n_groups).toPandas()
-    shares = shrunk.groupBy(Col.selection, group).agg(
-        F.sum(Col.share_pool).alias(LARGEST_SHARE_POOL), F.sum(Col.share_curated).alias(LARGEST_SHARE)
+    few = shrunk.where(F.col(Col.rank) <= n).select(
+        Col.selection,
+        F.concat_ws("=", group, Col.cluster_id).alias(Col.group),
+        Col.share_pool,
+        F.col(Col.share_curated).alias(CLUSTER_SHARE),
+        F.col(Col.ratio).alias(CLUSTER_SHARE_RATIO),
     )
-    wide = shares.toPandas()  # a row a selection and level
-    long = wide.melt([Col.selection, Col.group], var_name=Col.name, value_name=Col.value)
-    return pd.concat([balance_metrics(histograms), long[COLUMNS]])
+    each = few.toPandas()  # n rows a level and selection
+    # Every selection has a row for every cluster, and the pool's share in it.
+    of_pool = each.drop_duplicates(Col.group)[[Col.group, Col.share_pool]]
+    of_pool.insert(0, Col.selection, POOL_NAME)
+    return pd.concat(
+        [
+            balance_metrics(histograms),
+            _melted(_largest_shares(shrunk, group).toPandas()),  # a row a selection and level
+            _melted(of_pool.rename(columns={Col.share_pool: CLUSTER_SHARE})),
+            _melted(each.drop(columns=Col.share_pool)),
+        ]
+    )
 
 
 def group_metrics(sizes: DataFrame, *, n: int = MOST_GROUPS) -> pd.DataFrame:
@@ -107,6 +126,22 @@ def class_metrics(classes: DataFrame, *, n: int = MOST_GROUPS) -> pd.DataFrame:
     few = few.assign(**{Col.group: group, MEAN_CLUSTER_SIZE: few[Col.n_items] / few[Col.n_clusters]})
     long = few.melt([Col.selection, Col.group], [Col.n_clusters, MEAN_CLUSTER_SIZE], Col.name, Col.value)
     return long.dropna()[COLUMNS]
+
+
+def _largest_shares(shrunk: DataFrame, group: Column) -> DataFrame:
+    has_shrunk = F.col(Col.ratio) < 1
+    pool, curated = (F.coalesce(F.col(share), F.lit(0.0)) for share in (Col.share_pool, Col.share_curated))
+    return shrunk.groupBy(Col.selection, group).agg(
+        F.sum(pool).alias(LARGEST_SHARE_POOL),
+        F.sum(curated).alias(LARGEST_SHARE),
+        F.count_if(has_shrunk).cast("double").alias(N_SHRUNK),
+        F.sum(F.when(has_shrunk, pool).otherwise(0.0)).alias(SHRUNK_SHARE_POOL),
+        F.sum(F.when(has_shrunk, curated).otherwise(0.0)).alias(SHRUNK_SHARE),
+    )
+
+
+def _melted(wide: pd.DataFrame) -> pd.DataFrame:
+    return wide.melt([Col.selection, Col.group], var_name=Col.name, value_name=Col.value).dropna()[COLUMNS]
 
 
 def _named(name: str) -> Column:

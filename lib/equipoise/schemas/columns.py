@@ -45,6 +45,7 @@ class Col:
     draw = "draw"
     bucket = "bucket"
     rank = "rank"
+    shrink_rank = "shrink_rank"
     group_id = "group_id"
     n_pool = "n_pool"
     n_curated = "n_curated"

@@ -64,11 +64,12 @@ def compare(config: Config, *, spark: SparkSession, progress: Progress, run_id: 
             ),
         ]
     )
+    names = [RANDOM, *(method for run in runs for method in run.methods)]
     with persisted(selected) as rows:
-        measured = Measured(items_of(context, assignments), context.rows_of_run(CENTROIDS), rows)
+        measured = Measured(items_of(context, assignments), context.rows_of_run(CENTROIDS), rows, names)
         metrics = metrics_of(context, measured, config.evaluate or Evaluate())
     write_metrics(StageContext(spark, config, workspace, run_id, progress), metrics, NAMES)
-    order = [POOL_NAME, RANDOM, *(method for run in runs for method in run.methods)]
+    order = [POOL_NAME, *names]
     return metrics.sort_values(Col.selection, key=lambda names: names.map(order.index), kind="stable")
 
 

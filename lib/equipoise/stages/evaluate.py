@@ -25,8 +25,9 @@ def evaluate(context: StageContext) -> Account:
     """
     section = _section(context)
     assignments = context.rows_of_run(ASSIGNMENTS)
-    with persisted(_selected(context, assignments)) as selected:
-        measured = Measured(items_of(context, assignments), context.rows_of_run(CENTROIDS), selected)
+    selected, names = _selected(context, assignments)
+    with persisted(selected) as rows:
+        measured = Measured(items_of(context, assignments), context.rows_of_run(CENTROIDS), rows, names)
         write_metrics(context, metrics_of(context, measured, section), NAMES)
     n_items = assignments.count()
     return Account(n_items, n_items)
@@ -42,14 +43,15 @@ def _section(context: StageContext) -> Evaluate:
     return context.config.evaluate
 
 
-def _selected(context: StageContext, assignments: DataFrame) -> DataFrame:
-    """The selections of the config, and as many random items for each."""
+def _selected(context: StageContext, assignments: DataFrame) -> tuple[DataFrame, list[str]]:
+    """The selections of the config, and as many random items for each that has any; and the names of all."""
     names = [selection.name for selection in context.config.select]
     curated = context.rows_of_run(CURATED).where(F.col(Col.selection).isin(names))
     if not _section(context).random:
-        return stacked([curated])
+        return stacked([curated]), names
     totals = curated.groupBy(Col.selection).agg(F.sum(Col.copies)).collect()  # one row a selection
     names_by_size = defaultdict(list)
     for name, size in totals:
         names_by_size[size].append(random_name(name))
-    return stacked([curated, *random_selections(assignments, names_by_size, context.config.seed)])
+    random = random_selections(assignments, names_by_size, context.config.seed)
+    return stacked([curated, *random]), [*names, *(random_name(name) for name, _ in totals)]

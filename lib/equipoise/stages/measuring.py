@@ -30,12 +30,14 @@ _SHOWN = 20
 class Measured:
     """What is measured: ``items`` (item_id, cluster_id, label, attributes), ``tree`` (rows of centroids).
 
-    ``selected``: selection, item_id, cluster_id (level 1 of the tree), copies; any number of selections.
+    ``selected``: selection, item_id, cluster_id (level 1 of the tree), copies; any number of selections, of which
+    ``names`` has all, also those without rows.
     """
 
     items: DataFrame
     tree: DataFrame
     selected: DataFrame
+    names: Sequence[str]
 
 
 def metrics_of(context: StageContext, measured: Measured, section: Evaluate) -> pd.DataFrame:
@@ -47,7 +49,8 @@ def metrics_of(context: StageContext, measured: Measured, section: Evaluate) -> 
     with ExitStack() as stack:
         clusters = stack.enter_context(persisted(measured.tree.drop(Col.centroid)))
         levels = count_levels(clusters)
-        sizes = stack.enter_context(persisted(cluster_sizes(clusters, measured.selected, levels=levels)))
+        counted = cluster_sizes(clusters, measured.selected, levels=levels, selections=measured.names)
+        sizes = stack.enter_context(persisted(counted))
         found = [cluster_metrics(sizes, shrunk(sizes, section.top))]
         items = measured.items
         if section.labelled:
@@ -56,7 +59,7 @@ def metrics_of(context: StageContext, measured: Measured, section: Evaluate) -> 
             items = _with_class(items, clusters, labels, level=section.labelled.level)
         groups = _groupings(items, section)
         if groups:
-            by_group = group_sizes(items, measured.selected, groups=groups)
+            by_group = group_sizes(items, measured.selected, groups=groups, selections=measured.names)
             found.append(group_metrics(stack.enter_context(persisted(by_group))))
     return pd.concat(found, ignore_index=True)
 

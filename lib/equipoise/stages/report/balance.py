@@ -54,9 +54,10 @@ def sizes_of(
     chosen = list(n_copies)[:MOST_COMPARED]
     curated = run.rows(CURATED).filter(F.col(Col.selection).isin(chosen)) if chosen else _nothing(run)
     random = random_selections(assignments, {n_copies[name]: [_random_name(n_copies[name])] for name in chosen}, seed)
+    names = [one.name for one in compared_sets(n_copies)] or [NO_SELECTION]
     with (
         persisted(stacked([curated, *random])) as sets,
-        persisted(cluster_sizes(clusters, sets, levels=count_levels(clusters))) as sizes,
+        persisted(cluster_sizes(clusters, sets, levels=count_levels(clusters), selections=names)) as sizes,
     ):
         yield sets, sizes
 
@@ -80,7 +81,8 @@ def class_balance(
     labelled = pool.join(assignments.select(Col.item_id), Col.item_id, "left_semi")
     if not labelled.limit(1).count():
         return [], [], 0
-    with persisted(group_sizes(labelled, sets, groups={CLASS: F.col(Col.label)})) as sizes:
+    names = [one.name for one in compared] or [NO_SELECTION]
+    with persisted(group_sizes(labelled, sets, groups={CLASS: F.col(Col.label)}, selections=names)) as sizes:
         histograms = size_histograms(sizes, by=Col.name).toPandas()  # distinct sizes only
         first = largest(sizes, MOST_CLASSES, by=Col.name, tie=Col.group).toPandas()  # so many a set
     balance = Balance(CLASS, _spreads(histograms, compared))
