@@ -185,6 +185,14 @@ def test_a_wrong_value_is_refused_by_name(tmp_path, override, said):
             "select has 2 entries named 'a'; names must differ",
         ),
         ({"source": {"kind": "embeddings", "path": "v.npy"}}, "drop the section embed"),
+        (
+            {"source": {"kind": "embeddings", "path": "v.npy", "label": "c"}, "embed": None},
+            "source: label: 'c' does not go with v.npy, which has no columns: drop it",
+        ),
+        (
+            {"source": {"kind": "embeddings", "path": "t", "ids": "i.txt"}, "embed": None},
+            "source: ids: 'i.txt' does not go with t, which is a table: name its column, id",
+        ),
         ({"source": {"kind": "table", "path": "t"}}, "contents (content) or of their places (uri)"),
         ({"source": {"path": "t"}}, "source: needs a kind, one of: images, texts, table, embeddings"),
         ({"select": {"name": "a"}}, "select: must be a list"),

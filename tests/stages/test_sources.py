@@ -127,6 +127,15 @@ def test_whole_number_ids_of_json_are_taken_and_others_are_keys(spark, tmp_path)
     assert found == {"7": 7, "-8": -8, "x7": None, "007": None}
 
 
+def test_fields_of_json_are_kept_as_attributes(spark, tmp_path):
+    lines(tmp_path / "a.jsonl", {"text": "a", "region": "asia", "year": 7}, {"text": "b", "year": 8})
+    found = rows(spark, kind="texts", path=tmp_path, attributes=["region", "year"])
+    attributes = {row[Col.content]: row[Col.attributes] for row in found}
+    assert attributes == {b"a": {"region": "asia", "year": "7"}, b"b": {"region": None, "year": "8"}}
+    message = refusal(spark, kind="texts", path=tmp_path, attributes=["regoin"])
+    assert "source.attributes.regoin" in message and "did you mean 'region'?" in message
+
+
 def test_malformed_lines_and_lines_without_text_carry_a_reason(spark, tmp_path):
     lines(tmp_path / "a.jsonl", {"text": "good"}, '{"text": "cut', {"other": 1}, {"text": None})
     reasons = sorted(str(row[Col.reason]) for row in rows(spark, kind="texts", path=tmp_path))
@@ -277,6 +286,12 @@ def test_vectors_of_a_table(spark, tmp_path):
     spark.createDataFrame([("a", [1.0, 2.0])], "name string, v array<double>").write.parquet(f"{tmp_path}/p")
     (found,) = rows(spark, kind="embeddings", path=tmp_path / "p", id="name", vector="v")
     assert (found[Col.key], found[Col.given_id], found[Col.embedding]) == ("a", None, [1.0, 2.0])
+    assert found[Col.uri] is None and found[Col.attributes] is None
+    keys = {"uri": "name", "label": "name", "attributes": ["name"]}
+    (found,) = rows(spark, kind="embeddings", path=tmp_path / "p", id="name", vector="v", **keys)
+    assert (found[Col.uri], found[Col.label], found[Col.attributes]) == ("a", "a", {"name": "a"})
+    more = {"id": "name", "vector": "v", "attributes": ["region"]}
+    assert "source.attributes.region" in refusal(spark, kind="embeddings", path=tmp_path / "p", **more)
     assert "source.id is missing" in refusal(spark, kind="embeddings", path=tmp_path / "p", vector="v")
     assert "did you mean" in refusal(spark, kind="embeddings", path=tmp_path / "p", id="names", vector="v")
     assert "array<float>" in refusal(spark, kind="embeddings", path=tmp_path / "p", id="name", vector="name")

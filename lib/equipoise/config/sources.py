@@ -41,6 +41,7 @@ class TextsSource(_Source):
     text: str = "text"
     id: str | None = None
     label: str | None = None
+    attributes: tuple[str, ...] = ()
     inline: bool = True
 
 
@@ -62,13 +63,27 @@ class TableSource(_Source):
 
 
 class EmbeddingsSource(_Source):
-    """Ready-made vectors: ``.npy`` (with a file of ids beside), or Parquet or Delta with a vector column."""
+    """Ready-made vectors: ``.npy`` (with a file of ids beside), or Parquet or Delta with a vector column.
+
+    ``uri``: a column with the places of what was embedded, for the pictures of a report.
+    """
 
     kind: Literal["embeddings"]
     ids: str | None = None
     id: str | None = None
     vector: str = "embedding"
+    uri: str | None = None
     label: str | None = None
+    attributes: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _columns_are_of_tables(self) -> Self:
+        is_npy = self.path.endswith(".npy")
+        for key in ("id", "uri", "label", "attributes") if is_npy else ("ids",):
+            if getattr(self, key):
+                what = "has no columns: drop it, or write a table" if is_npy else "is a table: name its column, id"
+                raise ValueError(f"{key}: {getattr(self, key)!r} does not go with {self.path}, which {what}")
+        return self
 
 
 Source = Annotated[ImagesSource | TextsSource | TableSource | EmbeddingsSource, Field(discriminator="kind")]

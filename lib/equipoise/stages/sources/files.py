@@ -136,3 +136,14 @@ def existing(columns: Iterable[str], path: str, wanted: Mapping[str, str | None]
 def _suffix_glob(extensions: Sequence[str]) -> str:
     either_case = ("".join(f"[{c.lower()}{c.upper()}]" if c.isalpha() else c for c in e) for e in extensions)
     return f"*.{{{','.join(either_case)}}}"
+
+
+def attribute_keys(names: Iterable[str]) -> dict[str, str]:
+    """Key of the config -> column, for messages."""
+    return {f"attributes.{name}": name for name in names}
+
+
+def attribute_map(names: Iterable[str]) -> Column | None:
+    """The columns of these names as text, by name; None for none."""
+    pairs = [part for name in names for part in (F.lit(name), F.col(f"`{name}`").cast("string"))]
+    return F.create_map(*pairs) if pairs else None

@@ -11,7 +11,7 @@ from pyspark.sql import types as t
 from equipoise.config import EmbeddingsSource, TableSource
 from equipoise.errors import InputError
 from equipoise.schemas import Col
-from equipoise.stages.sources.files import existing, loaded, raw, silent
+from equipoise.stages.sources.files import attribute_keys, attribute_map, existing, loaded, raw, silent
 
 MISSING_CONTENT = "missing_content"
 _NAME = re.compile(r"^\w[\w\-]*(\.\w[\w\-]*){1,2}$")
@@ -44,7 +44,7 @@ def table_items(spark: SparkSession, source: TableSource) -> DataFrame:
     """
     rows = user_table(spark, source.path)
     named = {key: getattr(source, key) for key in ("id", "uri", "content", "label")}
-    existing(rows.columns, source.path, {**named, **{f"attributes.{name}": name for name in source.attributes}})
+    existing(rows.columns, source.path, {**named, **attribute_keys(source.attributes)})
     content, uri = (_column(named[key]) for key in ("content", "uri"))
     if content is not None:
         _check_type(rows, source.path, ("content", str(source.content), (t.StringType, t.BinaryType)))
@@ -57,7 +57,7 @@ def table_items(spark: SparkSession, source: TableSource) -> DataFrame:
         Col.n_bytes: None if content is None else F.length(content.cast("binary")),
         Col.content: content,
         Col.label: _column(source.label),
-        Col.attributes: _attributes(source.attributes),
+        Col.attributes: attribute_map(source.attributes),
         Col.reason: F.when(absent, MISSING_CONTENT),
         Col.detail: F.when(absent, "the row has neither content nor uri"),
     }
@@ -71,7 +71,8 @@ def table_vectors(spark: SparkSession, source: EmbeddingsSource) -> DataFrame:
         InputError: as for :func:`table_items`; no id is named, or the vectors are no arrays of numbers.
     """
     rows = user_table(spark, source.path)
-    existing(rows.columns, source.path, {"id": source.id, "vector": source.vector, "label": source.label})
+    named = {key: getattr(source, key) for key in ("id", "vector", "uri", "label")}
+    existing(rows.columns, source.path, {**named, **attribute_keys(source.attributes)})
     if source.id is None:
         raise InputError(
             f"source.id is missing: rows of {source.path} have no lasting order to number them by; "
@@ -85,7 +86,9 @@ def table_vectors(spark: SparkSession, source: EmbeddingsSource) -> DataFrame:
         )
     columns = {
         **_identity(rows, source.path, source.id),
+        Col.uri: _column(source.uri),
         Col.label: _column(source.label),
+        Col.attributes: attribute_map(source.attributes),
         Col.embedding: F.col(f"`{source.vector}`").cast("array<float>"),
     }
     return raw(rows, columns)
@@ -112,8 +115,3 @@ def _check_type(rows: DataFrame, path: str, wanted: tuple[str, str, tuple[type[t
 
 def _column(name: str | None) -> Column | None:
     return None if name is None else F.col(f"`{name}`")
-
-
-def _attributes(names: tuple[str, ...]) -> Column | None:
-    pairs = [part for name in names for part in (F.lit(name), F.col(f"`{name}`").cast("string"))]
-    return F.create_map(*pairs) if pairs else None

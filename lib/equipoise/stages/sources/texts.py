@@ -10,7 +10,7 @@ from pyspark.sql import types as t
 from equipoise.config import TextsSource
 from equipoise.errors import InputError
 from equipoise.schemas import Col
-from equipoise.stages.sources.files import existing, files, raw, required
+from equipoise.stages.sources.files import attribute_keys, attribute_map, existing, files, raw, required
 
 PLAIN = ("txt",)
 LINES = ("jsonl", "json", "ndjson", "jsonl.gz", "json.gz", "ndjson.gz")
@@ -45,7 +45,8 @@ def json_items(spark: SparkSession, source: TextsSource) -> DataFrame:
     one without text ``missing_content``.
     """
     _check_fields(spark, source)
-    names = dict.fromkeys(name for name in (source.text, source.id, source.label) if name)
+    named = (source.text, source.id, source.label, *source.attributes)
+    names = dict.fromkeys(name for name in named if name)
     schema = t.StructType([t.StructField(name, t.StringType()) for name in (*names, _BROKEN)])
     reader = _lines(spark).schema(schema).option("columnNameOfCorruptRecord", _BROKEN)
     lines = reader.json(source.path)
@@ -59,6 +60,7 @@ def json_items(spark: SparkSession, source: TextsSource) -> DataFrame:
         Col.n_bytes: F.length(content),
         Col.content: content,
         Col.label: F.col(f"`{source.label}`") if source.label else None,
+        Col.attributes: attribute_map(source.attributes),
         Col.reason: reason,
         Col.detail: F.when(reason.isNotNull(), F.coalesce(F.substring(broken, 1, _SHOWN), F.lit(source.text))),
     }
@@ -93,4 +95,5 @@ def _check_fields(spark: SparkSession, source: TextsSource) -> None:
         if isinstance(document, dict):
             fields.update(dict.fromkeys(document))
     if fields:
-        existing(fields, source.path, {"text": source.text, "id": source.id, "label": source.label})
+        named = {"text": source.text, "id": source.id, "label": source.label}
+        existing(fields, source.path, {**named, **attribute_keys(source.attributes)})
