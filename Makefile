@@ -54,10 +54,11 @@ check: $(VENV)/.test ## Lint, formatting, types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-bench: $(VENV)/.test ## Measure against faiss on this machine
+bench: $(VENV)/.test ## Measure on this machine: k-means beside faiss, sizes, selections, the report (an hour)
 	$(BIN)/python tests/benchmarks/bench_kmeans.py
 	$(BIN)/python tests/benchmarks/bench_scale.py
 	$(BIN)/python tests/benchmarks/bench_select.py
+	$(BIN)/python tests/benchmarks/bench_report.py
 
 pictures: $(VENV)/.test ## Draw the README's pictures again (a minute)
 	mkdir -p docs/pictures

@@ -266,6 +266,12 @@ def test_the_shipped_configurations_are_valid(path):
         assert encoder_id(config.embed.encoder, config.embed.options)
 
 
+@pytest.mark.parametrize("name", ["demo", "docstrings"])
+def test_the_demos_end_with_a_report(name):
+    (path,) = [path for path in SHIPPED if path.stem == name]
+    assert load_config(path).report is not None
+
+
 # Evaluation and comparison
 
 

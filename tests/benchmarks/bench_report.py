@@ -1,6 +1,7 @@
 """Time and size of a report: ``python tests/benchmarks/bench_report.py --items 1e6``. Its tables are written directly.
 
-Items are texts or noisy images of 64 pixels a side, the hardest to compress; Spark's start is not counted.
+Items are texts or noisy images of 64 pixels a side, the hardest to compress; Spark's start is not counted. The exit code
+is 1 where a bound is not kept.
 """
 
 import argparse
@@ -21,6 +22,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from report.runs import write_run
 
 N_IMAGES = 500
+MOST_SECONDS, MOST_BYTES = 60.0, 10e6
 
 
 def images() -> list[bytes]:
@@ -31,7 +33,7 @@ def images() -> list[bytes]:
     return [file.getvalue() for file in files]
 
 
-def main() -> None:
+def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--items", type=float, default=1e6)
     parser.add_argument("--ks", default="10000,1000,100", help="clusters by level, lowest first")
@@ -42,15 +44,19 @@ def main() -> None:
     text = F.repeat(F.concat(F.lit("An item with words & marks <b>, number "), F.col("id").cast("string")), 8)
     noise = F.element_at(F.array(*map(F.lit, images())), (F.col("id") % N_IMAGES + 1).cast("int"))
     print(f"{n_items:,} items, clusters by level {ks}")
-    print(f"{'contents':<12}{'seconds':>9}{'MB':>8}")
+    print(f"{'contents':<12}{'seconds':>9}{'MB':>8}   bounds: {MOST_SECONDS:.0f} s, {MOST_BYTES / 1e6:.0f} MB")
+    kept = True
     for name, content in {"texts": text.cast("binary"), "images": noise}.items():
         with tempfile.TemporaryDirectory() as folder:
             run_id = write_run(spark, folder, n_items=n_items, ks=ks, content=content)
             begin = time.perf_counter()
             path = write_report(spark, workspace=folder, run_id=run_id)
             took = time.perf_counter() - begin
-            print(f"{name:<12}{took:>9.1f}{path.stat().st_size / 1e6:>8.2f}", flush=True)
+            size = Path(path).stat().st_size
+            kept = kept and took <= MOST_SECONDS and size <= MOST_BYTES
+            print(f"{name:<12}{took:>9.1f}{size / 1e6:>8.2f}", flush=True)
+    return 0 if kept else 1
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -14,7 +14,7 @@ from equipoise.config import load_config
 from equipoise.evaluation.balance import measures
 from equipoise.evaluation.fairness import gap
 from equipoise.schemas import CURATED, METRICS, RUNS, Col
-from equipoise.tables import Workspace
+from equipoise.tables import Workspace, register_views
 
 pytestmark = pytest.mark.slow
 
@@ -95,6 +95,15 @@ def test_clusters_of_all_levels_are_measured_before_and_after(spark, config):
     share = curated["cluster_id"].isin(largest["cluster_id"]).mean()
     assert found["balanced-40", "largest_share", "level_1"] == pytest.approx(share)
     assert found["balanced-40", "largest_share_pool", "level_1"] == pytest.approx(largest["n_items"].sum() / 200)
+
+
+def test_the_queries_of_the_readme_on_metrics_run(spark, config):
+    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    queries = [line for line in readme.splitlines() if line.startswith("select ") and " from metrics " in line]
+    register_views(spark, load_config(config).workspace)
+    found = [spark.sql(query.replace("'balanced'", "'balanced-40'")).toPandas() for query in queries]
+    assert len(found) == 2 and all(len(rows) for rows in found)
+    assert found[1]["value"].is_monotonic_increasing and found[1]["group"].str.match(r"level_[12]=\d+$").all()
 
 
 def test_classes_are_measured_against_random_items_of_the_same_number(spark, config):
