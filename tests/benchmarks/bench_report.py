@@ -1,7 +1,7 @@
 """Time and size of a report: ``python tests/benchmarks/bench_report.py --items 1e6``. Its tables are written directly.
 
-Items are texts or noisy images of 64 pixels a side, the hardest to compress; Spark's start is not counted. The exit code
-is 1 where a bound is not kept.
+Items are texts or noisy images of 64 pixels a side, the hardest to compress; Spark's start is not counted. The exit
+code is 1 where a bound is not kept.
 """
 
 import argparse

@@ -1,7 +1,6 @@
 """What a job prints when it is done: how balanced the selections are, a picture, and the next command to type."""
 
 import shlex
-from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
@@ -12,9 +11,10 @@ from rich.table import Table
 from rich.text import Text
 
 from equipoise.config import Config, ImagesSource
-from equipoise.evaluation.balance import class_counts, imbalance, normalised_entropy
+from equipoise.evaluation.balance import class_counts, measures
 from equipoise.kernels.draws import Purpose
 from equipoise.pipeline.content import with_content
+from equipoise.pipeline.frames import persisted
 from equipoise.pipeline.quotas import draw_of
 from equipoise.pipeline.sampling import random_items
 from equipoise.report.contact_sheet import write_contact_sheet
@@ -28,6 +28,7 @@ from equipoise.tables import Workspace
 
 MOST_CLASSES = 30
 PICTURED = 100
+_COUNTS = [Col.n_pool, Col.n_curated, Col.n_baseline]
 
 
 def summarise(config: Config, *, spark: SparkSession, run_id: str, job: str, path: str, console: Console) -> None:
@@ -42,7 +43,7 @@ def summarise(config: Config, *, spark: SparkSession, run_id: str, job: str, pat
             curated = workspace.read(CURATED).filter(
                 (F.col(Col.run_id) == run_id) & (F.col(Col.selection) == selection.name)
             )
-            _print_classes(pool, curated, seed=config.seed, title=f"selection {selection.name}", console=console)
+            print_classes(pool, curated, seed=config.seed, title=f"selection {selection.name}", console=console)
             if isinstance(config.pool_source, ImagesSource) and job == "curate":
                 picture = beside(config.workspace, "pictures") / f"{run_id}-{selection.name}.png"
                 _write_picture(pool, curated, seed=config.seed, path=picture)
@@ -55,13 +56,23 @@ def summarise(config: Config, *, spark: SparkSession, run_id: str, job: str, pat
     console.print(f"next: {_next_command(config, run_id, job, path)}", markup=False, soft_wrap=True)
 
 
-def _print_classes(pool: DataFrame, curated: DataFrame, *, seed: int, title: str, console: Console) -> None:
+def print_classes(pool: DataFrame, curated: DataFrame, *, seed: int, title: str, console: Console) -> None:
+    """Prints how many items of each class a selection has, beside the pool and as many random items.
+
+    ``pool`` has item_id and label, ``curated`` item_id and copies; nothing is printed where no item has a label.
+    """
     if pool.filter(F.col(Col.label).isNotNull()).limit(1).count() == 0:
         return
     n_curated = int(curated.agg(F.coalesce(F.sum(Col.copies), F.lit(0))).collect()[0][0])  # one row
     random = random_items(pool.select(Col.item_id), n_curated, seed)
-    counts = class_counts(pool, curated, random).orderBy(F.desc(Col.n_pool), Col.label).toPandas()  # a row a class
-    console.print(_classes_table(counts, title))
+    with persisted(class_counts(pool, curated, random)) as counts:
+        alike = counts.groupBy(*_COUNTS).agg(F.count("*").alias(Col.n_groups)).toPandas()  # distinct sizes only
+        half = MOST_CLASSES // 2
+        largest, smallest = [F.desc(Col.n_pool), F.asc(Col.label)], [F.asc(Col.n_pool), F.desc(Col.label)]
+        is_long = alike[Col.n_groups].sum() > MOST_CLASSES
+        first = counts.orderBy(*largest).limit(half if is_long else MOST_CLASSES).toPandas()
+        last = counts.orderBy(*smallest).limit(half).toPandas()[::-1] if is_long else first.head(0)
+    console.print(_classes_table(alike, first, last, title=title))
 
 
 def _print_metrics(workspace: Workspace, run_id: str, console: Console) -> None:
@@ -70,28 +81,30 @@ def _print_metrics(workspace: Workspace, run_id: str, console: Console) -> None:
     print_metrics(rows.orderBy(Col.selection).toPandas(), title="balance", console=console)
 
 
-def _classes_table(counts: pd.DataFrame, title: str) -> Table:
-    """Classes, then how balanced they are; of many classes the largest and the smallest are shown."""
+def _classes_table(alike: pd.DataFrame, first: pd.DataFrame, last: pd.DataFrame, *, title: str) -> Table:
+    """Classes, the largest and the smallest where they are many, and how balanced they are.
+
+    ``alike`` has, for each combination of sizes, in ``n_groups`` how many classes have it.
+    """
     table = Table("class", title=title, title_justify="left")
     for heading in ("pool", "curated", "random"):
         table.add_column(heading, justify="right")
-    columns = [Col.n_pool, Col.n_curated, Col.n_baseline]
-    half = MOST_CLASSES // 2
-    is_long = len(counts) > MOST_CLASSES
-    shown = pd.concat([counts.head(half), counts.tail(half)]) if is_long else counts
-    for place, row in enumerate(shown.to_dict("records")):
-        if is_long and place == half:
-            table.add_row(f"... {len(counts) - 2 * half:,} more", "", "", "")
-        table.add_row(Text(str(row[Col.label])), *(f"{row[name]:,}" for name in columns))
+    _add_classes(table, first)
+    if len(last):
+        table.add_row(f"... {alike[Col.n_groups].sum() - len(first) - len(last):,} more", "", "", "")
+        _add_classes(table, last)
     table.add_section()
-    table.add_row("items", *(f"{counts[name].sum():,}" for name in columns))
-    measures: dict[str, Callable[[pd.Series], float]] = {
-        "normalised entropy": normalised_entropy,
-        "largest / smallest": imbalance,
-    }
-    for name, measure in measures.items():
-        table.add_row(name, *(f"{measure(counts[column]):.3f}" if counts[column].any() else "" for column in columns))
+    weights = alike[Col.n_groups]
+    table.add_row("items", *(f"{(alike[name] * weights).sum():,}" for name in _COUNTS))
+    measured = [measures(alike[name], weights) if alike[name].any() else {} for name in _COUNTS]
+    for heading, name in (("normalised entropy", "normalised_entropy"), ("largest / smallest", "imbalance")):
+        table.add_row(heading, *(f"{values[name]:.3f}" if values else "" for values in measured))
     return table
+
+
+def _add_classes(table: Table, classes: pd.DataFrame) -> None:
+    for row in classes.to_dict("records"):
+        table.add_row(Text(str(row[Col.label])), *(f"{row[name]:,}" for name in _COUNTS))
 
 
 def _write_picture(pool: DataFrame, curated: DataFrame, *, seed: int, path: Path) -> None:
