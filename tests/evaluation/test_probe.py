@@ -69,6 +69,18 @@ def test_rare_classes_are_no_obstacle():
     assert linear_probe(train, part, seed=0).correct.mean() > 0.5
 
 
+@pytest.mark.parametrize("counts", [(5, 1), (10, 1), (5, 4), (4, 6), (50, 1, 1, 4)])
+@pytest.mark.parametrize("seed", range(5))
+def test_the_rarest_classes_are_fitted_whatever_part_is_held_out(counts, seed):
+    codes = np.repeat(np.arange(len(counts)), counts)
+    train = Features(10 * np.eye(len(counts))[codes], np.array(list("abcd"))[codes])
+    found = linear_probe(train, train, seed=seed)
+    assert found.is_converged
+    assert found.correct[codes == np.argmax(counts)].all()
+    weakest = linear_probe(train, train, seed=seed, strengths=(100.0,))  # hardly a penalty: all classes are told apart
+    assert weakest.correct.all()
+
+
 @pytest.mark.parametrize(
     ("labels", "width", "complaint"),
     [

@@ -35,8 +35,9 @@ def linear_probe(train: Features, test: Features, *, seed: int, strengths: tuple
     """Fit logistic regression on train and return which test items it gets right.
 
     The regularisation is the one that does best on a fifth of train, drawn by class, in a fit on the rest (of equal
-    ones the strongest); then all of train is fitted. Features are standardised by train's means and deviations: the
-    penalty is the same for all dimensions, and one grid serves models whose features differ in scale.
+    ones the strongest); then all of train is fitted. Classes of fewer than five items stay out of that fifth: a class
+    that is not fitted is never right. Features are standardised by train's means and deviations: the penalty is the
+    same for all dimensions, and one grid serves models whose features differ in scale.
 
     Args:
         train: vectors (n, d) with labels: two classes or more, one of them with five items.
@@ -71,12 +72,12 @@ def _fits(vectors: NDArray[np.float64], labels: Labels, strengths: tuple[float, 
 
 
 def _held_out(labels: Labels, seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Positions of the fitted and of the held-out items."""
+    """Positions of the fitted and of the held-out items; every class has some of the first."""
+    _, codes, counts = np.unique(labels, return_inverse=True, return_counts=True)
+    common = np.flatnonzero(counts[codes] >= FOLDS)
     folds = StratifiedKFold(FOLDS, shuffle=True, random_state=derived_seed(seed, Purpose.EVALUATION))
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "The least populated class")  # a rare class may be in either part
-        fitted, held_out = next(iter(folds.split(np.zeros(len(labels)), labels)))
-    return fitted, held_out
+    held_out = common[next(iter(folds.split(common, labels[common])))[1]]
+    return np.setdiff1d(np.arange(len(labels)), held_out), held_out
 
 
 def _check(train: Features, test: Features) -> None:
