@@ -43,8 +43,14 @@ def test_three_benchmarks_average_by_a_third_of_the_root_of_the_summed_variances
     assert averaged([Estimate(0.6, 0.03)]) == pytest.approx((0.6, 0.03))
 
 
-@pytest.mark.parametrize("values", [[], [1.0], [[1.0, 0.0]], [0.0, np.nan]])
-def test_too_few_scores(values):
+def test_a_single_score_has_a_mean_and_an_unknown_deviation_and_so_has_an_average_with_it():
+    found = resampled_mean([0.25], seed=0)
+    assert found == pytest.approx((0.25, np.nan), nan_ok=True)
+    assert averaged([found, Estimate(0.75, 0.1)]) == pytest.approx((0.5, np.nan), nan_ok=True)
+
+
+@pytest.mark.parametrize("values", [[], [[1.0, 0.0]], [0.0, np.nan], [np.nan]])
+def test_what_is_no_score(values):
     with pytest.raises(InputError, match="a bootstrap needs"):
         resampled_mean(values, seed=0)
 

@@ -16,7 +16,7 @@ _VALUES_PER_BATCH = 1 << 22
 
 
 class Estimate(NamedTuple):
-    """A score: the mean over resampled test sets and its standard deviation."""
+    """A score: the mean over resampled test sets and its standard deviation, NaN where one item cannot tell it."""
 
     mean: float
     std: float
@@ -26,19 +26,22 @@ def resampled_mean(values: ArrayLike, *, seed: int, number: int = 0, rounds: int
     """Return mean and standard deviation of the mean of test sets, drawn with replacement, as large as the one given.
 
     Args:
-        values: (n,) the score of each test item, for an accuracy right or wrong; two items at least.
+        values: (n,) the score of each test item, for an accuracy right or wrong; of a single one the mean is known,
+            the deviation is NaN.
         seed: of the draws.
         number: of the test set: the same for all models, so that these are compared on the same draws.
         rounds: test sets to draw.
 
     Raises:
-        InputError: fewer than two items, or values that are not finite.
+        InputError: no items, or values that are not finite.
 
     Source: "Less is More?" (2025), the k-NN evaluation.
     """
     scores = np.asarray(values, dtype=np.float64)
-    if scores.ndim != 1 or scores.size < 2 or not np.isfinite(scores).all():
-        raise InputError(f"scores have shape {scores.shape}: a bootstrap needs (n,) finite values, n above 1")
+    if scores.ndim != 1 or not scores.size or not np.isfinite(scores).all():
+        raise InputError(f"scores have shape {scores.shape}: a bootstrap needs (n,) finite values, n above 0")
+    if scores.size == 1:
+        return Estimate(float(scores[0]), np.nan)
     drawn = bootstrap(
         (scores,),
         np.mean,
@@ -52,6 +55,8 @@ def resampled_mean(values: ArrayLike, *, seed: int, number: int = 0, rounds: int
 
 def averaged(estimates: Sequence[Estimate]) -> Estimate:
     """Return the average over benchmarks; its deviation is the root of the summed variances over their number.
+
+    It is NaN where that of a benchmark is.
 
     Raises:
         InputError: none are given.
