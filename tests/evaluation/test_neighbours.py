@@ -41,6 +41,15 @@ def test_plain_votes_are_scikit_learns():
     np.testing.assert_array_equal(votes(found, train.labels, k=3), oracle(train, test, 3))
 
 
+def test_chunks_of_any_size_give_the_same_votes(monkeypatch):
+    train, test = blobs(200, 2), blobs(90, 3)
+    found = nearest_by_cosine(test.vectors, train.vectors, 9)
+    whole = votes(found, train.labels)
+    for n_sums in (1, 40):  # an item at a time; six of them, and the rest
+        monkeypatch.setattr("equipoise.evaluation.neighbours._SUMS_PER_CHUNK", n_sums)
+        np.testing.assert_array_equal(votes(found, train.labels), whole)
+
+
 def test_weights_outvote_a_majority_and_equal_votes_go_to_the_first_label():
     labels = np.array(["b", "a", "a"])
     near = Neighbours(np.array([[0, 1, 2]]), np.array([[0.9, 0.7, 0.7]]))

@@ -10,7 +10,7 @@ WEIGHTED_K = 20
 TEMPERATURE = 0.07
 KNN_1, KNN_20 = "knn_1_accuracy", "knn_20_accuracy"
 
-_ROWS_PER_CHUNK = 4096
+_SUMS_PER_CHUNK = 1 << 22
 
 
 def knn_correct(train: Features, test: Features) -> dict[str, Flags]:
@@ -47,9 +47,10 @@ def votes(found: Neighbours, labels: Labels, *, k: int | None = None, temperatur
     classes, codes = np.unique(labels, return_inverse=True)
     indices, cosines = found.indices[:, :k], found.cosines[:, :k]
     weights = np.ones_like(cosines) if temperature is None else np.exp(cosines / temperature)
+    n_rows = max(1, _SUMS_PER_CHUNK // len(classes))
     parts = [
-        _most_votes(codes[indices[start : start + _ROWS_PER_CHUNK]], weights[start : start + _ROWS_PER_CHUNK])
-        for start in range(0, len(indices), _ROWS_PER_CHUNK)
+        _most_votes(codes[indices[start : start + n_rows]], weights[start : start + n_rows])
+        for start in range(0, len(indices), n_rows)
     ]
     return classes[np.concatenate(parts)]
 
