@@ -177,3 +177,13 @@ def test_failures_are_the_wrong_ones_the_farthest_first():
 def test_bad_lists(truth, complaint):
     with pytest.raises(InputError, match=complaint):
         ranked(on_circle(0, 1), GALLERY, truth)
+
+
+def test_messages_call_queries_by_their_names():
+    with pytest.raises(InputError, match="query 'q7' lists an item both"):
+        ranked(
+            on_circle(0, 1),
+            GALLERY,
+            Truth(lists([1], [2]), lists([0], [2])),
+            names=np.array(["q3", "q7"], dtype=object),
+        )

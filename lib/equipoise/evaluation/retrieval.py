@@ -84,13 +84,16 @@ def pair_lists(of_queries: NDArray[Any], of_gallery: NDArray[Any]) -> Lists:
     return [order[start:end] for start, end in zip(starts, ends, strict=True)]
 
 
-def ranked(queries: NDArray[np.floating], gallery: NDArray[np.floating], truth: Truth) -> list[Answer]:
+def ranked(
+    queries: NDArray[np.floating], gallery: NDArray[np.floating], truth: Truth, *, names: NDArray[Any] | None = None
+) -> list[Answer]:
     """Return the answers to all queries that have a correct item, in their order; of equal cosines the lowest index.
 
     Args:
         queries: (n, d).
         gallery: (m, d), compared by cosine, some rows of scores at a time on every core.
         truth: n lists each.
+        names: (n,) what messages call the queries; their indices without.
 
     Raises:
         InputError: shapes that do not fit, values that are not finite, or no query with a correct item.
@@ -104,7 +107,8 @@ def ranked(queries: NDArray[np.floating], gallery: NDArray[np.floating], truth: 
         )
     for query in asked:
         if np.isin(truth.correct[query], truth.junk[query]).any():
-            raise InputError(f"query {query} lists an item both as correct and as junk: take it out of one list")
+            name = query if names is None else names[query]
+            raise InputError(f"query {name!r} lists an item both as correct and as junk: take it out of one list")
     width = max(1, _SCORES_PER_CHUNK // len(gallery))
     chunks = [asked[start : start + width] for start in range(0, len(asked), width)]
     answered = partial(_answered, vectors=(unit_length(queries), unit_length(gallery)), truth=truth)
