@@ -24,6 +24,7 @@ def test_defaults():
     benchmark = loaded(features=[BIRDS]).benchmark
     (birds,) = benchmark.features
     assert (birds.split, birds.label, birds.vector, birds.groups) == ("split", "label", "embedding", ())
+    assert birds.id is None
     assert (benchmark.probe, benchmark.rounds, benchmark.driver_bytes) == (True, 1000, 1e9)
 
 
@@ -54,6 +55,13 @@ def test_lists_are_the_columns_that_are_named():
     ).benchmark.retrieval
     assert plain.lists == {"positives": "good"}
     assert graded.lists == {"easy": "e", "hard": "h", "junk": "j"}
+
+
+def test_paths_are_those_of_all_tables_each_once():
+    both = {**TABLES, "curated": {"queries": "q.parquet", "gallery": "other.parquet"}}
+    found = loaded(features=[BIRDS], retrieval=[{**streets(pair="p"), "models": both}]).benchmark
+    assert found.paths == ["raw.npz", "curated.parquet", "q.parquet", "g.parquet", "other.parquet"]
+    assert [entry.name for entry in found.entries] == ["birds", "streets"]
 
 
 @pytest.mark.parametrize(

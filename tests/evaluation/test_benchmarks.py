@@ -1,6 +1,7 @@
 """From scores of items to rows of metrics, by hand."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from equipoise.evaluation.benchmarks import (
@@ -13,6 +14,7 @@ from equipoise.evaluation.benchmarks import (
     PROBE_STRENGTH,
     STD,
     Scores,
+    average_metrics,
     benchmark_metrics,
     feature_scores,
 )
@@ -25,9 +27,13 @@ def right(n_right: int, n: int) -> np.ndarray:
     return np.arange(n) < n_right
 
 
-def metrics(*scores: Scores) -> dict[tuple[str, str, str], float]:
-    rows = benchmark_metrics(scores, seed=0, rounds=2000, average="average")
+def metrics(*scores: Scores, seed: int = 0) -> dict[tuple[str, str, str], float]:
+    """Of all benchmarks and their average; those asked backwards count in none."""
+    each = pd.concat([benchmark_metrics(one, seed=seed, rounds=2000) for one in scores])
+    names = {one.benchmark for one in scores if ":" not in one.benchmark}
+    rows = pd.concat([each, average_metrics(each, benchmarks=names, average="average")])
     assert list(rows) == ["selection", "name", "group", "value"]
+    assert rows["value"].notna().all()
     assert not rows.duplicated(["selection", "name", "group"]).any()
     assert set(rows["name"]) <= set(NAMES)
     return {tuple(row[:3]): row[3] for row in rows.itertuples(index=False, name=None)}
@@ -55,7 +61,7 @@ def test_a_model_that_lacks_a_benchmark_has_no_average_and_directions_do_not_cou
         Scores("raw", "cars", {KNN_1: right(7, 10)}),
         Scores("curated", "cars", {KNN_1: right(8, 10)}),
         Scores("curated", "streets", {PRECISION: right(1, 2)}),
-        Scores("curated", "streets:back", {PRECISION: right(0, 2)}, is_averaged=False),
+        Scores("curated", "streets:back", {PRECISION: right(0, 2)}),
     )
     averages = {key: value for key, value in found.items() if key[2] == "average" and key[1] in (KNN_1, PRECISION)}
     assert averages == {("raw", KNN_1, "average"): pytest.approx(0.65), ("curated", PRECISION, "average"): 0.5}
@@ -66,9 +72,27 @@ def test_models_are_compared_on_the_same_draws():
     assert found["a", f"{KNN_1}{MEAN}", "birds"] == found["b", f"{KNN_1}{MEAN}", "birds"]
 
 
+def test_a_single_item_has_no_deviation_and_nothing_else_is_lost():
+    found = metrics(
+        Scores("raw", "oxford", {PRECISION: np.array([0.25])}, numbers={N_TEST: 1.0}),
+        Scores("raw", "paris", {PRECISION: np.array([0.5, 1.0])}),
+    )
+    assert found["raw", PRECISION, "oxford"] == found["raw", f"{PRECISION}{MEAN}", "oxford"] == 0.25
+    assert found["raw", f"{PRECISION}{STD}", "paris"] == pytest.approx(0.25 / np.sqrt(2), rel=0.08)
+    assert found["raw", PRECISION, "average"] == 0.5
+    assert {group for _, name, group in found if name == f"{PRECISION}{STD}"} == {"paris"}
+
+
+def test_no_scores_have_no_average():
+    nothing = benchmark_metrics(Scores("raw", "birds", {}), seed=0, rounds=9)
+    assert average_metrics(nothing, benchmarks=["birds"], average="average").empty
+
+
 def test_accuracy_by_group_and_the_gap():
     regions = np.array(["africa", "africa", "europe", "europe", None], dtype=object)
-    found = metrics(Scores("raw", "dollars", {KNN_20: np.array([1, 0, 1, 1, 0])}, {"region": regions}, {N_TEST: 5.0}))
+    by_item = {KNN_20: np.array([1, 0, 1, 1, 0]), KNN_1: right(1, 5)}
+    found = metrics(Scores("raw", "dollars", by_item, {KNN_20: {"region": regions}}, {N_TEST: 5.0}))
+    assert {name for _, name, group in found if "/" in group} == {KNN_20, f"{KNN_20}{GAP}"}
     assert found["raw", KNN_20, "dollars/region=africa"] == 0.5
     assert found["raw", KNN_20, "dollars/region=europe"] == 1
     assert found["raw", f"{KNN_20}{GAP}", "dollars/region"] == 0.5

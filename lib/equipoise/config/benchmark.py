@@ -15,8 +15,9 @@ Name = Annotated[str, Field(pattern=r"^[\w\-]+$")]
 class FeatureBenchmark(Section):
     """Train and test items of one benchmark: for every model the table (or ``.npz``) with the vectors it made of them.
 
-    The column ``split`` says ``train`` or ``test``; other rows are left out. ``groups`` are columns by whose values
-    the accuracy is also told.
+    The column ``split`` says ``train`` or ``test``; other rows are left out. With the column ``id`` models are compared
+    item by item: on the same draws, and only where all have the same items. ``groups`` are columns by whose values the
+    accuracy is also told.
     """
 
     name: Name
@@ -24,6 +25,7 @@ class FeatureBenchmark(Section):
     split: str = "split"
     label: str = "label"
     vector: str = "embedding"
+    id: str | None = None
     groups: tuple[str, ...] = ()
 
 
@@ -33,12 +35,19 @@ class RetrievalTables(Section):
     queries: str
     gallery: str
 
+    @property
+    def both(self) -> tuple[str, str]:
+        """The two."""
+        return self.queries, self.gallery
+
 
 class RetrievalBenchmark(Section):
     """Queries and what they should find: items with their ``pair`` id, or lists of the gallery's ids.
 
     Lists are columns of the queries' table: ``positives``, or ``easy`` and ``hard`` as for Revisited Oxford and Paris;
     the items in ``junk`` count neither way. ``both_directions``: the gallery's items are sought among the queries, too.
+    ``groups`` are columns of the queries by whose values recall and precision are also told. ``shows`` is a column of
+    both tables: the path or uri of a picture, or a text, by which failures are looked at.
     """
 
     name: Name
@@ -51,6 +60,8 @@ class RetrievalBenchmark(Section):
     hard: str | None = None
     junk: str | None = None
     both_directions: bool = False
+    groups: tuple[str, ...] = ()
+    shows: str | None = None
 
     @property
     def lists(self) -> dict[str, str]:
@@ -84,9 +95,21 @@ class Benchmark(Section):
     failures: Annotated[int, Field(ge=0, le=10_000)] = 20
     driver_bytes: Annotated[float, Field(gt=0)] = 1e9
 
+    @property
+    def entries(self) -> tuple[FeatureBenchmark | RetrievalBenchmark, ...]:
+        """All benchmarks."""
+        return (*self.features, *self.retrieval)
+
+    @property
+    def paths(self) -> list[str]:
+        """All tables and files, each once."""
+        found = [path for entry in self.features for path in entry.models.values()]
+        found += [path for entry in self.retrieval for one in entry.models.values() for path in one.both]
+        return list(dict.fromkeys(found))
+
     @model_validator(mode="after")
     def _names_differ(self) -> Self:
-        names = [*(entry.name for entry in self.features), *(entry.name for entry in self.retrieval)]
+        names = [entry.name for entry in self.entries]
         if not names:
             raise ValueError("benchmark needs an entry: add features or retrieval")
         for name in {name for name in names if names.count(name) > 1}:

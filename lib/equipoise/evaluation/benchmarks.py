@@ -1,6 +1,6 @@
 """Scores of models on benchmarks -> rows of the table ``metrics``."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from zlib import crc32
@@ -16,6 +16,7 @@ from equipoise.evaluation.metrics import COLUMNS
 from equipoise.evaluation.neighbours import KNN_1, KNN_20, knn_correct
 from equipoise.evaluation.probe import linear_probe
 from equipoise.evaluation.retrieval import PRECISION, RECALLS, SETUPS
+from equipoise.schemas import Col
 
 PROBE = "probe_accuracy"
 PROBE_STRENGTH, PROBE_CONVERGED = "probe_strength", "probe_converged"
@@ -40,16 +41,15 @@ _Row = tuple[str, str, str, float]
 class Scores:
     """What one model scored on one benchmark.
 
-    ``by_item``: (n,) 0 to 1 for every test item, by the score's name; ``groups``: (n,) names, None for items in no
-    group, by the column; ``numbers``: what else is told. ``is_averaged``: it counts in the average over benchmarks.
+    ``by_item``: (n,) 0 to 1 for every test item, by the score's name; ``groups``: by the score's name and the column
+    (n,) names, None for items in no group; ``numbers``: what else is told.
     """
 
     model: str
     benchmark: str
     by_item: Mapping[str, NDArray[Any]]
-    groups: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    groups: Mapping[str, Mapping[str, NDArray[Any]]] = field(default_factory=dict)
     numbers: Mapping[str, float] = field(default_factory=dict)
-    is_averaged: bool = True
 
 
 def feature_scores(
@@ -70,52 +70,65 @@ def feature_scores(
     return by_item, numbers
 
 
-def benchmark_metrics(scores: Sequence[Scores], *, seed: int, rounds: int, average: str) -> pd.DataFrame:
-    """Return what is known of every model.
+def benchmark_metrics(scores: Scores, *, seed: int, rounds: int) -> pd.DataFrame:
+    """Return what is known of a model on a benchmark.
 
     Args:
-        scores: of each model and benchmark once.
+        scores: of its items.
         seed: of the bootstrap, whose draws are the same for all models.
-        rounds: test sets to draw for each benchmark.
-        average: what the average over all benchmarks with a score is called; a model has it when it has them all.
+        rounds: test sets to draw.
 
     Returns:
         selection (the model), name, group, value float64. For a score S and the group BENCHMARK: S (over the items
-        given), S_mean and S_std (of the bootstrap), for the average as well. S with the group BENCHMARK/COLUMN=VALUE,
-        and S_gap with BENCHMARK/COLUMN. The other numbers under their names.
+        given), S_mean and S_std (of the bootstrap; no S_std of a single item). S with the group
+        BENCHMARK/COLUMN=VALUE, and S_gap with BENCHMARK/COLUMN. The other numbers under their names.
     """
-    rows: list[_Row] = []
-    estimates: dict[tuple[str, str], dict[str, tuple[float, Estimate]]] = {}
-    for one in scores:
-        rows += [(one.model, name, one.benchmark, value) for name, value in one.numbers.items()]
-        for name, values in one.by_item.items():
-            exact = float(np.mean(values))
-            number = crc32(one.benchmark.encode())
-            estimate = resampled_mean(values, seed=seed, number=number, rounds=rounds)
-            rows += _estimated(one.model, name, one.benchmark, exact, estimate)
-            rows += _by_group(one, name, values)
-            if one.is_averaged:
-                estimates.setdefault((name, one.model), {})[one.benchmark] = exact, estimate
-    return pd.DataFrame([*rows, *_averages(estimates, average)], columns=COLUMNS)
+    rows: list[_Row] = [(scores.model, name, scores.benchmark, value) for name, value in scores.numbers.items()]
+    number = crc32(scores.benchmark.encode())
+    for name, values in scores.by_item.items():
+        estimate = resampled_mean(values, seed=seed, number=number, rounds=rounds)
+        rows += _estimated((scores.model, name, scores.benchmark), float(np.mean(values)), estimate)
+        rows += _by_group(scores, name, values)
+    return pd.DataFrame(rows, columns=COLUMNS)
 
 
-def _averages(estimates: dict[tuple[str, str], dict[str, tuple[float, Estimate]]], average: str) -> Iterator[_Row]:
-    for (name, model), by_benchmark in estimates.items():
-        every = {benchmark for (other, _), found in estimates.items() if other == name for benchmark in found}
-        if by_benchmark.keys() == every:
-            exact = float(np.mean([value for value, _ in by_benchmark.values()]))
-            estimate = averaged([estimate for _, estimate in by_benchmark.values()])
-            yield from _estimated(model, name, average, exact, estimate)
+def average_metrics(metrics: pd.DataFrame, *, benchmarks: Collection[str], average: str) -> pd.DataFrame:
+    """Return S, S_mean and S_std over all benchmarks with the score S, of every model that has them all.
+
+    Args:
+        metrics: what :func:`benchmark_metrics` returned of all models and benchmarks.
+        benchmarks: those that count.
+        average: the group of the rows that are returned.
+
+    Returns:
+        selection (the model), name, group, value float64.
+    """
+    own = metrics[metrics[Col.group].isin(list(benchmarks))]
+    rows = [row for score in SCORES for row in _averages(own, score, average)]
+    return pd.DataFrame(rows, columns=COLUMNS).astype({Col.value: float})
 
 
-def _estimated(model: str, name: str, group: str, exact: float, estimate: Estimate) -> Iterator[_Row]:
+def _averages(metrics: pd.DataFrame, score: str, average: str) -> Iterator[_Row]:
+    exact, means, stds = (
+        metrics[metrics[Col.name] == f"{score}{suffix}"].pivot(index=Col.selection, columns=Col.group, values=Col.value)
+        for suffix in ("", MEAN, STD)
+    )
+    stds = stds.reindex(index=exact.index, columns=exact.columns)  # a single item has none
+    for model in exact.dropna().index:
+        estimates = [Estimate(*pair) for pair in zip(means.loc[model], stds.loc[model], strict=True)]
+        yield from _estimated((model, score, average), float(exact.loc[model].mean()), averaged(estimates))
+
+
+def _estimated(place: tuple[str, str, str], exact: float, estimate: Estimate) -> Iterator[_Row]:
+    model, name, group = place
     yield model, name, group, exact
     yield model, f"{name}{MEAN}", group, estimate.mean
-    yield model, f"{name}{STD}", group, estimate.std
+    if np.isfinite(estimate.std):
+        yield model, f"{name}{STD}", group, estimate.std
 
 
 def _by_group(scores: Scores, name: str, values: NDArray[Any]) -> Iterator[_Row]:
-    for column, groups in scores.groups.items():
+    for column, groups in scores.groups.get(name, {}).items():
         rates = accuracy_by_group(values, groups)
         place = f"{scores.benchmark}/{column}"
         for group, _, rate in rates.itertuples(index=False):

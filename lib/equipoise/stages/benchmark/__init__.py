@@ -1,97 +1,101 @@
 """The stage ``benchmark``: vectors that models made of benchmarks -> metrics of the models, and their failures."""
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 import pandas as pd
-from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
 
 from equipoise.config import Benchmark
-from equipoise.config.benchmark import AVERAGE, FeatureBenchmark
-from equipoise.errors import InputError
+from equipoise.config.benchmark import AVERAGE, FeatureBenchmark, RetrievalBenchmark
 from equipoise.evaluation.benchmarks import (
     N_TEST,
     NAMES,
     PROBE_CONVERGED,
     Scores,
+    average_metrics,
     benchmark_metrics,
-    feature_scores,
 )
-from equipoise.evaluation.features import Features
-from equipoise.schemas import FAILURES, Col
-from equipoise.stages.benchmark.data import Result, Rows, Wanted, named_problems, read_rows
-from equipoise.stages.benchmark.retrieval import retrieved
+from equipoise.schemas import FAILURES, METRICS, Col
+from equipoise.stages.benchmark.data import named_problems
+from equipoise.stages.benchmark.features import load_features
+from equipoise.stages.benchmark.retrieval import load_retrieval
+from equipoise.stages.benchmark.rows import Loaded, Result, Texts, check_same
 from equipoise.stages.context import Account, StageContext
 from equipoise.stages.metrics_writer import write_metrics
 
-SPLIT, LABEL = "split", "label"
-TRAIN, TEST = "train", "test"
-
 
 def benchmark(context: StageContext) -> Account:
-    """Writes the scores of all models on all benchmarks, in the place of earlier ones of the run.
+    """Writes the scores of all models on all benchmarks, each as it is done: what is there is not done again.
 
     Raises:
-        InputError: a table cannot be read, is too large for the driver, or lacks what the benchmark needs.
+        InputError: a table cannot be read, is too large for the driver, lacks what the benchmark needs, or holds other
+            items than that of another model.
     """
     section = context.config.benchmark
     assert section is not None, "the stage is planned only where the config has its section"
-    results = []
-    for result in _results(context, section):
-        results.append(result)
-        context.progress.message(f"benchmark: {result.scores.benchmark}, {result.scores.model} {_told(result.scores)}")
-    scores = [result.scores for result in results]
-    metrics = benchmark_metrics(scores, seed=context.config.seed, rounds=section.rounds, average=AVERAGE)
-    _write(context, metrics, [row for result in results for row in result.failures])
-    n_items = sum(int(one.numbers[N_TEST]) for one in scores)
+    for results in _results(context, section):
+        _write(context, results, section)
+        for scores in (result.scores for result in results):
+            context.progress.message(f"benchmark: {scores.benchmark}, {scores.model} {_told(scores)}")
+    metrics = _metrics_of(context)
+    names = [entry.name for entry in section.entries]
+    averages = average_metrics(metrics, benchmarks=names, average=AVERAGE)
+    if len(averages):
+        write_metrics(context, averages, NAMES, within={Col.group: AVERAGE})
+    n_items = int(metrics.loc[metrics[Col.name] == N_TEST, Col.value].sum())
     return Account(n_items, n_items)
 
 
-def _results(context: StageContext, section: Benchmark) -> Iterator[Result]:
-    for entry in section.features:
-        for model, path in entry.models.items():
+def _results(context: StageContext, section: Benchmark) -> Iterator[list[Result]]:
+    """What is missing, a model on a benchmark at a time."""
+    done = _metrics_of(context, N_TEST)
+    known = set(zip(done[Col.group], done[Col.selection], strict=True))
+    for entry in section.entries:
+        missing = [model for model in entry.models if (entry.name, model) not in known]
+        expected: Mapping[str, Texts] = {}
+        for model in _models_to_read(entry, missing):
             with named_problems(entry.name, model):
-                rows = _read(context.spark, entry, path, most_bytes=section.driver_bytes)
-                yield _scored(rows, entry, model, section=section, seed=context.config.seed)
-    for one in section.retrieval:
-        for model in one.models:
-            with named_problems(one.name, model):
-                yield from retrieved(context.spark, one, model, section=section)
+                loaded = _loaded(context, entry, model)
+                expected = expected or loaded.ids
+                check_same(loaded.ids, expected, next(iter(entry.models)))
+                results = loaded.score() if model in missing else []
+            del loaded  # before the vectors of the next are read
+            if results:
+                yield results
 
 
-def _read(spark: SparkSession, entry: FeatureBenchmark, path: str, *, most_bytes: float) -> Rows:
-    texts = {SPLIT: entry.split, LABEL: entry.label, **_group_keys(entry)}
-    rows = read_rows(spark, path, Wanted(entry.vector, texts, frozenset(_group_keys(entry))), most_bytes=most_bytes)
-    found = set(rows.texts[SPLIT])
-    for split in (TRAIN, TEST):
-        if split not in found:
-            known = ", ".join(sorted(found)[:5])
-            raise InputError(f"{path} has no row whose split is {split!r}, but {known}: name the splits train and test")
-    return rows
+def _models_to_read(entry: FeatureBenchmark | RetrievalBenchmark, missing: list[str]) -> list[str]:
+    """The missing ones; the first, whose items all others are to have, although it is done."""
+    is_compared = missing and entry.id is not None
+    return list(dict.fromkeys([*(list(entry.models)[:1] if is_compared else []), *missing]))
 
 
-def _scored(rows: Rows, entry: FeatureBenchmark, model: str, *, section: Benchmark, seed: int) -> Result:
-    train, test = (_part(rows, split) for split in (TRAIN, TEST))
-    by_item, numbers = feature_scores(train, test, seed=seed, probe=section.probe)
-    is_tested = rows.texts[SPLIT] == TEST
-    groups = {column: rows.texts[key][is_tested] for key, column in _group_keys(entry).items()}
-    return Result(Scores(model, entry.name, by_item, groups, numbers))
+def _loaded(context: StageContext, entry: FeatureBenchmark | RetrievalBenchmark, model: str) -> Loaded:
+    section = context.config.benchmark
+    assert section is not None, "it has this entry"
+    if isinstance(entry, FeatureBenchmark):
+        return load_features(context.spark, entry, model, section=section, seed=context.config.seed)
+    return load_retrieval(context.spark, entry, model, section=section)
 
 
-def _group_keys(entry: FeatureBenchmark) -> dict[str, str]:
-    return {f"groups.{column}": column for column in entry.groups}
+def _metrics_of(context: StageContext, *names: str) -> pd.DataFrame:
+    """The run's, a few rows for each model, benchmark and group of the config; all those that are made here."""
+    rows = context.workspace.read(METRICS).where(F.col(Col.run_id) == context.run_id)
+    return rows.where(F.col(Col.name).isin(*(names or NAMES))).toPandas()
 
 
-def _part(rows: Rows, split: str) -> Features:
-    chosen = rows.texts[SPLIT] == split
-    return Features(rows.vectors[chosen], rows.texts[LABEL][chosen].astype(str))
-
-
-def _write(context: StageContext, metrics: pd.DataFrame, failures: list[tuple[Any, ...]]) -> None:
-    write_metrics(context, metrics, NAMES)
-    worst = context.spark.createDataFrame([(context.run_id, *row) for row in failures], FAILURES.schema)
-    context.workspace.replace(FAILURES, worst, where={Col.run_id: context.run_id})
+def _write(context: StageContext, results: list[Result], section: Benchmark) -> None:
+    """The metrics last, in one commit: they say that the model is done."""
+    seed, scores = context.config.seed, [result.scores for result in results]
+    mine = {Col.selection: scores[0].model}
+    failures = [(context.run_id, *row) for result in results for row in result.failures]
+    if failures:
+        worst = context.spark.createDataFrame(failures, FAILURES.schema)
+        places = [one.benchmark for one in scores]
+        context.workspace.replace(FAILURES, worst, where={Col.run_id: context.run_id, **mine, Col.group: places})
+    metrics = pd.concat([benchmark_metrics(one, seed=seed, rounds=section.rounds) for one in scores])
+    write_metrics(context, metrics, NAMES, within={**mine, Col.group: metrics[Col.group].unique().tolist()})
 
 
 def _told(scores: Scores) -> str:

@@ -1,22 +1,23 @@
 """The vectors of benchmarks: from tables or ``.npz`` files to arrays on the driver, which a limit bounds."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 from zipfile import BadZipFile
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql import types as t
 
 from equipoise.errors import InputError
-from equipoise.evaluation.benchmarks import Scores
 from equipoise.pipeline.content import locate
 from equipoise.pipeline.reduction import most_result_bytes
 from equipoise.schemas import Col
+from equipoise.stages.benchmark.rows import MOST_SHOWN, SHOWS, Rows
 from equipoise.stages.sources.files import existing, missing
 from equipoise.stages.sources.table import user_table
 
@@ -28,7 +29,8 @@ _COMPONENT_BYTES = 4
 class Wanted:
     """Columns of a benchmark, by the config's key: the ``vector``, ``texts`` (one a row), ``lists`` of texts.
 
-    Texts under ``optional`` keys may be null; vectors and all others may not.
+    Texts under ``optional`` keys may be null; vectors and all others may not. Of those that a failure shows the
+    beginning is read.
     """
 
     vector: str
@@ -42,28 +44,11 @@ class Wanted:
         return {"vector": self.vector, **self.texts, **self.lists}
 
 
-@dataclass(frozen=True)
-class Rows:
-    """``vectors`` (n, d) float32; ``texts`` by key: (n,) str or None; ``lists`` by key: n arrays of str."""
-
-    vectors: NDArray[np.float32]
-    texts: Mapping[str, NDArray[Any]]
-    lists: Mapping[str, list[NDArray[Any]]]
-
-
-@dataclass(frozen=True)
-class Result:
-    """One model on one benchmark: its scores, and rows of failures (all columns of the table but the run's)."""
-
-    scores: Scores
-    failures: Sequence[tuple[Any, ...]] = ()
-
-
 def read_rows(spark: SparkSession, path: str, wanted: Wanted, *, most_bytes: float) -> Rows:
     """Read a Parquet or Delta table, or an ``.npz`` file with an array a column, in an order of their own content.
 
-    Rows of a table are sorted by a hash of theirs, so that the same rows always come in the same order; those of a
-    file keep their own.
+    Rows of a table are sorted by a hash of all but the vector (of equal ones, of all), so that the same rows always
+    come in the same order, and rows of two models as far as texts tell them apart; those of a file keep their own.
 
     Args:
         spark: reads tables.
@@ -81,15 +66,14 @@ def read_rows(spark: SparkSession, path: str, wanted: Wanted, *, most_bytes: flo
     _check_types(rows, path, wanted)
     chosen = rows.select(
         _named(wanted.vector).cast("array<float>").alias(Col.embedding),
-        *(_named(column).cast("string").alias(key) for key, column in wanted.texts.items()),
+        *(_text(column, key) for key, column in wanted.texts.items()),
         *(_named(column).cast("array<string>").alias(key) for key, column in wanted.lists.items()),
     )
     _check(chosen, path, wanted, most_bytes=_limit(spark, most_bytes))
-    hashed = F.xxhash64(*map(_named, chosen.columns)).alias(Col.draw)
-    found = chosen.select("*", hashed).toPandas().sort_values(Col.draw, kind="stable")  # bounded by the check before
+    found = _in_order(chosen)
     lists = {key: [_texts(() if one is None else one) for one in found[key]] for key in wanted.lists}
     texts = {key: _texts(found[key]) for key in wanted.texts}
-    return Rows(np.stack(found[Col.embedding].to_list()).astype(np.float32), texts, lists)
+    return Rows(np.stack(found[Col.embedding].to_list()).astype(np.float32, copy=False), texts, lists)
 
 
 @contextmanager
@@ -120,7 +104,7 @@ def _from_file(path: str, wanted: Wanted, *, most_bytes: float) -> Rows:
         if array.shape != (len(vectors),):
             raise InputError(f"{key}: {path} has shape {array.shape} there for {len(vectors)} vectors: give one a row")
     texts = {key: array.astype(str).astype(object) for key, array in arrays.items()}
-    return Rows(vectors.astype(np.float32), texts, {})
+    return Rows(vectors.astype(np.float32, copy=False), texts)
 
 
 def _arrays(path: str, wanted: Wanted, *, most_bytes: float) -> dict[str, NDArray[Any]]:
@@ -148,6 +132,19 @@ def _named(column: str) -> Column:
     return F.col(f"`{column}`")
 
 
+def _text(column: str, key: str) -> Column:
+    text = _named(column).cast("string")
+    return (F.substring(text, 1, MOST_SHOWN) if key == SHOWS else text).alias(key)
+
+
+def _in_order(chosen: DataFrame) -> pd.DataFrame:
+    """On the driver: a sort of Spark's would shuffle the vectors."""
+    texts = [_named(name) for name in chosen.columns if name != Col.embedding]
+    hashes = {Col.draw: F.xxhash64(*texts), Col.content_hash: F.xxhash64(*texts, F.col(Col.embedding))}
+    found = chosen.select("*", *(column.alias(name) for name, column in hashes.items()))
+    return found.toPandas().sort_values([*hashes])  # bounded by the check before
+
+
 def _check_types(rows: DataFrame, path: str, wanted: Wanted) -> None:
     kind = rows.schema[wanted.vector].dataType
     if not (isinstance(kind, t.ArrayType) and isinstance(kind.elementType, t.FloatType | t.DoubleType)):
@@ -159,15 +156,22 @@ def _check_types(rows: DataFrame, path: str, wanted: Wanted) -> None:
         kind = rows.schema[column].dataType
         if not isinstance(kind, t.ArrayType):
             raise InputError(f"{key}: the column {column!r} of {path} is {kind.simpleString()}; it must be an array")
+    if SHOWS in wanted.texts:
+        kind = rows.schema[wanted.texts[SHOWS]].dataType
+        if not isinstance(kind, t.StringType):
+            raise InputError(
+                f"{SHOWS}: the column {wanted.texts[SHOWS]!r} of {path} is {kind.simpleString()}; it must be string: "
+                "the path or uri of a picture, or a text"
+            )
 
 
 def _check(chosen: DataFrame, path: str, wanted: Wanted, *, most_bytes: float) -> None:
     needed = [Col.embedding, *(key for key in wanted.texts if key not in wanted.optional)]
     length = F.array_size(Col.embedding)
-    found = chosen.agg(F.count("*"), F.min(length), F.max(length), *(F.count(_named(key)) for key in needed)).collect()[
-        0
-    ]  # one row
-    n, shortest, longest, *present = found
+    shown = F.sum(F.octet_length(SHOWS)) if SHOWS in wanted.texts else F.lit(0)
+    counts = [F.count(_named(key)) for key in needed]
+    found = chosen.agg(F.count("*"), F.min(length), F.max(length), F.coalesce(shown, F.lit(0)), *counts).collect()[0]
+    n, shortest, longest, shown_bytes, *present = found  # one row
     if not n:
         raise InputError(f"{path} has no rows: write the vectors of the benchmark there")
     for key, count in zip(needed, present, strict=True):
@@ -175,7 +179,7 @@ def _check(chosen: DataFrame, path: str, wanted: Wanted, *, most_bytes: float) -
             raise InputError(f"{path} has no {key} in {n - count:,} of {n:,} rows: leave those out")
     if shortest != longest or not longest:
         raise InputError(f"{path} has vectors of {shortest} to {longest} numbers: one model makes them of one length")
-    n_bytes = n * longest * _COMPONENT_BYTES
+    n_bytes = n * longest * _COMPONENT_BYTES + shown_bytes
     if n_bytes > most_bytes:
         raise InputError(_too_large(path, f"{n:,} vectors of {longest:,} numbers, {n_bytes:,} bytes", most_bytes))
 

@@ -17,10 +17,15 @@ from equipoise.tables import Workspace
 KINDS = {"frozen features": ACCURACIES, "retrieval": RETRIEVALS}
 WORST = 5
 """Failures shown of each model and benchmark; the table has more."""
+MOST_PRINTED = 40
+"""Characters of an item; the table has more."""
 
 
 def print_benchmarks(workspace: Workspace, run_id: str, console: Console) -> None:
-    """Prints scores in per cent, models against benchmarks, and the worst failures where there are some."""
+    """Prints scores in per cent, models against benchmarks, and the worst failures where there are some.
+
+    A score of a single item has no deviation.
+    """
     mine = F.col(Col.run_id) == run_id
     names = [f"{score}{suffix}" for score in SCORES for suffix in (MEAN, STD)]
     shown = workspace.read(METRICS).where(mine & F.col(Col.name).isin(names))
@@ -52,14 +57,30 @@ def _scores_table(metrics: pd.DataFrame, title: str, scores: Sequence[str]) -> T
 
 def _cell(values: "pd.Series[float]", score: str, place: tuple[str, str]) -> str:
     mean, std = (values.get((f"{score}{suffix}", *place)) for suffix in (MEAN, STD))
-    return "" if mean is None or std is None else f"{100 * mean:.1f} ± {100 * std:.1f}"
+    if mean is None:
+        return ""
+    return f"{100 * mean:.1f}" + ("" if std is None else f" ± {100 * std:.1f}")
 
 
 def _failures_table(failures: pd.DataFrame) -> Table:
     headings = ("benchmark", "model", "query", "predicted", "distance", "correct", "distance")
     table = Table(*headings, title="worst retrievals", title_justify="left")
     for row in failures.to_dict("records"):
-        texts = [row[name] for name in (Col.group, Col.selection, Col.query_id, Col.predicted_id)]
+        query, predicted, correct = (
+            _item(row[name], row[shown])
+            for name, shown in (
+                (Col.query_id, Col.query_shown),
+                (Col.predicted_id, Col.predicted_shown),
+                (Col.correct_id, Col.correct_shown),
+            )
+        )
         distances = [f"{row[name]:.3f}" for name in (Col.predicted_distance, Col.correct_distance)]
-        table.add_row(*(Text(str(text)) for text in texts), distances[0], Text(str(row[Col.correct_id])), distances[1])
+        place = (Text(row[Col.group]), Text(row[Col.selection]))
+        table.add_row(*place, query, predicted, distances[0], correct, distances[1])
     return table
+
+
+def _item(name: str, shown: object) -> Text:
+    beginning = " ".join(shown.split()) if isinstance(shown, str) else ""
+    cut = beginning if len(beginning) <= MOST_PRINTED else f"{beginning[:MOST_PRINTED]}..."
+    return Text(f"{name}: {cut}" if cut else name)

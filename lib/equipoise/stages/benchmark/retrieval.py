@@ -1,6 +1,7 @@
 """Retrieval benchmarks: tables of queries and galleries -> scores and failures of one model."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,8 @@ from equipoise.config.benchmark import RetrievalBenchmark
 from equipoise.errors import InputError
 from equipoise.evaluation.benchmarks import N_TEST, Scores
 from equipoise.evaluation.retrieval import (
+    PRECISION,
+    RECALLS,
     Answer,
     Truth,
     pair_lists,
@@ -22,57 +25,95 @@ from equipoise.evaluation.retrieval import (
     revisited_scores,
     worst_failures,
 )
-from equipoise.stages.benchmark.data import Result, Rows, Wanted, read_rows
+from equipoise.stages.benchmark.data import Wanted, read_rows
+from equipoise.stages.benchmark.rows import (
+    ID,
+    MOST_SHOWN,
+    SHOWS,
+    Loaded,
+    Result,
+    Rows,
+    Texts,
+    by_id,
+    check_finite,
+    group_keys,
+)
 
-ID, PAIR = "id", "pair"
+PAIR = "pair"
 BACK = ":back"
 """Ends the name of a benchmark that is asked from the gallery's side."""
 SHOWN_SETUP = "medium"
 """Holds the queries of the other setups; its failures are told."""
+GROUPED = (RECALLS[0], PRECISION)
+"""What is told by group, beside the precision of every setup."""
 
 
-def retrieved(spark: SparkSession, entry: RetrievalBenchmark, model: str, *, section: Benchmark) -> Iterator[Result]:
-    """One result for a benchmark, two for both directions.
+def load_retrieval(spark: SparkSession, entry: RetrievalBenchmark, model: str, *, section: Benchmark) -> Loaded:
+    """Reads what the model made of queries and gallery; one result for a benchmark, two for both directions.
 
     Raises:
-        InputError: a table cannot be read, or a list names an item that is not in the gallery.
+        InputError: a table cannot be read, or (when it is scored) a list names an item that is not in the gallery.
     """
-    paths, texts = entry.models[model], {ID: entry.id, **({PAIR: entry.pair} if entry.pair else {})}
+    paths, groups = entry.models[model], group_keys(entry.groups)
+    named = {ID: entry.id, PAIR: entry.pair, SHOWS: entry.shows}
+    texts = {key: column for key, column in named.items() if column}
+    of_queries = Wanted(entry.vector, {**texts, **groups}, {PAIR, SHOWS, *groups}, entry.lists)
+    of_gallery = Wanted(entry.vector, texts, {PAIR, SHOWS})
     queries, gallery = (
-        _by_id(
-            read_rows(spark, path, Wanted(entry.vector, texts, {PAIR}, lists), most_bytes=section.driver_bytes), path
-        )
-        for path, lists in ((paths.queries, entry.lists), (paths.gallery, {}))
+        _read(spark, path, wanted, most_bytes=section.driver_bytes)
+        for path, wanted in ((paths.queries, of_queries), (paths.gallery, of_gallery))
     )
-    if entry.easy:
-        yield _graded(model, entry, (queries, gallery), section)
-        return
+    score = partial(_graded if entry.easy else _directions, model, entry, (queries, gallery), section)
+    return Loaded({"queries": queries.texts[ID], "items in the gallery": gallery.texts[ID]}, score)
+
+
+def _read(spark: SparkSession, path: str, wanted: Wanted, *, most_bytes: float) -> Rows:
+    rows = read_rows(spark, path, wanted, most_bytes=most_bytes)
+    check_finite(rows, path)
+    return by_id(rows, path)
+
+
+def _directions(model: str, entry: RetrievalBenchmark, sides: tuple[Rows, Rows], section: Benchmark) -> list[Result]:
+    queries, gallery = sides
     truth = _truth(entry, queries, gallery)
-    yield _one_way(model, entry.name, (queries, gallery, truth), section)
+    results = [_one_way((model, entry.name), sides, truth, groups=entry.groups, section=section)]
     if entry.both_directions:
-        back = (gallery, queries, truth.reversed(len(gallery.vectors)))
-        yield _one_way(model, f"{entry.name}{BACK}", back, section)
+        back = truth.reversed(len(gallery.vectors))
+        results.append(_one_way((model, f"{entry.name}{BACK}"), (gallery, queries), back, groups=(), section=section))
+    return results
 
 
-def _one_way(model: str, name: str, sides: tuple[Rows, Rows, Truth], section: Benchmark) -> Result:
-    queries, gallery, truth = sides
-    answers = ranked(queries.vectors, gallery.vectors, truth)
-    scores = Scores(
-        model, name, retrieval_scores(answers), numbers={N_TEST: len(answers)}, is_averaged=not name.endswith(BACK)
-    )
-    return Result(scores, _failures(scores, answers, (queries, gallery), n=section.failures))
+def _one_way(
+    place: tuple[str, str], sides: tuple[Rows, Rows], truth: Truth, *, groups: Sequence[str], section: Benchmark
+) -> Result:
+    answers = _answers(sides, truth)
+    asked = _groups(groups, sides[0], answers)
+    n_test = {N_TEST: float(len(answers))}
+    scores = Scores(*place, retrieval_scores(answers), dict.fromkeys(GROUPED, asked), n_test)
+    return Result(scores, _failures(scores, answers, sides, n=section.failures))
 
 
-def _graded(model: str, entry: RetrievalBenchmark, sides: tuple[Rows, Rows], section: Benchmark) -> Result:
+def _graded(model: str, entry: RetrievalBenchmark, sides: tuple[Rows, Rows], section: Benchmark) -> list[Result]:
     queries, gallery = sides
     setups = revisited(*(_lists(entry, key, queries, gallery=gallery) for key in ("easy", "hard", "junk")))
     present = {name: truth for name, truth in setups.items() if any(len(items) for items in truth.correct)}
-    answers = {name: ranked(queries.vectors, gallery.vectors, truth) for name, truth in present.items()}
-    if not answers:
+    if not present:
         raise InputError("no query lists an easy or a hard item: check that lists and gallery have the same ids")
+    answers = {name: _answers(sides, truth) for name, truth in present.items()}
+    groups = {f"{PRECISION}_{name}": _groups(entry.groups, queries, found) for name, found in answers.items()}
     n_test = {N_TEST: float(len(answers[SHOWN_SETUP]))}
-    scores = Scores(model, entry.name, revisited_scores(answers), numbers=n_test)
-    return Result(scores, _failures(scores, answers[SHOWN_SETUP], sides, n=section.failures))
+    scores = Scores(model, entry.name, revisited_scores(answers), groups, n_test)
+    return [Result(scores, _failures(scores, answers[SHOWN_SETUP], sides, n=section.failures))]
+
+
+def _answers(sides: tuple[Rows, Rows], truth: Truth) -> list[Answer]:
+    queries, gallery = sides
+    return ranked(queries.vectors, gallery.vectors, truth, names=queries.texts[ID])
+
+
+def _groups(columns: Sequence[str], queries: Rows, answers: Sequence[Answer]) -> Mapping[str, Texts]:
+    asked = [answer.query for answer in answers]
+    return {column: queries.texts[key][asked] for key, column in group_keys(columns).items()}
 
 
 def _truth(entry: RetrievalBenchmark, queries: Rows, gallery: Rows) -> Truth:
@@ -96,20 +137,6 @@ def _lists(entry: RetrievalBenchmark, key: str, queries: Rows, *, gallery: Rows)
     return found
 
 
-def _by_id(rows: Rows, path: str) -> Rows:
-    """The rows in the order of their ids: of equal cosines the lower id comes first."""
-    ids = rows.texts[ID]
-    order = np.argsort(ids, kind="stable")
-    twice = ids[order][1:] == ids[order][:-1]
-    if twice.any():
-        raise InputError(
-            f"{path} has the id {ids[order][1:][twice][0]!r} more than once: give each item one of its own"
-        )
-    texts = {key: column[order] for key, column in rows.texts.items()}
-    lists = {key: [column[place] for place in order] for key, column in rows.lists.items()}
-    return Rows(rows.vectors[order], texts, lists)
-
-
 def _failures(scores: Scores, answers: Sequence[Answer], sides: tuple[Rows, Rows], *, n: int) -> list[tuple[Any, ...]]:
     asked, known = (side.texts[ID] for side in sides)
     return [
@@ -122,6 +149,14 @@ def _failures(scores: Scores, answers: Sequence[Answer], sides: tuple[Rows, Rows
             known[answer.correct],
             answer.predicted_distance,
             answer.correct_distance,
+            _shown(sides[0], answer.query),
+            _shown(sides[1], answer.predicted),
+            _shown(sides[1], answer.correct),
         )
         for rank, answer in enumerate(worst_failures(answers, n), start=1)
     ]
+
+
+def _shown(rows: Rows, place: int) -> str | None:
+    text = rows.texts[SHOWS][place] if SHOWS in rows.texts else None
+    return None if text is None else text[:MOST_SHOWN]
