@@ -32,6 +32,7 @@ class Fake:
     error: BaseException | None = None
     clear_error: BaseException | None = None
     only_judges: bool = False
+    outside: dict[str, int | None] = field(default_factory=dict)
     calls: list[str] = field(default_factory=list)
     seen: list[dict[str, int]] = field(default_factory=list)
 
@@ -50,7 +51,8 @@ class Fake:
             raise error
 
     def stage(self) -> Stage:
-        return Stage(self.name, self.settings, self.inputs, self.outputs, self.work, self.clear, None, self.only_judges)
+        made = Stage(self.name, self.settings, self.inputs, self.outputs, self.work, self.clear, None, self.only_judges)
+        return replace(made, outside=lambda context: self.outside)
 
 
 @dataclass
@@ -299,6 +301,18 @@ def test_what_only_judges_is_done_again_without_force_when_it_does_not_fit_any_m
     judge.settings = {"top": 6}
     assert [outcome.was_skipped for outcome in lab.bring_all(stages)] == [True, True, False]
     assert first.calls == second.calls == ["work"]
+
+
+def test_what_only_judges_is_done_again_when_data_outside_changed_but_not_when_they_are_gone(lab):
+    judge = Fake("benchmark", only_judges=True, outside={"raw.npz": 7, "unknown": None})
+    lab.bring(judge)
+    assert lab.bring(judge).was_skipped
+    judge.outside = {"raw.npz": None, "unknown": None}
+    assert lab.bring(judge).was_skipped
+    judge.outside = {"raw.npz": 8, "unknown": None}
+    assert not lab.bring(judge).was_skipped
+    assert judge.calls == ["work", "clear", "work"]
+    assert judge.seen == [{"raw.npz": 7}, {"raw.npz": 8}]
 
 
 def test_a_stage_of_no_family_stands_alone(lab):

@@ -23,6 +23,7 @@ from equipoise.schemas import (
     Col,
 )
 from equipoise.stages import benchmark, cluster, embed, evaluate, ingest, select
+from equipoise.stages.benchmark import states
 from equipoise.stages.context import StageContext
 from equipoise.stages.runs import Stage
 
@@ -94,7 +95,9 @@ def _evaluation_stage(config: Config, section: Evaluate) -> Stage:
 def _benchmark_stage(config: Config, section: Benchmark) -> Stage:
     """No stage of ``curate``: models are trained between a curation and its benchmarks."""
     what = {**_settings(section), "seed": config.seed}
-    return Stage("benchmark", what, [], [], benchmark.benchmark, _clear_benchmark, only_judges=True)
+    return Stage(
+        "benchmark", what, [], [], benchmark.benchmark, _clear_benchmark, only_judges=True, outside=states.states
+    )
 
 
 def _settings(section: Section) -> dict[str, Any]:

@@ -28,7 +28,8 @@ class Stage:
     ``settings`` are the part of the config that its result depends on, ``inputs`` the tables that it reads at pinned
     versions, ``outputs`` those that it adds to for later stages; ``clear`` removes what it made for this run,
     ``forget`` what it shares with other runs: that goes by ``--force`` alone. One that ``only_judges`` is done again
-    without being asked when what it stands on or its settings changed: nothing stands on it.
+    without being asked when what it stands on or its settings changed: nothing stands on it. ``outside`` tells the
+    states of data outside the workspace by path, None where one is not known: that is no change.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Stage:
     clear: Callable[[StageContext], None]
     forget: Callable[[StageContext], None] | None = None
     only_judges: bool = False
+    outside: Callable[[StageContext], Mapping[str, int | None]] | None = None
 
     @property
     def family(self) -> str:
@@ -158,9 +160,12 @@ class Run:
             if one is not stage:
                 pins = {name: version for name, version in pins.items() if name not in {t.name for t in one.outputs}}
         workspace = self.context.workspace
-        return {
+        tables = {
             table.name: pins[table.name] if table.name in pins else workspace.version(table) for table in stage.inputs
         }
+        states = stage.outside(self.context) if stage.outside else {}
+        known = {path: pins.get(path) if state is None else state for path, state in states.items()}
+        return tables | {path: state for path, state in known.items() if state is not None}
 
     def _fingerprint(self, stage: Stage, before: Sequence[Stage], versions: Mapping[str, int]) -> str:
         parts = [

@@ -25,13 +25,18 @@ def user_table(spark: SparkSession, path: str) -> DataFrame:
     Raises:
         InputError: it does not exist, or is neither Delta nor Parquet.
     """
-    if _NAME.match(path) and not Path(path).exists() and spark.catalog.tableExists(path):
+    if is_catalog_table(spark, path):
         return spark.table(path)
     if DeltaTable.isDeltaTable(spark, path):
         return loaded(path, "a Delta table", lambda: spark.read.format("delta").load(path))
     what = "a table: it is neither Delta nor Parquet, write it as one of them"
     with silent(spark):
         return loaded(path, what, lambda: spark.read.parquet(path))
+
+
+def is_catalog_table(spark: SparkSession, path: str) -> bool:
+    """Whether the path is no folder but the name of a table that the catalog has."""
+    return bool(_NAME.match(path)) and not Path(path).exists() and spark.catalog.tableExists(path)
 
 
 def table_items(spark: SparkSession, source: TableSource) -> DataFrame:

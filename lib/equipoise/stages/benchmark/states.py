@@ -1,0 +1,46 @@
+"""The state of the vectors of a benchmark, as a number: what was scored is scored again when they changed."""
+
+from zlib import crc32
+
+from delta.tables import DeltaTable
+from pyarrow import fs
+from pyspark.errors import PySparkException
+from pyspark.sql import SparkSession
+
+from equipoise.pipeline.content import locate
+from equipoise.stages.context import StageContext
+from equipoise.stages.sources.table import is_catalog_table
+
+DELTA_LOG = "_delta_log"
+
+
+def states(context: StageContext) -> dict[str, int | None]:
+    """The state of everything that the section ``benchmark`` names, by its path."""
+    section = context.config.benchmark
+    assert section is not None, "the stage is planned only where the config has its section"
+    return {path: state_of(context.spark, path) for path in section.paths}
+
+
+def state_of(spark: SparkSession, path: str) -> int | None:
+    """A number that another version of a Delta table has not, nor files of other names, sizes or times.
+
+    None where that cannot be had: nothing is there, its file system does not tell, or a catalog's table is not Delta.
+    """
+    try:
+        if is_catalog_table(spark, path):
+            newest = DeltaTable.forName(spark, path).history(1).collect()[0]
+            return crc32(f"{newest['version']} {newest['timestamp']}".encode())
+        return _state_of_files(path)
+    except (OSError, ValueError, PySparkException):
+        return None
+
+
+def _state_of_files(path: str) -> int | None:
+    filesystem, place = locate(path)
+    found, log = filesystem.get_file_info([place, f"{place.rstrip('/')}/{DELTA_LOG}"])
+    if found.type == fs.FileType.NotFound:
+        return None
+    folder = log if log.type == fs.FileType.Directory else found  # every version of a Delta table adds to its log
+    is_folder = folder.type == fs.FileType.Directory
+    infos = filesystem.get_file_info(fs.FileSelector(folder.path, recursive=True)) if is_folder else [found]
+    return crc32(repr(sorted((info.path, info.size, info.mtime_ns) for info in infos if info.is_file)).encode())
