@@ -1,5 +1,6 @@
 """The job ``benchmark`` end to end: tiny tables of two models, through the command line."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from sklearn.neighbors import KNeighborsClassifier
 import equipoise
 from equipoise.cli import main
 from equipoise.schemas import METRICS, Col
+from equipoise.stages.benchmark import features as features_module
 from equipoise.tables import Workspace
 
 pytestmark = pytest.mark.slow
@@ -30,18 +32,19 @@ def features(noise: float, seed: int) -> pd.DataFrame:
             "label": np.array(["ant", "bee", "cat"])[codes],
             "embedding": list(vectors.astype(np.float32)),
             "region": ["north"] * 120 + ["south"] * 29 + [None],
+            "item": range(150),
         }
     )
 
 
 def write_features(folder: Path) -> dict[str, dict[str, str]]:
-    """Two benchmarks of two models: Parquet of one file, and of one in another order; arrays."""
+    """Two benchmarks of two models, each in an order of its own."""
     paths: dict[str, dict[str, str]] = {"insects": {}, "pets": {}}
     for number, benchmark in enumerate(paths):
         for model, noise in NOISE.items():
             rows = features(noise, seed=10 * number + len(model))
             path = folder / f"{benchmark}-{model}.parquet"
-            rows.to_parquet(path)
+            rows.sample(frac=1, random_state=len(model)).to_parquet(path)
             paths[benchmark][model] = str(path)
     return paths
 
@@ -55,8 +58,9 @@ def write_streets(folder: Path) -> dict[str, str]:
     for side, (ids, degrees, pairs) in names.items():
         angles = np.deg2rad(degrees)
         vectors = list(np.stack([np.cos(angles), np.sin(angles)], axis=1))
-        rows = pd.DataFrame({"id": ids, "embedding": vectors, "place": pairs})
+        rows = pd.DataFrame({"id": ids, "embedding": vectors, "place": pairs, "file": [f"{name}.png" for name in ids]})
         if side == "queries":
+            rows["time"] = ["day", "day", "night", None]
             rows["easy"] = [["a0"], ["a1"], [], ["a3"]]
             rows["hard"] = [["a1"], [], ["a2"], None]
             rows["junk"] = [[], ["a0"], ["a1"], ["a2"]]
@@ -67,7 +71,7 @@ def write_streets(folder: Path) -> dict[str, str]:
 
 def write_config(folder: Path, workspace: Path, **section) -> str:
     path = folder / "bench.yaml"
-    path.write_text(yaml.safe_dump({"workspace": str(workspace), "benchmark": section}))
+    path.write_text(yaml.safe_dump({"workspace": str(workspace), "benchmark": section}, sort_keys=False))
     return str(path)
 
 
@@ -89,11 +93,19 @@ def section(folder) -> dict:
     graded = {"easy": "easy", "hard": "hard", "junk": "junk"}
     return {
         "features": [
-            {"name": name, "models": models, "groups": ["region"]} for name, models in write_features(folder).items()
+            {"name": name, "models": models, "id": "item", "groups": ["region"]}
+            for name, models in write_features(folder).items()
         ],
         "retrieval": [
-            {"name": "streets", "models": {"raw": tables}, "pair": "place", "both_directions": True},
-            {"name": "oxford", "models": {"raw": tables}, **graded},
+            {
+                "name": "streets",
+                "models": {"raw": tables},
+                "pair": "place",
+                "both_directions": True,
+                "groups": ["time"],
+                "shows": "file",
+            },
+            {"name": "oxford", "models": {"raw": tables}, "groups": ["time"], **graded},
         ],
     }
 
@@ -165,6 +177,20 @@ def test_setups_of_revisited_oxford_by_hand(found):
     assert found["raw", "n_test", "oxford"] == 4
 
 
+def test_queries_by_group(found):
+    # Day: s0, s1; night: s2; s3 is in neither. Nothing is told by group of the gallery's side.
+    assert {found["raw", score, "streets/time=day"] for score in ("recall_1", "mean_average_precision")} == {1}
+    assert found["raw", "recall_1", "streets/time=night"] == 0
+    assert found["raw", "recall_1_gap", "streets/time"] == 1
+    assert found["raw", "mean_average_precision_gap", "streets/time"] == pytest.approx(2 / 3)
+    assert {group for _, _, group in found if group.startswith("streets:back")} == {"streets:back"}
+    setups = {"easy": {"day": 1}, "medium": {"day": 1, "night": 0.25}, "hard": {"day": 1, "night": 0.25}}
+    for setup, values in setups.items():
+        name = f"mean_average_precision_{setup}"
+        told = {key[2].partition("=")[2]: value for key, value in found.items() if key[1] == name and "=" in key[2]}
+        assert told == pytest.approx(values)
+
+
 def test_failures_stand_side_by_side(spark, run):
     rows = equipoise.read_table(spark, str(run), "failures").orderBy("group").collect()
     told = {(row["group"], row["rank"], row["query_id"], row["predicted_id"], row["correct_id"]) for row in rows}
@@ -172,6 +198,12 @@ def test_failures_stand_side_by_side(spark, run):
         ("oxford", 1, "s2", "a3", "a2"),
         ("streets", 1, "s2", "a3", "a2"),
         ("streets:back", 1, "a2", "s3", "s2"),
+    }
+    shown = {row["group"]: (row["query_shown"], row["predicted_shown"], row["correct_shown"]) for row in rows}
+    assert shown == {
+        "oxford": (None, None, None),
+        "streets": ("s2.png", "a3.png", "a2.png"),
+        "streets:back": ("a2.png", "s3.png", "s2.png"),
     }
     for row in rows:
         assert row["selection"] == "raw"
@@ -191,8 +223,8 @@ def test_the_job_prints_one_table_and_the_failures(run, folder, capsys):
         "curated",
         "±",
         "worst",
-        "s2",
-        "a3",
+        "s2: s2.png",
+        "a3: a3.png",
         "select * from failures",
     ):
         assert text in printed.out
@@ -207,19 +239,18 @@ def test_delta_and_arrays_give_the_metrics_of_parquet_in_any_order(spark, found,
         str(tmp_path / "delta")
     )
     kept = rows[rows.region.notna()]
-    arrays = {name: kept[name].to_numpy(dtype=str) for name in ("split", "label", "region")}
+    arrays = {name: kept[name].to_numpy(dtype=str) for name in ("split", "label", "region", "item")}
     np.savez(tmp_path / "arrays.npz", embedding=np.stack(kept.embedding), **arrays)
     models = {"raw": str(tmp_path / "delta"), "arrays": str(tmp_path / "arrays.npz")}
-    config = write_config(
-        tmp_path, space, features=[{"name": "pets", "models": models, "groups": ["region"]}], probe=True
-    )
+    entry = {"name": "pets", "models": models, "id": "item", "groups": ["region"]}
+    config = write_config(tmp_path, space, features=[entry], probe=True)
     assert main(["benchmark", "--config", config, "--run-id", "r", "--quiet"]) == 0
     now = metrics(spark, space, "r")
     mine = {key: value for key, value in found.items() if key[0] == "raw" and key[2].startswith("pets")}
     assert {key: value for key, value in now.items() if key[0] == "raw" and key[2] != "average"} == mine
-    for (_, name, group), value in mine.items():
-        if "knn" in name and not name.endswith(("_mean", "_std")):  # the bootstrap draws by place
-            assert now["arrays", name, group] == pytest.approx(value)
+    assert {key[1:]: value for key, value in now.items() if key[0] == "arrays" and key[2] != "average"} == {
+        key[1:]: value for key, value in mine.items()
+    }
 
 
 def test_a_changed_section_is_done_again_and_leaves_other_metrics_alone(spark, run, section, tmp_path):
@@ -233,3 +264,64 @@ def test_a_changed_section_is_done_again_and_leaves_other_metrics_alone(spark, r
     assert {group.partition("/")[0] for _, _, group in now} == {"insects", "average", "level_1"}
     assert not any("probe" in name for _, name, _ in now)
     assert equipoise.read_table(spark, str(run), "failures").count() == 0
+
+
+def test_a_killed_benchmark_goes_on_and_changed_vectors_are_scored_again(spark, found, section, tmp_path, monkeypatch):
+    """One kill between two models, one after all of them; then other vectors; then vectors that are gone."""
+    scored = []
+    score = features_module.feature_scores
+
+    def counted(*args, **keys):
+        if len(scored) == n_until_killed:
+            raise KeyboardInterrupt
+        scored.append(1)
+        return score(*args, **keys)
+
+    monkeypatch.setattr(features_module, "feature_scores", counted)
+    models = {model: str(tmp_path / f"{model}.parquet") for model in NOISE}
+    for model, path in section["features"][0]["models"].items():
+        shutil.copy(path, models[model])
+    entry = {**section["features"][0], "models": models}
+    command = ["benchmark", "--config", write_config(tmp_path, tmp_path / "w", features=[entry]), "--run-id", "r"]
+
+    n_until_killed = 1
+    with pytest.raises(KeyboardInterrupt):
+        main([*command, "--quiet"])
+    assert {key[0] for key in metrics(spark, tmp_path / "w", "r")} == {"raw"}
+    n_until_killed = 99
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr("equipoise.stages.benchmark.average_metrics", interrupted)
+        main([*command, "--quiet"])
+    assert len(scored) == 2
+    assert main([*command, "--quiet"]) == 0
+    assert len(scored) == 2  # the averages were missing, no more
+    mine = {key: value for key, value in found.items() if key[2].startswith("insects")}
+    now = metrics(spark, tmp_path / "w", "r")
+    assert {key: value for key, value in now.items() if key[2] != "average"} == mine
+    assert now["raw", "probe_accuracy", "average"] == now["raw", "probe_accuracy", "insects"]
+
+    shutil.copy(models["curated"], models["raw"])
+    assert main([*command, "--quiet"]) == 0
+    assert len(scored) == 4
+    now = metrics(spark, tmp_path / "w", "r")
+    assert now["raw", "knn_1_accuracy", "insects"] == now["curated", "knn_1_accuracy", "insects"]
+    (tmp_path / "raw.parquet").unlink()
+    assert main([*command, "--quiet"]) == 0
+    assert metrics(spark, tmp_path / "w", "r") == now
+
+
+def interrupted(*args, **keys):
+    raise KeyboardInterrupt
+
+
+def test_models_with_other_items_are_refused_by_name(spark, section, tmp_path, capsys):
+    entry = {**section["features"][0], "models": dict(section["features"][0]["models"])}
+    path = entry["models"]["curated"] = str(tmp_path / "curated.parquet")
+    pd.read_parquet(section["features"][0]["models"]["curated"]).query("item != 140").to_parquet(path)
+    config = write_config(tmp_path, tmp_path / "w", features=[entry], probe=False)
+    assert main(["benchmark", "--config", config, "--run-id", "r", "--quiet"]) == 2
+    told = " ".join(capsys.readouterr().err.split())
+    assert (
+        "benchmark insects, model curated: it has 58 test items, model raw has 59; ids of one of them alone: 1, '140'"
+        in told
+    )
