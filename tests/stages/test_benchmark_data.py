@@ -11,6 +11,7 @@ from equipoise.stages.benchmark.data import Wanted, named_problems, read_rows
 from equipoise.stages.benchmark.features import load_features
 from equipoise.stages.benchmark.retrieval import load_retrieval
 from equipoise.stages.benchmark.rows import MOST_SHOWN, Loaded, check_same
+from equipoise.stages.benchmark.states import state_of
 
 TEXTS = {"split": "split", "label": "label"}
 PLAIN = {"split": ["train", "test", "test"], "label": [3, 1, 2], "embedding": [[1.0, 0.0], [0.5, 2.0], [0.0, 1.0]]}
@@ -113,6 +114,17 @@ def test_files_that_are_no_files_of_arrays(spark, tmp_path):
     assert "did you mean 'label'?" in refusal(spark, saved(tmp_path), Wanted("embedding", {"label": "lable"}))
     wanted = Wanted("embedding", TEXTS, lists={"junk": "junk"})
     assert "cannot hold junk: lists differ in length" in refusal(spark, saved(tmp_path), wanted)
+
+
+def test_tables_of_the_catalog_have_the_state_of_their_newest_version(spark):
+    rows = spark.createDataFrame([(1,)], "id bigint")
+    states = []
+    for _ in range(2):
+        rows.write.format("delta").mode("append").saveAsTable("default.bench_states")
+        states += [state_of(spark, "default.bench_states"), state_of(spark, "default.bench_states")]
+    assert states[0] == states[1] != states[2] == states[3]
+    rows.write.format("parquet").mode("overwrite").saveAsTable("default.bench_parquet")
+    assert state_of(spark, "default.bench_parquet") is None
 
 
 def birds(spark, path: str, **keys) -> Loaded:

@@ -2,14 +2,13 @@
 
 from zlib import crc32
 
-from delta.tables import DeltaTable
 from pyarrow import fs
 from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
 from equipoise.pipeline.content import locate
 from equipoise.stages.context import StageContext
-from equipoise.stages.sources.table import is_catalog_table
+from equipoise.stages.sources.table import is_catalog_table, newest_commit
 
 DELTA_LOG = "_delta_log"
 
@@ -28,8 +27,7 @@ def state_of(spark: SparkSession, path: str) -> int | None:
     """
     try:
         if is_catalog_table(spark, path):
-            newest = DeltaTable.forName(spark, path).history(1).collect()[0]
-            return crc32(f"{newest['version']} {newest['timestamp']}".encode())
+            return crc32(newest_commit(spark, path).encode())
         return _state_of_files(path)
     except (OSError, ValueError, PySparkException):
         return None

@@ -39,6 +39,16 @@ def is_catalog_table(spark: SparkSession, path: str) -> bool:
     return bool(_NAME.match(path)) and not Path(path).exists() and spark.catalog.tableExists(path)
 
 
+def newest_commit(spark: SparkSession, name: str) -> str:
+    """Version and time of the newest commit to a Delta table of the catalog.
+
+    Raises:
+        PySparkException: it is not Delta.
+    """
+    version, at = DeltaTable.forName(spark, name).history(1).select("version", "timestamp").collect()[0]
+    return f"{version}, {at}"
+
+
 def table_items(spark: SparkSession, source: TableSource) -> DataFrame:
     """Raw items, one a row. Key: the id, else the uri, else the SHA-256 of the content.
 
