@@ -73,6 +73,18 @@ def test_augmentations_depend_on_seed_and_position_not_on_how_many_there_are() -
     assert not np.array_equal(few, augmented(images, np.array([1, 3]), seed=1).images[2])
 
 
+def test_a_copy_in_colour_is_its_channels_changed_alike() -> None:
+    channels = blobs(6).reshape(2, 3, 24, 24)
+    channels *= 16 / channels.max(axis=(0, 2, 3), keepdims=True)  # each as bright as all: one limit of brightness
+    copies = np.array([4, 12])
+    made = augmented(np.moveaxis(channels, 1, -1), copies, seed=0)
+    assert made.images.shape == (16, 24, 24, 3)
+    for channel in range(3):
+        of_channel = augmented(channels[:, channel], copies, seed=0)
+        np.testing.assert_allclose(made.images[..., channel], of_channel.images, rtol=1e-5)
+        np.testing.assert_array_equal(made.origins, of_channel.origins)
+
+
 def test_brightness_stays_within_the_images_range() -> None:
     made = augmented(np.full((2, 8, 8), 16.0), np.array([11, 11]), seed=0)
     assert made.images.max() <= 16 and 16 * 0.85 <= made.images.min() < 15.5
@@ -85,6 +97,7 @@ def test_what_is_refused() -> None:
         copy_counts(5, 0.5, spread="uniform", seed=0)
     for images, copies in (
         (np.zeros((2, 8)), np.ones(2, int)),
+        (np.zeros((2, 1, 8, 8, 3)), np.ones(2, int)),
         (np.zeros((2, 8, 8)), np.ones(3, int)),
         (np.zeros((1, 8, 8)), np.array([-1])),
     ):

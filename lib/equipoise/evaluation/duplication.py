@@ -24,7 +24,7 @@ Images = NDArray[np.floating[Any]]
 
 
 class Copies(NamedTuple):
-    """``images`` (m, height, width) float32 and ``origins`` (m,) int64: the position of the image behind each."""
+    """``images`` (m, height, width[, channels]) float32; ``origins`` (m,) int64: whose copy each is, by position."""
 
     images: NDArray[np.float32]
     origins: Counts
@@ -41,7 +41,7 @@ def copy_counts(n_images: int, mean: float, *, spread: str, seed: int) -> Counts
 
     Args:
         n_images: one or more.
-        mean: copies an image, 1 or more.
+        mean: copies an image, 1 or more: 6 for the image and five augmentations.
         spread: a key of :data:`SPREADS`.
         seed: of the draws.
 
@@ -70,16 +70,17 @@ def augmented(images: Images, copies: Counts, *, seed: int) -> Copies:
     brightness, each uniform up to a small largest one. Copies beyond those repeat them in turn, pixel by pixel.
 
     Args:
-        images: (n, height, width), grey, none negative.
+        images: (n, height, width), or (n, height, width, channels) where they have colour; none negative.
         copies: (n,) int64, none negative; 0 leaves an image out.
         seed: of the augmentations.
 
     Raises:
         InputError: shapes that do not fit, or negative numbers of copies.
     """
-    if images.ndim != 3 or copies.shape != (len(images),) or (copies < 0).any():
+    if images.ndim not in (3, 4) or copies.shape != (len(images),) or (copies < 0).any():
         raise InputError(
-            f"images have shape {images.shape}, copies {copies.shape}: give (n, height, width) and (n,), none negative"
+            f"images have shape {images.shape}, copies {copies.shape}: give (n, height, width[, channels]) and (n,), "
+            "none negative"
         )
     origins = np.repeat(np.arange(len(images)), copies)
     numbers = np.arange(origins.size) - np.repeat(np.cumsum(copies) - copies, copies)
@@ -100,9 +101,11 @@ def _changes(origins: Counts, kinds: Counts, seed: int) -> NDArray[np.float64]:
 
 def _changed(image: Images, down: float, right: float, turn: float, light: float, *, brightest: float) -> Images:
     angle = np.deg2rad(turn * LARGEST_TURN)
-    rotation = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    rotation = np.eye(image.ndim)  # channels, where there are any, stay what they are
+    rotation[:2, :2] = [[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]
     centre = (np.array(image.shape) - 1) / 2
-    shift = np.array([down, right]) * LARGEST_SHIFT * image.shape
+    shift = np.zeros(image.ndim)
+    shift[:2] = np.array([down, right]) * LARGEST_SHIFT * image.shape[:2]
     offset = centre - rotation @ (centre + shift)
-    moved = ndimage.affine_transform(image, rotation, offset, order=1, mode="nearest")
+    moved = ndimage.affine_transform(image, rotation, offset, output=np.float64, order=1, mode="nearest")
     return np.clip(moved * (1 + light * LARGEST_BRIGHTENING), 0, brightest)
