@@ -12,10 +12,12 @@ _CLASSES, _MEMBERS = 4, 5  # what tells these draws from others of the same purp
 
 
 def power_law_copies(labels: ArrayLike, total: int, *, alpha: float, seed: int) -> Counts:
-    """Say how often each item is taken so that the i-th class has a share of the total that goes as ``i^-alpha``.
+    """Say how often each item is taken so that every class has one item, and the rest is shared as ``i^-alpha``.
 
-    Which class is the first is drawn, and so is which members of a class come first. A class that is to have more items
-    than it has members repeats all of them equally often, give or take one; where it is to have fewer, none repeats.
+    i counts the classes from the largest. The one item keeps every class in the set, whatever alpha is; it makes sizes
+    a little more even than the pure law does. Which class is the first is drawn, and so is which members of a class
+    come first. A class that is to have more items than it has members repeats all of them equally often, give or take
+    one; where it is to have fewer, none repeats.
 
     Args:
         labels: (n,) class of each item, of any type that numpy sorts.
@@ -30,7 +32,7 @@ def power_law_copies(labels: ArrayLike, total: int, *, alpha: float, seed: int) 
         ConfigError: a negative alpha.
         InputError: no items, or fewer to have than classes.
 
-    Source: Vo et al. 2024, table 2: class sizes by a power law, the total held.
+    Source: Vo et al. 2024, table 2: class sizes by a power law, the total held. The one item is ours.
     """
     classes, codes = np.unique(np.asarray(labels), return_inverse=True)
     if alpha < 0:
