@@ -16,6 +16,8 @@ from equipoise.evaluation.line import (
     normalised,
     power_kmeans,
 )
+from equipoise.evaluation.simulation_methods import hierarchical_centroids
+from equipoise.kernels.levels import Level
 
 
 def test_the_points_have_the_density_that_is_said() -> None:
@@ -59,6 +61,13 @@ def test_a_centroid_is_where_the_cost_of_its_cell_is_least(exponent: int) -> Non
 def test_centroids_follow_the_power_of_the_theory(exponent: int) -> None:
     centroids = power_kmeans(line_points(50_000, seed=0), 200, exponent=exponent, seed=0)
     assert followed_power(centroids) == pytest.approx(centroid_power(exponent=exponent), abs=0.05)
+
+
+@pytest.mark.parametrize("ks", [(120,), (2000, 120), (3000, 600, 120)], ids=["T=1", "T=2", "T=3"])
+def test_levels_follow_the_power_of_the_theory(ks: tuple[int, ...]) -> None:
+    ladder = tuple(Level(k) for k in ks)
+    found = [followed_power(hierarchical_centroids(line_points(20_000, seed), ladder, seed=seed)) for seed in range(3)]
+    assert np.mean(found) == pytest.approx(centroid_power(levels=len(ladder)), abs=0.03)
 
 
 def test_the_power_of_even_and_of_drawn_centroids() -> None:
