@@ -2,11 +2,13 @@
 
 import numpy as np
 import pytest
+from scipy.spatial.distance import cdist
 
-from equipoise.evaluation.simulation import kl_to_uniform, simulation_points
+from equipoise.evaluation.simulation import kl_to_uniform, simulation_points, toy_points
 from equipoise.evaluation.simulation_methods import (
     HIERARCHIES,
     PUBLISHED_KL,
+    REFERENCE_KL,
     agglomerative_centroids,
     dbscan_centroids,
     hierarchical_centroids,
@@ -41,9 +43,24 @@ def test_spark_and_arrays_give_the_same_centroids(spark) -> None:
     np.testing.assert_allclose(there, here, atol=1e-4)
 
 
+@pytest.mark.parametrize(
+    ("seed", "optimum"), [(0, [0.95, 1.05, 2.5]), (1, [0.95, 1.05, 3]), (2, [0.935, 1.005, 1.073])]
+)
+def test_the_toy_ends_in_one_of_its_optima(seed: int, optimum: list[float]) -> None:
+    centroids = hierarchical_centroids(toy_points(), (Level(3),), seed=seed)
+    np.testing.assert_allclose(np.sort(centroids.ravel()), optimum, atol=0.002)
+
+
+def test_spark_finds_the_optimum_of_the_toy(spark) -> None:
+    centroids = np.sort(hierarchical_centroids(toy_points(), (Level(3),), seed=0, spark=spark), axis=0)
+    np.testing.assert_allclose(centroids.ravel(), [0.95, 1.05, 2.5], atol=0.001)
+    assert cdist(toy_points(), centroids, "sqeuclidean").min(axis=1).sum() == pytest.approx(5.168, abs=0.001)
+
+
 def test_all_that_is_published_is_made() -> None:
     made = simulated_centroids(seed=0)
     assert set(made) == set(PUBLISHED_KL)
+    assert set(REFERENCE_KL) == set(HIERARCHIES)
     assert {name: len(centroids) for name, centroids in made.items() if name in HIERARCHIES} == dict.fromkeys(
         HIERARCHIES, 300
     )
