@@ -3,7 +3,7 @@
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from pyspark.sql import SparkSession
 from sklearn.cluster import DBSCAN, AgglomerativeClustering
 
@@ -66,12 +66,12 @@ def simulated_centroids(*, seed: int, spark: SparkSession | None = None) -> dict
 
 
 def hierarchical_centroids(
-    points: Floats, levels: tuple[Level, ...], *, seed: int, spark: SparkSession | None = None
+    points: ArrayLike, levels: tuple[Level, ...], *, seed: int, spark: SparkSession | None = None
 ) -> Floats:
     """Return the centroids (k, d) of the top level of hierarchical k-means.
 
     Args:
-        points: (n, d) float32.
+        points: (n, d); they are taken as float32.
         levels: from the finest up.
         seed: of the clustering.
         spark: where every level runs; on arrays without one.
@@ -79,7 +79,8 @@ def hierarchical_centroids(
     Raises:
         InputError: fewer points than clusters.
     """
-    pool = points if spark is None else vectors_frame(spark, np.arange(len(points)), points)
+    vectors = np.asarray(points, dtype=np.float32)
+    pool = vectors if spark is None else vectors_frame(spark, np.arange(len(vectors)), vectors)
     top = fit_hierarchy(pool, levels, seed=seed, driver_limit=ALL_ON_SPARK).levels[-1]
     assert isinstance(top, FittedLevel), "so few centroids are on the driver"
     return top.centroids
