@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from PIL import Image
 from pyspark.sql import functions as F
 
 import equipoise
@@ -14,6 +15,7 @@ from equipoise.config import load_config
 from equipoise.evaluation.balance import measures
 from equipoise.evaluation.fairness import gap
 from equipoise.schemas import CURATED, METRICS, RUNS, Col
+from equipoise.stages.variants import comparison_id, variant_runs
 from equipoise.tables import Workspace, register_views
 
 pytestmark = pytest.mark.slow
@@ -216,15 +218,64 @@ def test_methods_are_compared_in_one_table(spark, source, tmp_path, capsys):
     assert Workspace(spark, load_config(path).workspace).version(CURATED) == version
     assert metrics(spark, path, "c") == found
 
+    changed = [variants[0], {"name": "farthest", "select": {"within": "closest"}}, variants[2]]
+    write_config(tmp_path, source, select=[], compare={"target": 60, "variants": changed})
+    assert main(["compare", "--config", path, "--quiet"]) == 0
+    assert runs.filter("stage = 'cluster' and status = 'done'").count() == clusterings
+    at_60 = metrics(spark, path, comparison_id(load_config(path)))
+    for name in ("random", "own", "farthest", "flat-kmeans"):
+        assert at_60[name, "n_items", "level_1"] == 60
+    assert metrics(spark, path, "c") == found
+    own = variant_runs(load_config(path))[0].run_id
+    items = table(spark, path, "curated", own).groupby("selection")["item_id"].agg(set)
+    smaller, larger = sorted((ids for name, ids in items.items() if name.startswith("own-")), key=len)
+    assert len(smaller) == 40 and smaller < larger  # the draws are the same, whatever the name of the selection
+
+
+def test_a_comparison_does_not_replace_the_metrics_of_a_run(spark, config, capsys):
+    before = metrics(spark, config)
+    assert main(["compare", "--config", config, "--run-id", "r", "compare.target=40", "--quiet"]) == 2
+    assert "--run-id 'r' is a run of this workspace" in capsys.readouterr().err
+    assert metrics(spark, config) == before
+
+
+def test_another_encoder_and_other_ks_are_compared(spark, tmp_path):
+    rng = np.random.default_rng(0)
+    (tmp_path / "in").mkdir()
+    for number in range(30):
+        Image.fromarray(rng.integers(0, 255, (4, 4), dtype=np.uint8)).save(tmp_path / f"in/{number}.png")
+    variants = [
+        {"name": "own"},
+        {"name": "sharper", "embed": {"size": 4}},
+        {"name": "other-ks", "cluster": {"levels": [{"k": 8}, {"k": 3}]}},
+    ]
+    path = write_config(
+        tmp_path,
+        {"kind": "images", "path": str(tmp_path / "in")},
+        embed={"encoder": "pixels", "size": 2, "mode": "L"},
+        cluster={"levels": [{"k": 6}, {"k": 2}]},
+        select=[],
+        compare={"target": 12, "variants": variants},
+    )
+    assert main(["compare", "--config", path, "--run-id", "c", "--quiet"]) == 0
+    found = metrics(spark, path, "c")
+    assert {found[variant["name"], "n_items", "level_1"] for variant in variants} == {12}
+    assert {found[variant["name"], "n_groups", "level_1"] for variant in variants} == {6}  # the config's own clusters
+    shapes = {}
+    for run in variant_runs(load_config(path)):
+        tree = table(spark, path, "centroids", run.run_id)
+        shapes[run.methods[0]] = (*tree["level"].value_counts().sort_index(), len(tree["centroid"].iloc[0]))
+    assert shapes == {"own": (6, 2, 4), "sharper": (6, 2, 16), "other-ks": (8, 3, 4)}
+
 
 def test_without_variants_the_methods_of_the_paper_are_compared(spark, source, tmp_path):
-    levels = [{"k": 20}, {"k": 10}, {"k": 5, "resampling": {"rounds": 2}}]
+    levels = [{"k": 20}, {"k": 12}, {"k": 5, "resampling": {"rounds": 2}}]
     path = write_config(
         tmp_path, source, select=[], cluster={"iterations": 5, "levels": levels}, compare={"target": 40}
     )
     assert main(["compare", "--config", path, "--run-id", "c", "--quiet"]) == 0
     names = {key[0] for key in metrics(spark, path, "c")}
     assert names == {
-        "pool", "random", "flat-kmeans", "levels-2", "levels-3", "resampling-0", "resampling-1", "resampling-10",
-        "seeding-random", "sampling-flat", "within-closest", "within-farthest",
+        "pool", "random", "flat-kmeans", "levels-2", "levels-3", "levels-4", "half-k", "resampling-0", "resampling-1",
+        "resampling-10", "seeding-random", "sampling-flat", "within-closest", "within-farthest",
     }  # fmt: skip

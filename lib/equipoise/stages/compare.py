@@ -7,16 +7,19 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from equipoise.config import Config, Evaluate
+from equipoise.errors import RunError
 from equipoise.evaluation.metrics import NAMES
 from equipoise.pipeline.frames import persisted
-from equipoise.schemas import ASSIGNMENTS, CENTROIDS, CURATED, POOL_NAME, Col
+from equipoise.schemas import ASSIGNMENTS, CENTROIDS, CURATED, POOL_NAME, RUNS, Col
 from equipoise.stages.context import Progress, StageContext
 from equipoise.stages.curate import perform, planned
 from equipoise.stages.evaluate import RANDOM
 from equipoise.stages.measuring import Measured, items_of, metrics_of, random_selections, stacked
 from equipoise.stages.metrics_writer import write_metrics
-from equipoise.stages.variants import VariantRun, variant_runs
+from equipoise.stages.variants import VariantRun, variant_runs, variants_of
 from equipoise.tables import Workspace
+
+_METHOD = "method"
 
 
 def checked_runs(config: Config) -> list[VariantRun]:
@@ -41,19 +44,21 @@ def compare(config: Config, *, spark: SparkSession, progress: Progress, run_id: 
         config: with the section compare; ``evaluate`` says what is measured beside the balance.
         spark: with Delta.
         progress: who is told.
-        run_id: under which the metrics are written, in the place of earlier ones.
+        run_id: under which the metrics are written, in the place of an earlier comparison's: of no run.
 
     Returns:
         selection (the method, ``random`` or ``pool``), name, group, value, in the order of the config.
 
     Raises:
-        ConfigError, InputError, RunError, TableError: see the stages.
+        RunError: ``run_id`` is that of a run.
+        ConfigError, InputError, TableError: see the stages.
     """
     runs = checked_runs(config)
+    workspace = Workspace(spark, config.workspace)
+    _refuse_run(workspace, run_id)
     for run in runs:
         progress.message(f"run {run.run_id}: {', '.join(run.methods) or 'the clusters that all are measured in'}")
         perform(run.config, spark=spark, progress=progress, run_id=run.run_id)
-    workspace = Workspace(spark, config.workspace)
     context = StageContext(spark, config, workspace, runs[0].run_id, progress)
     assignments = context.rows_of_run(ASSIGNMENTS)
     selected = stacked(
@@ -64,7 +69,7 @@ def compare(config: Config, *, spark: SparkSession, progress: Progress, run_id: 
             ),
         ]
     )
-    names = [RANDOM, *(method for run in runs for method in run.methods)]
+    names = [RANDOM, *(variant.name for variant in variants_of(config))]
     with persisted(selected) as rows:
         measured = Measured(items_of(context, assignments), context.rows_of_run(CENTROIDS), rows, names)
         metrics = metrics_of(context, measured, config.evaluate or Evaluate())
@@ -73,12 +78,21 @@ def compare(config: Config, *, spark: SparkSession, progress: Progress, run_id: 
     return metrics.sort_values(Col.selection, key=lambda names: names.map(order.index), kind="stable")
 
 
+def _refuse_run(workspace: Workspace, run_id: str) -> None:
+    """Raises RunError where the id has events: a comparison has none, and what a run measured is not to be lost."""
+    if not workspace.read(RUNS).where(F.col(Col.run_id) == run_id).isEmpty():
+        raise RunError(
+            f"--run-id {run_id!r} is a run of this workspace, whose metrics the comparison would replace: "
+            "pass an id that no run has, or none"
+        )
+
+
 def _selected(curated: DataFrame, runs: Sequence[VariantRun]) -> DataFrame:
-    """Rows of all methods: selection, item_id, copies. Each is looked for in its own run."""
-    mine = [(run.run_id, method) for run in runs for method in run.methods]
-    keys = curated.sparkSession.createDataFrame(mine, [Col.run_id, Col.selection])
-    chosen = curated.join(F.broadcast(keys), [Col.run_id, Col.selection], "left_semi")
-    return chosen.select(Col.selection, Col.item_id, Col.copies)
+    """Rows of all methods: selection (the method), item_id, copies. Each is looked for in its own run."""
+    mine = [(run.run_id, name, method) for run in runs for method, name in run.selections.items()]
+    keys = curated.sparkSession.createDataFrame(mine, [Col.run_id, Col.selection, _METHOD])
+    chosen = curated.join(F.broadcast(keys), [Col.run_id, Col.selection], "inner")
+    return chosen.select(F.col(_METHOD).alias(Col.selection), Col.item_id, Col.copies)
 
 
 def _target(config: Config) -> int:

@@ -2,29 +2,48 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from equipoise import __version__
 from equipoise.config import Cluster, Compare, Config, Level, Resampling, Variant, validated
 from equipoise.errors import ConfigError
 
+DEPTHS = (2, 3, 4)
+"""Heights of the trees in the methods that a user need not write (Vo et al. 2024)."""
 ROUNDS = (0, 1, 10)
-"""How often the levels above the first are resampled in the methods that a user need not write (Vo et al. 2024)."""
+"""How often the levels above the first are resampled in them."""
+SEEDINGS = {"random": "seeding-random", "kmeans++": "seeding-kmeanspp"}
+"""Seedings, and what their methods are called: no selection has a plus in its name."""
 
 
 @dataclass(frozen=True)
 class VariantRun:
-    """One clustering: its run, and a config whose selections are named like the methods that share it."""
+    """One clustering: its run, a config with a selection for each method that shares it, and their names by method.
+
+    A selection's name tells its rules too: in the same run, another budget makes others and replaces none.
+    """
 
     run_id: str
     config: Config
+    selections: Mapping[str, str]
 
     @property
     def methods(self) -> list[str]:
         """Names of the methods."""
-        return [selection.name for selection in self.config.select]
+        return list(self.selections)
+
+
+def variants_of(config: Config) -> Sequence[Variant]:
+    """The methods that are compared, in order: those of the config, or the default ones.
+
+    Raises:
+        ConfigError: the config has no section compare.
+    """
+    return _section(config).variants or default_variants(config)
 
 
 def variant_runs(config: Config) -> list[VariantRun]:
@@ -33,39 +52,40 @@ def variant_runs(config: Config) -> list[VariantRun]:
     Raises:
         ConfigError: the config has no section compare, or what a method changes does not fit.
     """
-    compare = _section(config)
-    own = _run_of(config, {}, [])
-    selections: dict[str, list[dict[str, Any]]] = {own.run_id: []}
-    configs = {own.run_id: own.config}
-    for variant in compare.variants or default_variants(config):
-        sections = _changed(config, variant)
-        selection = {**variant.select, "name": variant.name, "target": compare.target}
-        run = _run_of(config, sections, [selection], name=variant.name)
-        configs[run.run_id] = run.config
-        selections.setdefault(run.run_id, []).append(selection)
-    return [_with_selections(run_id, configs[run_id], chosen) for run_id, chosen in selections.items()]
+    variants = variants_of(config)
+    own = _run_of(config)
+    runs = {own.run_id: own}
+    for variant in variants:
+        run = _run_of(config, variant)
+        runs[run.run_id] = _joined(runs[run.run_id], run) if run.run_id in runs else run
+    return list(runs.values())
 
 
 def default_variants(config: Config) -> list[Variant]:
     """The methods of the paper's ablations, from the levels of the config: all have its top level's k.
 
-    Flat k-means; 2, 3, ... levels; 0, 1 and 10 rounds of resampling (not that of the config itself); random seeding;
-    and, from the config's own clustering, flat sampling and the closest or farthest items in place of random ones.
+    Flat k-means; 2, 3 and 4 levels; half as many clusters below the top; 0, 1 and 10 rounds of resampling; random and
+    k-means++ seeding (not what the config does itself); and, from the config's own clustering, flat sampling and the
+    closest or farthest items in place of random ones.
     """
     section = _clustering(config)
-    top, depth = section.levels[-1], len(section.levels)
-    own = [Variant(name=f"levels-{depth}")]
-    flat = [Variant(name="flat-kmeans", cluster=_levels([Level(k=top.k)]))] if depth > 1 else []
-    fewer = [Variant(name=f"levels-{n}", cluster=_levels([*section.levels[: n - 1], top])) for n in range(2, depth)]
-    resampled = [
-        Variant(name=f"resampling-{n}", cluster=levels)
-        for n in ROUNDS
-        if (levels := _levels(_with_rounds(section.levels, n))) != _levels(section.levels)
+    levels, depth = section.levels, len(section.levels)
+    own = f"levels-{depth}"
+    clusterings = {
+        "flat-kmeans": [Level(k=levels[-1].k)] if depth > 1 else [],
+        **{f"levels-{n}": _with_depth(levels, n) for n in sorted({*DEPTHS, depth})},
+        "half-k": _with_half(levels),
+        **{f"resampling-{n}": _with_rounds(levels, n) for n in ROUNDS},
+    }
+    clustered = [
+        Variant(name=name, cluster={} if name == own else _levels(chosen))
+        for name, chosen in clusterings.items()
+        if name == own or (chosen and _levels(chosen) != _levels(levels))
     ]
-    seeded = [Variant(name="seeding-random", cluster={"seeding": "random"})] if section.seeding != "random" else []
+    seeded = [Variant(name=name, cluster={"seeding": how}) for how, name in SEEDINGS.items() if how != section.seeding]
     sampled = [Variant(name="sampling-flat", select={"method": "flat"})] if depth > 1 else []
     within = [Variant(name=f"within-{order}", select={"within": order}) for order in ("closest", "farthest")]
-    return [*flat, *fewer, *own, *resampled, *seeded, *sampled, *within]
+    return [*clustered, *seeded, *sampled, *within]
 
 
 def comparison_id(config: Config) -> str:
@@ -77,6 +97,36 @@ def comparison_id(config: Config) -> str:
 
 def _levels(levels: Sequence[Level]) -> dict[str, Any]:
     return {"levels": [level.model_dump(mode="json") for level in levels]}
+
+
+def _with_depth(levels: Sequence[Level], depth: int) -> Sequence[Level]:
+    """So many levels, with the same k at the bottom and at the top; none where there is no room for as many.
+
+    What is missing comes where neighbours are furthest apart, at their geometric mean, resampled like the upper one;
+    never right above a split level, where it would be too large to stay whole.
+    """
+    if depth < len(levels):
+        return [*levels[: depth - 1], levels[-1]]
+    if depth == len(levels):
+        return levels
+    gaps = {
+        number: below.k / above.k
+        for number, (below, above) in enumerate(pairwise(levels), start=1)
+        if below.splits == 1 and above.k < math.isqrt(below.k * above.k)
+    }
+    if not gaps:
+        return []
+    place = max(gaps, key=gaps.__getitem__)
+    below, above = levels[place - 1 : place + 1]
+    between = Level(k=math.isqrt(below.k * above.k), resampling=above.resampling)
+    return _with_depth([*levels[:place], between, *levels[place:]], depth)
+
+
+def _with_half(levels: Sequence[Level]) -> Sequence[Level]:
+    """The levels with half their clusters, the top's excepted; none where k would no longer fall."""
+    ks = [*(level.k // 2 // level.splits * level.splits for level in levels[:-1]), levels[-1].k]
+    is_falling = all(below > above for below, above in pairwise(ks))
+    return [level.model_copy(update={"k": k}) for level, k in zip(levels, ks, strict=True)] if is_falling else []
 
 
 def _with_rounds(levels: Sequence[Level], rounds: int) -> list[Level]:
@@ -100,31 +150,39 @@ def _changed(config: Config, variant: Variant) -> dict[str, Any]:
     if not variant.embed:
         return {"cluster": cluster}
     if config.embed is None:
-        raise ConfigError(f"{_place(variant.name)}: source.kind: {config.pool_source.kind} has no encoder to change")
+        raise ConfigError(
+            f"compare.variants, {variant.name}: source.kind: {config.pool_source.kind} has no encoder to change"
+        )
     kept = variant.embed.get("encoder", config.embed.encoder) == config.embed.encoder
     return {"cluster": cluster, "embed": {**(config.embed.model_dump(mode="json") if kept else {}), **variant.embed}}
 
 
-def _run_of(
-    config: Config, sections: dict[str, Any], selections: list[dict[str, Any]], *, name: str | None = None
-) -> VariantRun:
-    values = {**config.model_dump(mode="json"), "evaluate": None, "compare": None, **sections, "select": selections}
-    changed = validated(values, place=_place(name))
+def _run_of(config: Config, variant: Variant | None = None) -> VariantRun:
+    """The run of one method; without any, of the clusters that all are measured in."""
+    values = {**config.model_dump(mode="json"), "evaluate": None, "compare": None, "select": []}
+    if variant:
+        values |= _changed(config, variant)
+        values["select"] = [{**variant.select, "name": variant.name, "target": _section(config).target}]
+    changed = validated(values, place=f"compare.variants, {variant.name}" if variant else "compare")
     what = changed.model_dump(mode="json", include={"seed", "source", "embed", "cluster"})
-    return VariantRun(f"{config.name}-{_digest([what, __version__])}", changed)
+    names = {
+        selection.name: f"{selection.name}-{_digest(selection.model_dump(mode='json', exclude={'name'}))}"
+        for selection in changed.select
+    }
+    select = tuple(selection.model_copy(update={"name": names[selection.name]}) for selection in changed.select)
+    run_id = f"{config.name}-{_digest([what, __version__])}"
+    return VariantRun(run_id, changed.model_copy(update={"select": select}), names)
 
 
-def _with_selections(run_id: str, config: Config, selections: list[dict[str, Any]]) -> VariantRun:
-    values = {**config.model_dump(mode="json"), "select": selections}
-    return VariantRun(run_id, validated(values, place=_place(None)))
+def _joined(run: VariantRun, other: VariantRun) -> VariantRun:
+    """One run with the selections of two that have the same clustering."""
+    select = (*run.config.select, *other.config.select)
+    config = run.config.model_copy(update={"select": select})
+    return VariantRun(run.run_id, config, {**run.selections, **other.selections})
 
 
 def _digest(values: Any) -> str:
     return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:10]
-
-
-def _place(name: str | None) -> str:
-    return f"compare.variants, {name}" if name else "compare"
 
 
 def _section(config: Config) -> Compare:
