@@ -239,6 +239,21 @@ def test_a_comparison_does_not_replace_the_metrics_of_a_run(spark, config, capsy
     assert metrics(spark, config) == before
 
 
+def test_methods_are_not_compared_on_pools_of_different_sizes(spark, source, tmp_path, capsys):
+    path = str(tmp_path / "growing")
+    spark.read.parquet(source["path"]).limit(150).write.parquet(path)
+    own, flat = {"name": "own"}, {"name": "flat", "cluster": {"levels": [{"k": 5}]}}
+    growing = {**source, "path": path}
+    file = write_config(tmp_path, growing, select=[], compare={"target": 40, "variants": [own]})
+    assert main(["compare", "--config", file, "--quiet"]) == 0
+    spark.read.parquet(source["path"]).write.mode("overwrite").parquet(path)
+    write_config(tmp_path, growing, select=[], compare={"target": 40, "variants": [own, flat]})
+    assert main(["compare", "--config", file, "--quiet"]) == 2
+    said = capsys.readouterr().err
+    assert "has 200 items and had 150" in said and "another name than 'config'" in said
+    assert main(["compare", "--config", file, "name=grown", "--quiet"]) == 0
+
+
 def test_another_encoder_and_other_ks_are_compared(spark, tmp_path):
     rng = np.random.default_rng(0)
     (tmp_path / "in").mkdir()

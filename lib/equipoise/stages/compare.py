@@ -50,15 +50,13 @@ def compare(config: Config, *, spark: SparkSession, progress: Progress, run_id: 
         selection (the method, ``random`` or ``pool``), name, group, value, in the order of the config.
 
     Raises:
-        RunError: ``run_id`` is that of a run.
+        RunError: ``run_id`` is that of a run, or the source changed since the first of the runs was made.
         ConfigError, InputError, TableError: see the stages.
     """
     runs = checked_runs(config)
     workspace = Workspace(spark, config.workspace)
     _refuse_run(workspace, run_id)
-    for run in runs:
-        progress.message(f"run {run.run_id}: {', '.join(run.methods) or 'the clusters that all are measured in'}")
-        perform(run.config, spark=spark, progress=progress, run_id=run.run_id)
+    _perform(runs, spark=spark, progress=progress)
     context = StageContext(spark, config, workspace, runs[0].run_id, progress)
     assignments = context.rows_of_run(ASSIGNMENTS)
     selected = stacked(
@@ -85,6 +83,21 @@ def _refuse_run(workspace: Workspace, run_id: str) -> None:
             f"--run-id {run_id!r} is a run of this workspace, whose metrics the comparison would replace: "
             "pass an id that no run has, or none"
         )
+
+
+def _perform(runs: Sequence[VariantRun], *, spark: SparkSession, progress: Progress) -> None:
+    """Makes what is missing. A run that is there keeps to the pool that it had, and all must have the same."""
+    first = None
+    for run in runs:
+        progress.message(f"run {run.run_id}: {', '.join(run.methods) or 'the clusters that all are measured in'}")
+        ingested, *_ = perform(run.config, spark=spark, progress=progress, run_id=run.run_id)
+        n_items = ingested.account.n_in
+        first = n_items if first is None else first
+        if n_items != first:
+            raise RunError(
+                f"the source has {n_items:,} items and had {first:,} when run {runs[0].run_id!r} was made: methods are "
+                f"compared on one pool; give the config another name than {run.config.name!r}, and all are made anew"
+            )
 
 
 def _selected(curated: DataFrame, runs: Sequence[VariantRun]) -> DataFrame:
