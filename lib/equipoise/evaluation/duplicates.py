@@ -1,8 +1,9 @@
 """Groups of duplicates, as a few numbers and the largest of them."""
 
-from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from equipoise.pipeline.quotas import ranked_by
 from equipoise.schemas import Col
 
 
@@ -48,7 +49,9 @@ def largest_duplicates(duplicates: DataFrame, *, groups: int, items: int) -> Dat
     """
     sizes = duplicates.groupBy(Col.component_id).agg(F.count("*").alias(Col.n_items))
     largest = F.broadcast(sizes.orderBy(F.desc(Col.n_items), Col.component_id).limit(groups))
-    ranked = duplicates.join(largest, Col.component_id, "inner").withColumn(Col.rank, _rank())
+    order = F.struct(~F.col(Col.is_kept), F.col(Col.similarity))  # the kept one is first, then nulls, then the least
+    rank = F.row_number().over(ranked_by(order, Col.item_id, Col.component_id))
+    ranked = duplicates.join(largest, Col.component_id, "inner").withColumn(Col.rank, rank)
     return ranked.where(F.col(Col.rank) <= items).select(
         Col.component_id,
         Col.item_id,
@@ -57,8 +60,3 @@ def largest_duplicates(duplicates: DataFrame, *, groups: int, items: int) -> Dat
         Col.n_items,
         Col.rank,
     )
-
-
-def _rank() -> Column:
-    order = Window.partitionBy(Col.component_id).orderBy(F.desc(Col.is_kept), F.asc(Col.similarity), Col.item_id)
-    return F.row_number().over(order.rowsBetween(Window.unboundedPreceding, Window.currentRow))

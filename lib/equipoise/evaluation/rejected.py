@@ -1,8 +1,9 @@
 """Rejected items by reason."""
 
-from pyspark.sql import DataFrame, Window
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from equipoise.pipeline.quotas import ranked_by
 from equipoise.schemas import Col
 
 
@@ -18,8 +19,7 @@ def rejected_examples(rejects: DataFrame, n: int) -> DataFrame:
         item has none), detail STRING.
     """
     keys = [Col.stage, Col.reason]
-    order = Window.partitionBy(*keys).orderBy(Col.item_id)
-    rank = F.row_number().over(order.rowsBetween(Window.unboundedPreceding, Window.currentRow))
+    rank = F.row_number().over(ranked_by(F.col(Col.item_id), Col.key, *keys))
     first = rejects.withColumn(Col.rank, rank).where(F.col(Col.rank) <= n)
     totals = rejects.groupBy(*keys).agg(F.count("*").alias(Col.n_items))
     name = F.coalesce(Col.uri, Col.key).alias(Col.uri)
