@@ -1,6 +1,7 @@
 """A headless Chromium for the tests that look at a page."""
 
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -59,20 +60,28 @@ class Visit:
         """Pixels by which the page is wider than the window."""
         return self.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
 
-    def contrast(self) -> float:
-        """Of the text to the page behind it, as WCAG 2 defines it."""
-        script = """() => {
-          const style = getComputedStyle(document.body);
-          const light = (colour) => {
-            const parts = colour.match(/[\\d.]+/g).slice(0, 3).map((part) => part / 255);
-            const [r, g, b] = parts.map((c) => (c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4));
-            return 0.2126 * r + 0.7152 * g + 0.0722 * b;
-          };
-          const [a, b] = [light(style.color), light(style.backgroundColor)];
-          return (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+    def colour(self, name: str) -> str:
+        """A colour of the style sheet, like ``var(--ink)``, as the browser has it: rgb(...)."""
+        script = """(name) => {
+          const probe = document.body.appendChild(document.createElement("i"));
+          probe.style.color = name;
+          const found = getComputedStyle(probe).color;
+          probe.remove();
+          return found;
         }"""
-        return self.page.evaluate(script)
+        return self.page.evaluate(script, name)
+
+    def contrast(self, name: str) -> float:
+        """Of a colour of the style sheet to the page behind it, as WCAG 2 defines it."""
+        one, other = (_luminance(colour) for colour in (self.colour(name), self.background()))
+        return (max(one, other) + 0.05) / (min(one, other) + 0.05)
 
     def background(self) -> str:
         """The colour of the page."""
         return self.page.evaluate("getComputedStyle(document.body).backgroundColor")
+
+
+def _luminance(colour: str) -> float:
+    parts = [int(part) / 255 for part in re.findall(r"\d+", colour)[:3]]
+    red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue

@@ -1,11 +1,12 @@
 """The few rows that a report takes from large tables, against plain Python."""
 
 import pytest
+from pyspark.sql import functions as F
 
 from equipoise.evaluation.clusters import largest
 from equipoise.evaluation.duplicates import duplicate_totals, largest_duplicates, similarity_counts
 from equipoise.evaluation.rejected import rejected_examples
-from equipoise.evaluation.tree import largest_children
+from equipoise.evaluation.tree import largest_children, most_shrunk
 from equipoise.schemas import Col
 
 SIZES = "selection string, level int, cluster_id long, parent_id long, n_pool long, n_curated long"
@@ -29,6 +30,20 @@ def test_the_largest_children_of_every_parent(spark):
     ]  # fmt: skip
     expected = [(5, 11, 1, 4, 9, 11), (5, 12, 2, 4, 9, 12), (6, 14, 1, 1, 2, 14)]
     assert rows(found, Col.selection, Col.parent_id, Col.rank) == [(name, *row) for name in "ab" for row in expected]
+
+
+def test_the_clusters_that_shrank_the_most_are_large_ones(spark):
+    sizes = {1: (50, 1), 2: (40, 30), 3: (60, 1), 4: (5, 0), 5: (20, 18), 6: (60, 1)}  # the mean is 39, the rate 51/235
+    rows_a = [("a", 2, id, None, pool, curated) for id, (pool, curated) in sizes.items()]
+    rows_b = [("b", 2, id, None, pool, 7) for id, (pool, _) in sizes.items()]
+    frame = spark.createDataFrame([*rows_a, *rows_b, ("a", 1, 9, 1, 900, 0), ("none", 2, 3, None, 60, 0)], SIZES)
+    found = most_shrunk(frame, level=2, selection="a", n=2)
+    assert found.columns == frame.columns
+    taken = found.select(Col.selection, Col.cluster_id)
+    assert rows(taken, *taken.columns) == [("a", 3), ("a", 6), ("b", 3), ("b", 6), ("none", 3)]
+    every = most_shrunk(frame, level=2, selection="a", n=9).where(F.col(Col.selection) == "a")
+    assert rows(every, Col.cluster_id) == [rows_a[0], rows_a[2], rows_a[5]]
+    assert most_shrunk(frame, level=2, selection="none", n=9).isEmpty()
 
 
 def test_the_largest_groups_of_the_pool_as_every_set_has_them(spark):

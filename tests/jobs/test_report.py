@@ -13,13 +13,18 @@ from pyspark.sql import types as t
 from browser import Visit, started
 from equipoise import schemas
 from equipoise.cli import main
-from equipoise.schemas import POOL, Col
+from equipoise.report import formats
+from equipoise.schemas import FAILURES, METRICS, POOL, Col
+from equipoise.stages.report.failures import MOST_FAILURES
+from equipoise.stages.report.folder import beside
+from equipoise.stages.report.metrics import MOST_METRICS
 from equipoise.stages.report.tree import MOST_CHILDREN, MOST_LOWEST, MOST_TOP, children_a_parent
 from equipoise.tables import Workspace
 from report.fakes import ATTACK
-from report.runs import write_run
+from report.runs import LONG, write_run
 
 SECTIONS = 8
+NOTHING = {"name": "nothing", "target": 5, "where": "label = 'absent'"}
 FIELDS = {
     Col.run_id: t.StringType(),
     Col.item_id: t.LongType(),
@@ -57,7 +62,11 @@ def config(spark, tmp_path_factory) -> str:
         "source": {"kind": "images", "path": str(folder / "in"), "label": "parent_folder"},
         "embed": {"encoder": "pixels", "size": 2, "mode": "L"},
         "cluster": {"iterations": 5, "levels": [{"k": 12}, {"k": 4, "resampling": {"rounds": 2, "points": 2}}]},
-        "select": [{"name": "balanced", "target": 20}, {"name": "closest", "per_cluster": 1, "within": "closest"}],
+        "select": [
+            {"name": "balanced", "target": 20},
+            {"name": "closest", "per_cluster": 1, "within": "closest"},
+            NOTHING,
+        ],
         "report": {"out": str(folder / "reports")},
     }
     path = folder / "config.yaml"
@@ -102,6 +111,12 @@ def test_the_report_of_images_has_the_numbers_of_the_run(images):
     assert html.count("data:image/webp;base64,") == len(set(re.findall(r"data:image/webp;base64,[^)]+", html))) > 20
 
 
+def test_a_selection_of_nothing_is_shown_with_no_items(images):
+    assert "nothing 5 items, hierarchical sharing, random inside clusters, where label = 'absent' 0 0" in plain(images)
+    assert re.search(r"balanced</th>.*closest</th>.*nothing</th>", images.read_text())
+    assert "0 at random" not in plain(images).replace("20 at random", "")
+
+
 def test_the_tree_adds_up_to_the_pool_and_to_the_selection(images):
     html = images.read_text()
     top = re.findall(r'\n<details class="cluster" data-size="(\d+)"', html)
@@ -117,11 +132,81 @@ def test_texts_are_shown_as_they_are(texts):
     text = plain(texts)
     assert "Over 20 classes" in text and "30 at random" in text and "file:/gone.txt" in text
     assert "level 1 gini 0.500 0.500" in text
+    assert f"{LONG[:150]}" in html and LONG[:200] not in html  # of labels and uris
 
 
-def test_the_same_run_gives_the_same_report(config, images, tmp_path):
-    assert main(["report", "--config", config, "--run-id", "r", "--out", str(tmp_path)]) == 0
+def test_the_same_run_gives_the_same_report(config, images, tmp_path, capsys):
+    assert main(["report", "--config", config, "--run-id", "r", "--out", f"file://{tmp_path}"]) == 0
+    assert capsys.readouterr().out.strip() == f"report: {tmp_path / 'r.html'}"
     assert (tmp_path / "r.html").read_text() == images.read_text()
+
+
+def test_a_scheme_that_nothing_answers_to_is_named(config, capsys):
+    assert main(["report", "--config", config, "--run-id", "r", "--out", "nowhere://bucket/reports"]) == 2
+    error = capsys.readouterr().err
+    assert "'nowhere://bucket/reports' cannot be written (No FileSystem for scheme" in error
+    assert "name another with --out" in error and error.count("\n") == 1
+
+
+def test_files_go_to_any_file_system_of_spark(spark, tmp_path):
+    mount = "fs.viewfs.mounttable.test.link./mounted"  # a file system of another scheme that needs no network
+    spark.sparkContext._jsc.hadoopConfiguration().set(mount, tmp_path.as_uri())
+    folder = beside(spark, "viewfs://test/mounted/workspace/", "reports")
+    for content in (b"one", b"two" * 10**6):
+        assert folder.write("r.html", content) == "viewfs://test/mounted/workspace/reports/r.html"
+        assert (tmp_path / "workspace/reports/r.html").read_bytes() == content
+    assert not list(tmp_path.rglob("*unfinished"))
+    assert beside(spark, "spark_catalog.default", "reports").place == str(Path("reports").resolve())
+    assert beside(spark, "warehouse/demo", "reports").place == "warehouse/demo/reports"
+
+
+@pytest.fixture(scope="module")
+def compared(spark, texts) -> Path:
+    """The report of a comparison that has 1,000 classes and some failures in the workspace of ``texts``."""
+    workspace, picture = Workspace(spark, str(texts.parent / "workspace")), texts.parent / "a b.png"
+    Image.fromarray(np.zeros((8, 8), np.uint8)).save(picture)
+    classes = [
+        ("compared", name, measure, f"class={number:03d} {LONG}", value)
+        for number in range(1000)
+        for name, size in (("pool", 1000 - number), ("ours", 10))
+        for measure, value in (("n_clusters", 5.0), ("mean_cluster_size", size / 5))
+    ]
+    whole = [("compared", name, "gini", group, 0.25) for name in ("pool", "ours") for group in ("class", "level_1")]
+    workspace.append(METRICS, spark.createDataFrame([*classes, *whole], METRICS.schema))
+    shown = (picture.as_uri(), "/gone.png", None)
+    failures = [
+        ("compared", model, "landmarks", rank, f"q{rank}", "p", "c", 0.25, 0.75, *shown)
+        for model in "abcdefg"
+        for rank in range(1, 21)
+    ]
+    workspace.append(FAILURES, spark.createDataFrame(failures, FAILURES.schema))
+    out = ["--out", str(texts.parent), "--run-id", "compared"]
+    assert main(["report", "--workspace", str(texts.parent / "workspace"), *out]) == 0
+    return texts.parent / "compared.html"
+
+
+def test_a_comparison_has_a_report_of_its_metrics(compared):
+    text = plain(compared)
+    assert "Methods were compared here" in text and "This run has no clusters of its own." in text
+    assert f"The first {MOST_METRICS} of 2,002 measures" in text
+    rows = re.findall(r'<tr><th scope="row">([^<]*)</th><td>([^<]*)</td>(.*?)</tr>', compared.read_text())
+    assert [row[:2] for row in rows[:2]] == [("class", "gini"), ("level 1", "gini")]
+    assert rows[2][0].startswith("class=000 long") and len(rows[2][0]) < 200
+    assert len(rows) == MOST_METRICS and not [row for row in rows if formats.MISSING in row[2]]
+
+
+def test_classes_of_a_labelled_set_are_drawn_by_size(compared):
+    assert "Each of 1,000 classes that evaluate.labelled gave to clusters" in plain(compared)
+    assert "Gini coefficient 0.250 0 is balanced" in plain(compared)
+    assert compared.read_text().count('aria-label="Clusters of a class against the size of the class"') == 1
+
+
+def test_the_worst_retrievals_of_every_model_stand_side_by_side(compared):
+    html, text = compared.read_text(), plain(compared)
+    assert html.count('<div class="group failure">') == MOST_FAILURES
+    assert [f"landmarks, {model} " in text for model in "abcdefg"] == [True] * 7
+    assert "1. query /gone.png predicted, 0.250 item c correct, 0.750" in text
+    assert html.count("data:image/webp;base64,") == 1 and html.count("/a b.png") >= MOST_FAILURES
 
 
 def test_a_report_is_made_of_a_run_that_is_not_finished(config, tmp_path, capsys):

@@ -14,17 +14,19 @@ from equipoise.report.content import (
     Cluster,
     DuplicateGroup,
     Duplicates,
+    Failure,
     Item,
     Largest,
-    Metric,
     Rejects,
     Report,
     RunFacts,
     SelectionFacts,
+    Shrank,
     Spread,
     StageFacts,
     Tree,
 )
+from equipoise.report.measurements import Metric, Metrics, VotedClasses
 from equipoise.schemas import Col
 
 ATTACK = "<script>alert(1)</script>"
@@ -68,6 +70,15 @@ def cluster(level: int, number: int, *, children: int, is_text: bool) -> Cluster
     )
 
 
+def class_points(sizes: list[int]) -> pd.DataFrame:
+    return pd.DataFrame({Col.n_items: np.asarray(sizes, float), Col.n_clusters: np.sqrt(sizes).round()})
+
+
+def failure(model: str, rank: int, *, is_text: bool) -> Failure:
+    query, predicted = (item(number, is_text=is_text) for number in (7 * rank, 8 * rank))
+    return Failure(model, "landmarks", rank, query, predicted, Item(QUOTED), 0.25, 0.75)
+
+
 def facts() -> RunFacts:
     stages = [
         StageFacts("ingest", "done", 2.5, 1, 1010, 1000, 10, {}),
@@ -95,7 +106,7 @@ def whole_report(*, is_text: bool = False) -> Report:
     return Report(
         run=facts(),
         balances=[Balance(group, spreads) for group in ("level_1", "level_2", "class")],
-        largest=[Largest(1, 2, {"pool": 0.96, "even": 0.5, "300 at random": 0.95})],
+        largest=[Largest(1, 2, {"pool": 0.96, "even": 0.5, "300 at random": 0.95}, {"even": Shrank(1, 0.9, 0.27)})],
         classes=[
             ClassSizes(label, {name: sizes[place] for name, _, sizes in sets}) for place, label in enumerate(labels)
         ],
@@ -108,12 +119,21 @@ def whole_report(*, is_text: bool = False) -> Report:
             [2, 1],
             {2: 5, 1: 15},
             {2: 50, 1: 1500},
+            n_largest=3,
+            n_shrunk=2,
         ),
         rejects=[Rejects("ingest", "unreadable_file", 10, [(ATTACK, QUOTED), ("b.png", "")])],
         duplicates=Duplicates(
             30, 10, 20, [DuplicateGroup(3, item(1), [(item(2), 0.9)])], [0.6, 0.8, 1.0], [5, 15], 0.6
         ),
-        metrics=[Metric("level_1", "gini", {"pool": 0.5, "even": float("nan")}), Metric(ATTACK, "x", {"pool": 1e9})],
-        names=["pool", "even"],
-        n_metrics=700,
+        metrics=Metrics(
+            [Metric("level_1", "gini", {"pool": 0.5, "even": float("nan")}), Metric(ATTACK, "x", {"pool": 1e9})],
+            ["pool", "even"],
+            700,
+        ),
+        voted=VotedClasses(
+            {"pool": class_points([900, 60, 8]), "even": class_points([80, 75])},
+            {name: measures(sizes) for name, sizes in (("pool", [900, 60, 8]), ("even", [80, 75, 0]))},
+        ),
+        failures=[failure(model, rank, is_text=is_text) for model in ("ours", ATTACK) for rank in (1, 2)],
     )

@@ -22,6 +22,7 @@ from equipoise.schemas import (
 from equipoise.tables import Workspace
 
 SOURCE = {"kind": "texts", "path": "in/pool", "name": "pool"}
+LONG = "long" * 300
 BEGAN = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
 
@@ -38,7 +39,8 @@ def write_run(spark: SparkSession, location: str, *, n_items: int, ks: list[int]
             Col.source: F.lit("pool"),
             Col.key: F.col("id").cast("string"),
             Col.content: content,
-            Col.label: F.concat(F.lit("class "), F.floor(20 * share).cast("string")),
+            Col.label: F.concat(F.lit("class "), F.floor(20 * share).cast("string"), F.lit(f" {LONG}")),
+            Col.uri: F.concat(F.lit(f"file:/{LONG}"), F.col("id").cast("string")),
             Col.run_id: F.lit(run_id),
             Col.cluster_id: F.floor(F.lit(ks[0]) * F.pow(share, 2)).cast("bigint"),
             Col.distance_sq: F.pmod(F.xxhash64("id", F.lit(1)), F.lit(1000)).cast("float"),

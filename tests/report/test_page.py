@@ -1,6 +1,7 @@
 """The page from plain values: complete, self-contained, and data stay text."""
 
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from xml.etree import ElementTree
 
@@ -8,12 +9,22 @@ import numpy as np
 import pytest
 
 from equipoise.report import formats
-from equipoise.report.content import Report
+from equipoise.report.content import (
+    Balance,
+    ClassSizes,
+    Failure,
+    Item,
+    Report,
+    SelectionFacts,
+    Spread,
+    StageFacts,
+)
+from equipoise.report.measurements import Metric, Metrics
 from equipoise.report.page import render
-from equipoise.report.plots import MOST_POINTS, lorenz_plot
+from equipoise.report.plots import MOST_POINTS, classes_plot, lorenz_plot
 from report.fakes import ATTACK, facts, spread, whole_report
 
-SECTIONS = ("run", "balance", "objective", "selections", "clusters", "rejects", "duplicates", "metrics")
+SECTIONS = ("run", "balance", "objective", "selections", "clusters", "rejects", "duplicates", "failures", "metrics")
 
 
 class Outline(HTMLParser):
@@ -96,7 +107,50 @@ def test_the_page_says_what_it_leaves_out(html):
     assert "The 4 largest of 6 classes; 2 more" in text
     assert "Shown are 5 of 50 clusters of level 2, 15 of 1,500 clusters of level 1." in text
     assert "3 smaller clusters of level 1 are not shown." in text
-    assert "The first of 700 rows" in text
+    assert "The first 2 of 700 measures" in text
+    assert "On top are the 3 largest, and 2 more of at least mean size whose share shrank the most in even" in text
+
+
+def test_the_page_says_what_became_of_the_largest_clusters(html):
+    text = " ".join(Outline(html).text.split())
+    assert "The 2 largest clusters hold 96.0% of the pool, 50.0% of even and 95.0% of 300 at random." in text
+    assert "1 of them shrank in even, from 90.0% of the pool to 27.0%." in text
+
+
+def test_an_empty_selection_is_shown_as_one_with_no_items():
+    empty = Spread("none", "selection", 0, np.zeros(1), np.array([4.0]), {})
+    report = Report(
+        run=facts(),
+        balances=[Balance(group, [spread("pool", "pool", [3, 1]), empty]) for group in ("level_1", "class")],
+        classes=[ClassSizes("a", {"pool": 4, "none": 0})],
+        selections=[SelectionFacts("none", "where item_id < 0", 0, 0)],
+        compared=["none"],
+    )
+    html = render(report)
+    text = Outline(html).text
+    assert "the selection none keeps 0." in text
+    for row in ("items", "a"):
+        assert re.search(rf'<th scope="row"[^>]*>{row}</th><td class="n">4</td><td class="n">0</td>', html)
+    assert "normalised entropy goes" not in text
+
+
+def test_a_curve_of_no_items_or_no_groups_is_left_out():
+    absent = Spread("none", "selection", 0, np.zeros(0), np.zeros(0), {})
+    pool = spread("pool", "pool", [3, 1])
+    assert lorenz_plot([pool, absent], key="k") == lorenz_plot([pool], key="k")
+
+
+def test_a_benchmark_and_a_comparison_say_what_they_are():
+    benchmark = replace(facts(), source=None, stages=[StageFacts("benchmark", "done", 1.0, 1, 10, 10)])
+    failures = [Failure("ours", "landmarks", 1, Item("q"), Item("p"), Item("c"), 0.25, None)]
+    text = " ".join(Outline(render(Report(run=benchmark, failures=failures))).text.split())
+    assert "Models were scored on benchmarks" in text and " source " not in text
+    assert f"landmarks, ours item q 1. query item p predicted, 0.250 item c correct, {formats.MISSING}" in text
+    compared = replace(benchmark, seed=None, code_version=None, began=None, config="", stages=[])
+    text = Outline(
+        render(Report(run=compared, metrics=Metrics([Metric("level_1", "gini", {"a": 1.5})], ["a"], 1)))
+    ).text
+    assert "Methods were compared here" in text and "no stages of its own" in text and "1.500" in text
 
 
 def test_the_lead_has_the_numbers_of_the_run(html):
@@ -120,6 +174,12 @@ class TestPlots:
         assert "var(--pool)" in svg and "currentColor" not in svg  # ink is for objectives
         assert not re.search(r"#[0-9a-f]{6}", svg)
         assert "font-family" not in svg and "<text" in svg
+
+    def test_classes_of_any_size_have_numbers_on_both_axes(self):
+        svg = classes_plot({"pool": (np.array([20.0, 30.0]), np.array([3.0, 4.0]))}, label="clusters", key="k")
+        texts = [text.text for text in ElementTree.fromstring(svg).iter("{http://www.w3.org/2000/svg}text")]
+        assert texts == ["10", "100", "items of the class", "1", "10", "clusters"]
+        assert not re.search(r"#[0-9a-f]{6}", svg)
 
     def test_a_long_curve_is_thinned_to_its_shape(self):
         sizes = (np.arange(1, 100_001) ** 2).tolist()

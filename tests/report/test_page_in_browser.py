@@ -6,6 +6,7 @@ import pytest
 
 from browser import Visit, started
 from equipoise.report.page import render
+from equipoise.report.plots import MOST_TINTS
 from report.fakes import whole_report
 
 
@@ -27,7 +28,7 @@ def test_nothing_of_the_data_runs_and_no_request_leaves(browser, path):
     for summary in visit.page.query_selector_all("#tree > details > summary"):
         summary.click()
     assert visit.is_clean, visit.complaints
-    assert visit.page.locator("section").count() == 8
+    assert visit.page.locator("section").count() == 9
     assert visit.page.locator("script").count() == 1
 
 
@@ -66,4 +67,17 @@ def test_nothing_is_wider_than_the_window(browser, path, width):
 def test_day_and_night_differ_and_both_can_be_read(browser, path):
     day, night = (Visit(browser, path, scheme=scheme) for scheme in ("light", "dark"))
     assert day.background() != night.background()
-    assert min(day.contrast(), night.contrast()) > 7
+    assert min(day.contrast("var(--ink)"), night.contrast("var(--ink)")) > 7
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_what_is_muted_and_what_is_drawn_stands_out_by_day_and_night(browser, path, scheme):
+    visit = Visit(browser, path, scheme=scheme)
+    muted = visit.page.locator("p.note").first.evaluate("(one) => getComputedStyle(one).color")
+    assert muted == visit.colour("var(--muted)")
+    assert visit.contrast("var(--muted)") >= 4.5  # WCAG 2 AA for text
+    graphics = ["var(--pool)", *(f"var(--s{number})" for number in range(1, MOST_TINTS + 1))]
+    assert min(visit.contrast(name) for name in graphics) >= 3  # and for graphics
+    assert len({visit.colour(name) for name in graphics}) == len(graphics)
+    drawn = visit.page.locator("svg path").evaluate_all("(all) => all.map((one) => getComputedStyle(one).stroke)")
+    assert visit.colour("var(--pool)") in drawn and visit.colour("var(--s1)") in drawn

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from equipoise.report.thumbnails import SNIPPET_LENGTH, THUMBNAIL_SIDE, fitted, preview, snippet
+from equipoise.report.thumbnails import SNIPPET_LENGTH, THUMBNAIL_SIDE, fitted, is_image_name, preview, snippet
 
 
 def encoded(pixels: np.ndarray, kind: str = "PNG") -> bytes:
@@ -62,3 +62,14 @@ def test_any_text_is_shown_from_its_beginning(text):
 
 def test_marks_that_turn_text_around_are_left_out():
     assert snippet("a\u202eb\x00c\n\n d") == "a b c d"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("s3://bucket/a.JPG", True), ("/data/a b.webp", True), ("a dog.png", True),
+        ("a text.", False), ("/data/a.pdf", False), ("/data/a.txt", False), ("", False), ("x" * 10_000 + ".png", False),
+    ],
+)  # fmt: skip
+def test_a_name_of_an_image_ends_like_one_that_can_be_read(text, expected):
+    assert is_image_name(text) is expected

@@ -74,7 +74,9 @@ def _add_report(jobs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
     place.add_argument("--workspace", help="instead of a config: a folder or catalog.schema")
     report.add_argument("overrides", nargs="*", metavar="dotted.key=value", help="settings that replace the file's")
     report.add_argument("--run-id", required=True, help="a run of the workspace, finished or not")
-    where = "a local folder (default: the config's, or reports/ beside the tables)"
+    where = (
+        "a folder, local or with a scheme of Spark's, like s3:// (default: the config's, or reports/ beside the tables)"
+    )
     report.add_argument("--out", metavar="DIR", help=where)
 
 

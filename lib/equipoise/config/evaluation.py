@@ -78,6 +78,6 @@ class Compare(Section):
 
 
 class Report(Section):
-    """The HTML report that ``curate`` ends with; ``out`` is a local folder, else ``reports`` beside the tables."""
+    """The HTML report that ``curate`` ends with; ``out`` is a folder, else ``reports`` beside the tables."""
 
     out: str | None = None

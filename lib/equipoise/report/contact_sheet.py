@@ -1,7 +1,7 @@
 """A picture of several sets of images, side by side."""
 
+import io
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
@@ -14,12 +14,11 @@ TITLE_HEIGHT = 28
 BACKGROUND, INK, EMPTY = "#ffffff", "#1f2933", "#e4e7eb"
 
 
-def write_contact_sheet(groups: Mapping[str, Sequence[bytes]], path: Path) -> None:
-    """Writes a PNG with one square of thumbnails a group, under its title.
+def contact_sheet(groups: Mapping[str, Sequence[bytes]]) -> bytes:
+    """Makes a PNG with one square of thumbnails a group, under its title.
 
     Args:
         groups: by title, the encoded images (any format that Pillow reads); an unreadable one leaves its cell empty.
-        path: where to; folders are made.
     """
     rows = max(1, max(-(-len(images) // COLUMNS) for images in groups.values()))
     block = (COLUMNS * CELL + 2 * MARGIN, rows * CELL + TITLE_HEIGHT + 2 * MARGIN)
@@ -31,8 +30,9 @@ def write_contact_sheet(groups: Mapping[str, Sequence[bytes]], path: Path) -> No
         for place, content in enumerate(images):
             corner = (left + place % COLUMNS * CELL, MARGIN + TITLE_HEIGHT + place // COLUMNS * CELL)
             sheet.paste(_thumbnail(content), corner)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    sheet.save(path)
+    file = io.BytesIO()
+    sheet.save(file, "PNG")
+    return file.getvalue()
 
 
 def _thumbnail(content: bytes) -> Image.Image:

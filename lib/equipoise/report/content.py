@@ -8,6 +8,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from equipoise.report.measurements import Metrics, VotedClasses
+
 
 @dataclass(frozen=True)
 class StageFacts:
@@ -25,14 +27,18 @@ class StageFacts:
 
 @dataclass(frozen=True)
 class RunFacts:
-    """Where a run came from: ``config`` is YAML, ``versions`` those of the tables that it read, by name."""
+    """Where a run came from: ``config`` is YAML, ``versions`` those of the tables that it read, by name.
+
+    ``source`` is None where the run has no pool, as a benchmark; all else that may be None is where it has no stages of
+    its own: a comparison measures what other runs made.
+    """
 
     run_id: str
     workspace: str
-    source: str
-    seed: int
-    code_version: str
-    began: datetime
+    source: str | None
+    seed: int | None
+    code_version: str | None
+    began: datetime | None
     config: str
     versions: Mapping[str, int]
     stages: Sequence[StageFacts]
@@ -52,6 +58,11 @@ class Spread:
     weights: NDArray[np.float64]
     measures: Mapping[str, float]
 
+    @property
+    def n_items(self) -> float:
+        """Items of the set, copies counted; 0 of an empty selection."""
+        return float(self.sizes @ self.weights)
+
 
 @dataclass(frozen=True)
 class Balance:
@@ -70,12 +81,25 @@ class ClassSizes:
 
 
 @dataclass(frozen=True)
+class Shrank:
+    """The ``n`` of the largest clusters whose share a selection made smaller: what they hold of the pool and of it."""
+
+    n: int
+    share_pool: float
+    share: float
+
+
+@dataclass(frozen=True)
 class Largest:
-    """What the ``n`` largest clusters of a level hold of the pool and of every set, as shares."""
+    """What the ``n`` largest clusters of a level hold of the pool and of every set, as shares.
+
+    ``shrank`` has those of them that shrank, by the name of the selection.
+    """
 
     level: int
     n: int
     shares: Mapping[str, float]
+    shrank: Mapping[str, Shrank] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -90,9 +114,12 @@ class SelectionFacts:
 
 @dataclass(frozen=True)
 class Item:
-    """One item as it is shown: WebP ``thumbnail`` or text ``snippet``; ``copies`` in the first selection."""
+    """One item as it is shown: WebP ``thumbnail`` or text ``snippet``; ``copies`` in the first selection.
 
-    item_id: int
+    Its id is a number in a pool, in a benchmark any text.
+    """
+
+    item_id: int | str
     thumbnail: bytes | None = None
     snippet: str | None = None
     label: str | None = None
@@ -123,13 +150,18 @@ class Cluster:
 
 @dataclass(frozen=True)
 class Tree:
-    """The clusters shown, largest first; ``shown`` and ``total`` count them by level, from the top down."""
+    """The clusters shown, largest first; ``shown`` and ``total`` count them by level, from the top down.
+
+    On top are the ``n_largest``, and ``n_shrunk`` more that shrank the most.
+    """
 
     clusters: Sequence[Cluster]
     levels: Sequence[int]
     shown: Mapping[int, int]
     total: Mapping[int, int]
     has_contents: bool = True
+    n_largest: int = 0
+    n_shrunk: int = 0
 
 
 @dataclass(frozen=True)
@@ -165,20 +197,24 @@ class Duplicates:
 
 
 @dataclass(frozen=True)
-class Metric:
-    """One measure over one group, by the name of the set."""
+class Failure:
+    """A retrieval that went wrong: what was asked, what came first, and what should have; distances to the query."""
 
-    group: str
-    name: str
-    values: Mapping[str, float | None]
+    model: str
+    benchmark: str
+    rank: int
+    query: Item
+    predicted: Item
+    correct: Item
+    predicted_distance: float | None
+    correct_distance: float | None
 
 
 @dataclass(frozen=True)
 class Report:
-    """Everything on the page; what is None or empty is explained there instead.
+    """Everything on the page; what is None or empty is explained there instead, without ``failures`` nothing is said.
 
-    ``iterations`` has the rows of the table of that name; ``names`` are the sets of ``metrics``, in order;
-    ``n_metrics`` counts the rows of the table, also those that are not shown.
+    ``iterations`` has the rows of the table of that name.
     """
 
     run: RunFacts
@@ -192,6 +228,6 @@ class Report:
     tree: Tree | None = None
     rejects: Sequence[Rejects] = ()
     duplicates: Duplicates | None = None
-    metrics: Sequence[Metric] = ()
-    names: Sequence[str] = ()
-    n_metrics: int = 0
+    metrics: Metrics = field(default_factory=Metrics)
+    voted: VotedClasses | None = None
+    failures: Sequence[Failure] = ()

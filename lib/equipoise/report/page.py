@@ -14,7 +14,8 @@ from markupsafe import Markup
 from equipoise import __version__
 from equipoise.report import formats
 from equipoise.report.content import Balance, Item, Report, Spread
-from equipoise.report.plots import lorenz_plot, objective_plot, similarity_plot
+from equipoise.report.measurements import VotedClasses
+from equipoise.report.plots import classes_plot, lorenz_plot, objective_plot, similarity_plot
 from equipoise.schemas import POOL_NAME, Col
 
 MEASURES = (
@@ -32,7 +33,7 @@ MEANINGS: Mapping[str, tuple[str, str]] = {
     "top_share": ("share of the largest 1%", "of the groups, at least one"),
     "imbalance": ("largest / smallest", "1 is balanced"),
 }
-CLASS = "class"
+CLASS, BENCHMARK = "class", "benchmark"
 SHARES = ("coverage", "top_share")
 
 
@@ -53,7 +54,11 @@ def render(report: Report) -> str:
         legend=_legend(report.balances),
         objectives=_objectives(report),
         similarity=Markup(similarity_plot(report.duplicates, key="similarity")) if report.duplicates else None,
-        metrics=[(group, list(rows)) for group, rows in groupby(report.metrics, key=lambda metric: metric.group)],
+        voted=_voted(report.voted),
+        failures=[
+            (of, list(rows)) for of, rows in groupby(report.failures, key=lambda one: (one.benchmark, one.model))
+        ],
+        metrics=[(group, list(rows)) for group, rows in groupby(report.metrics.rows, key=lambda one: one.group)],
         measures=[(name, *MEANINGS[name]) for name in MEASURES],
     )
     script = _part("script.js")
@@ -79,7 +84,7 @@ def lead(report: Report) -> list[str]:
         levels = [balance for balance in report.balances if balance.group != CLASS]
         classes = [balance for balance in report.balances if balance.group == CLASS]
         sentences += [told for balance in [*levels[-1:], *classes] if (told := _change(balance, selection.name))]
-    return sentences or ["This run has made no selection yet."]
+    return sentences or [_without_selection(report)]
 
 
 def _change(balance: Balance, selection: str) -> str | None:
@@ -95,6 +100,14 @@ def _change(balance: Balance, selection: str) -> str | None:
         f"Over {n_groups} {groups_of(balance)}, normalised entropy goes from {entropies[POOL_NAME]:.3f} to "
         f"{entropies[selection]:.3f}{beside}."
     )
+
+
+def _without_selection(report: Report) -> str:
+    if not report.run.stages:
+        return "Methods were compared here: this run has metrics of what other runs made, and nothing else."
+    if all(stage.name == BENCHMARK for stage in report.run.stages):
+        return "Models were scored on benchmarks: this run has no pool and no clusters."
+    return "This run has made no selection yet."
 
 
 def groups_of(balance: Balance) -> str:
@@ -130,6 +143,25 @@ def _legend(balances: Sequence[Balance]) -> list[Spread]:
     return list(named.values())
 
 
+def _voted(voted: VotedClasses | None) -> dict[str, Any] | None:
+    """The two plots of Vo et al. 2024, figure 4, and the measures of balance that the table has."""
+    if voted is None:
+        return None
+    sets = {
+        name: (points[Col.n_items].to_numpy(), points[Col.n_clusters].to_numpy())
+        for name, points in voted.points.items()
+    }
+    means = {name: (sizes, sizes / n_clusters) for name, (sizes, n_clusters) in sets.items()}
+    plots = {
+        title: Markup(classes_plot(points, label=label, key=f"voted{place}"))
+        for place, (title, label, points) in enumerate(
+            [("Clusters of a class", "clusters", sets), ("Their mean size", "items a cluster", means)]
+        )
+    }
+    measures = {name: values for name, values in voted.measures.items() if values}
+    return {"plots": plots, "measures": measures, "n_classes": len(next(iter(voted.points.values())))}
+
+
 def _objectives(report: Report) -> list[dict[str, Any]]:
     """By level: the plot, and one row for the first clustering, one for all rounds of resampling."""
     if report.iterations is None:
@@ -159,10 +191,10 @@ def _objective_row(name: str, steps: Any) -> dict[str, Any]:
     }
 
 
-def _measured(spread: Spread, name: str) -> str:
-    value = spread.measures.get(name)
+def _measured(measures: Mapping[str, float], name: str) -> str:
+    value = measures.get(name)
     if name == "n_present" and value is not None:
-        return f"{formats.whole(value)} of {formats.whole(spread.measures[Col.n_groups])}"
+        return f"{formats.whole(value)} of {formats.whole(measures.get(Col.n_groups))}"
     return formats.share(value) if name in SHARES else formats.measure(value)
 
 

@@ -2,7 +2,7 @@
 
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from itertools import count
 
@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 
 from equipoise.report.content import Duplicates, Spread
 from equipoise.schemas import Col
+
+Doubles = NDArray[np.float64]
 
 SIZE = (3.5, 2.7)  # inches of 72 units: about its own size on a phone, several side by side elsewhere
 MOST_POINTS = 160
@@ -45,11 +47,14 @@ _SETTINGS = {
 
 
 def lorenz_plot(spreads: Sequence[Spread], *, key: str) -> str:
-    """Lorenz curves: the share of the items in the smallest x of the groups; the diagonal is perfect balance."""
+    """Lorenz curves: the share of the items in the smallest x of the groups; the diagonal is perfect balance.
+
+    A set without items has no curve.
+    """
     with _style():
         figure, axes = _panel()
         axes.plot([0, 100], [0, 100], color=_MUTED, linewidth=0.6)
-        for spread in spreads:
+        for spread in (spread for spread in spreads if spread.n_items):
             groups, items = _lorenz(spread.sizes, spread.weights)
             style = (0, (2, 1.6)) if spread.kind == "random" else "-"
             axes.plot(groups, items, color=_colour(spread), linestyle=style)
@@ -90,6 +95,32 @@ def similarity_plot(duplicates: Duplicates, *, key: str) -> str:
         return _svg(figure, key)
 
 
+def classes_plot(points: Mapping[str, tuple[Doubles, Doubles]], *, label: str, key: str) -> str:
+    """Something of each class against the size of the class, both by factors of ten.
+
+    Args:
+        points: by the name of the set, the pool first: the sizes and what is shown of each class, (n,) each, positive.
+        label: what is shown.
+        key: of this plot, unique on the page.
+    """
+    with _style():
+        figure, axes = _panel()
+        for colour, marker, (sizes, values) in zip((_POOL, _TINTS[0]), "o.", points.values(), strict=False):
+            axes.plot(sizes, values, marker, color=colour, markersize=4, markerfacecolor="none", linestyle="none")
+        drawn = [np.concatenate(parts) for parts in zip(*points.values(), strict=True)]
+        axes.set(xscale="log", yscale="log", xlabel="items of the class", ylabel=label)
+        axes.set(xlim=_decades(drawn[0]), ylim=_decades(drawn[1]))
+        for axis in (axes.xaxis, axes.yaxis):
+            axis.set_major_formatter("{x:,g}")
+        return _svg(figure, key)
+
+
+def _decades(values: Doubles) -> tuple[float, float]:
+    """The powers of ten around the values, so that an axis has two with a number at least."""
+    low, high = np.floor(np.log10([values.min(), values.max()]))
+    return 10.0**low, 10.0 ** (high + 1)
+
+
 def _style() -> AbstractContextManager[None]:
     return matplotlib.rc_context(_SETTINGS)  # type: ignore[arg-type, unused-ignore]
 
@@ -103,9 +134,7 @@ def _colour(spread: Spread) -> str:
     return _POOL if spread.kind == "pool" else _TINTS[spread.tint % MOST_TINTS]
 
 
-def _lorenz(
-    sizes: NDArray[np.float64], weights: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _lorenz(sizes: Doubles, weights: Doubles) -> tuple[Doubles, Doubles]:
     """Percent of groups and of items, from 0 to 100, at most so many points."""
     order = np.argsort(sizes, kind="stable")
     groups, items = np.cumsum(weights[order]), np.cumsum((sizes * weights)[order])

@@ -3,6 +3,7 @@
 import io
 import re
 import warnings
+from pathlib import PurePosixPath
 
 from PIL import Image, ImageOps
 
@@ -10,6 +11,7 @@ THUMBNAIL_SIDE = 72
 SNIPPET_LENGTH = 180
 _LOSSLESS_BELOW = 33  # pixels: scans of so few are drawn as they are
 _ENCODINGS = ((72, 75), (72, 50), (56, 45), (40, 40), (24, 30), (12, 20))  # (side, quality), the best first
+_LONGEST_PATH = 4096
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]+")
 
 
@@ -44,6 +46,12 @@ def preview(content: bytes, *, most_bytes: int) -> tuple[bytes | None, str | Non
     text = head.decode(errors="ignore")
     is_text = b"\0" not in head and len(text.encode()) >= len(head) - 3  # 3: a character that the cut went through
     return None, snippet(text) if is_text else None
+
+
+def is_image_name(text: str) -> bool:
+    """Whether a text may be the path or uri of an image that Pillow reads: it ends like one."""
+    suffix = PurePosixPath(text).suffix.lower() if len(text) < _LONGEST_PATH else ""
+    return Image.registered_extensions().get(suffix) in Image.OPEN
 
 
 def snippet(text: str) -> str:

@@ -1,7 +1,6 @@
 """What a job prints when it is done: how balanced the selections are, a picture, and the next command to type."""
 
 import shlex
-from pathlib import Path
 
 import pandas as pd
 from pyspark.sql import DataFrame, SparkSession
@@ -17,12 +16,13 @@ from equipoise.pipeline.content import with_content
 from equipoise.pipeline.frames import persisted
 from equipoise.pipeline.quotas import draw_of
 from equipoise.pipeline.sampling import random_items
-from equipoise.report.contact_sheet import write_contact_sheet
+from equipoise.report.contact_sheet import contact_sheet
 from equipoise.schemas import CURATED, METRICS, POOL, Col
 from equipoise.stages.benchmark.report import print_benchmarks
 from equipoise.stages.metrics_report import print_metrics
 from equipoise.stages.plan import stages_of
-from equipoise.stages.report import beside
+from equipoise.stages.report.folder import beside
+from equipoise.stages.report.metrics import is_single
 from equipoise.stages.runs import FAMILIES
 from equipoise.tables import Workspace
 
@@ -45,8 +45,8 @@ def summarise(config: Config, *, spark: SparkSession, run_id: str, job: str, pat
             )
             print_classes(pool, curated, seed=config.seed, title=f"selection {selection.name}", console=console)
             if isinstance(config.pool_source, ImagesSource) and job == "curate":
-                picture = beside(config.workspace, "pictures") / f"{run_id}-{selection.name}.png"
-                _write_picture(pool, curated, seed=config.seed, path=picture)
+                pictures = beside(spark, config.workspace, "pictures")
+                picture = pictures.write(f"{run_id}-{selection.name}.png", _picture(pool, curated, seed=config.seed))
                 console.print(f"picture, pool beside selection: {picture}", markup=False, soft_wrap=True)
     if config.evaluate and config.select and job in ("curate", "evaluate"):
         _print_metrics(workspace, run_id, console)
@@ -77,7 +77,7 @@ def print_classes(pool: DataFrame, curated: DataFrame, *, seed: int, title: str,
 
 def _print_metrics(workspace: Workspace, run_id: str, console: Console) -> None:
     """Those of whole levels and groupings: a few for each selection, those of single classes are left in the table."""
-    rows = workspace.read(METRICS).filter((F.col(Col.run_id) == run_id) & ~F.col(Col.group).contains("="))
+    rows = workspace.read(METRICS).filter((F.col(Col.run_id) == run_id) & ~is_single())
     print_metrics(rows.orderBy(Col.selection).toPandas(), title="balance", console=console)
 
 
@@ -107,13 +107,13 @@ def _add_classes(table: Table, classes: pd.DataFrame) -> None:
         table.add_row(Text(str(row[Col.label])), *(f"{row[name]:,}" for name in _COUNTS))
 
 
-def _write_picture(pool: DataFrame, curated: DataFrame, *, seed: int, path: Path) -> None:
+def _picture(pool: DataFrame, curated: DataFrame, *, seed: int) -> bytes:
     chosen = pool.join(curated.select(Col.item_id), on=Col.item_id, how="left_semi")
     groups = {
         f"pool: {PICTURED} of {pool.count():,}": _pictured(pool, seed),
         f"curated: {PICTURED} of {chosen.count():,}": _pictured(chosen, seed),
     }
-    write_contact_sheet(groups, path)
+    return contact_sheet(groups)
 
 
 def _pictured(items: DataFrame, seed: int) -> list[bytes]:

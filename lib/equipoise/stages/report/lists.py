@@ -1,4 +1,4 @@
-"""The shorter parts of a report: selections, rejects, metrics, duplicates."""
+"""The shorter parts of a report: selections, rejects, duplicates."""
 
 from itertools import groupby
 
@@ -9,14 +9,13 @@ from pyspark.sql import functions as F
 from equipoise.evaluation.duplicates import duplicate_totals, largest_duplicates, similarity_counts
 from equipoise.evaluation.rejected import rejected_examples
 from equipoise.pipeline.frames import persisted
-from equipoise.report.content import DuplicateGroup, Duplicates, Item, Metric, Rejects, SelectionFacts
+from equipoise.report.content import DuplicateGroup, Duplicates, Item, Rejects, SelectionFacts
 from equipoise.report.thumbnails import snippet
-from equipoise.schemas import METRICS, POOL_NAME, REJECTS, TABLES, Col
+from equipoise.schemas import REJECTS, TABLES, Col
 from equipoise.stages.report.run import SELECT, RunTables, rule_of
 from equipoise.stages.report.tree import read_items
 
 EXAMPLES_OF_A_REASON = 3
-MOST_METRICS = 600
 DUPLICATES, DEDUPLICATE, THRESHOLD = "duplicates", "deduplicate", "threshold"
 DUPLICATE_GROUPS, DUPLICATE_ITEMS, SIMILARITY_BINS = 8, 6, 200
 
@@ -43,22 +42,6 @@ def read_rejects(run: RunTables) -> list[Rejects]:
         named = [(snippet(str(row[Col.uri] or row[Col.item_id])), snippet(row[Col.detail] or "")) for row in same]
         found.append(Rejects(stage, name, -negative, named))
     return found
-
-
-def read_metrics(run: RunTables) -> tuple[list[Metric], list[str], int]:
-    """The first rows of the table by group and name, the sets that they are about, and how many rows there are."""
-    metrics = run.rows(METRICS)
-    ordered = metrics.orderBy(Col.group, Col.name, Col.selection).limit(MOST_METRICS).collect()  # the limit bounds it
-    names = sorted({row[Col.selection] for row in ordered}, key=lambda name: (name != POOL_NAME, name))
-
-    def key(row: Row) -> tuple[str, str]:
-        return row[Col.group] or "", row[Col.name]
-
-    found = [
-        Metric(group, name, {row[Col.selection]: row[Col.value] for row in rows})
-        for (group, name), rows in groupby(ordered, key)
-    ]
-    return found, names, metrics.count() if len(ordered) == MOST_METRICS else len(ordered)
 
 
 def read_duplicates(run: RunTables, *, curated: DataFrame) -> Duplicates | None:

@@ -14,7 +14,7 @@ from pyspark.sql import functions as F
 from equipoise.config import Source
 from equipoise.errors import RunError
 from equipoise.report.content import RunFacts, StageFacts
-from equipoise.schemas import POOL, RUNS, Col, Table
+from equipoise.schemas import METRICS, POOL, RUNS, Col, Table
 from equipoise.stages.runs import DONE, FAMILIES, REPLACED, RUNNING
 from equipoise.tables import Workspace
 
@@ -24,7 +24,7 @@ SELECT = "select:"
 
 @dataclass(frozen=True)
 class RunTables:
-    """The tables of a workspace, as far as one run goes, and its events."""
+    """The tables of a workspace, as far as one run goes, and its events: none where methods were compared."""
 
     spark: SparkSession
     workspace: Workspace
@@ -53,6 +53,11 @@ class RunTables:
         return statuses[-1:] == [DONE]
 
     @property
+    def seed(self) -> int:
+        """Of the draws: that of the newest event."""
+        return int(self.events[-1][Col.seed])
+
+    @property
     def selections(self) -> list[str]:
         """The finished selections, oldest first."""
         names = dict.fromkeys(event[Col.stage] for event in self.events)
@@ -63,18 +68,19 @@ def open_run(spark: SparkSession, workspace: str, run_id: str) -> RunTables:
     """Reads the events of a run.
 
     Raises:
-        RunError: the workspace has no such run.
+        RunError: the workspace has no such run, and no metrics of a comparison of that name.
     """
     tables = Workspace(spark, workspace)
     if not tables.exists(RUNS):
         raise RunError(f"workspace {workspace!r} holds no runs: check the path (a folder or catalog.schema)")
     runs = tables.read(RUNS)
     events = runs.filter(F.col(Col.run_id) == run_id).orderBy(Col.at).collect()  # two for each attempt at a stage
-    if not events:
+    run = RunTables(spark, tables, run_id, events)
+    if not events and run.rows(METRICS).isEmpty():
         newest = runs.groupBy(Col.run_id).agg(F.max(Col.at).alias(Col.at)).orderBy(F.desc(Col.at)).limit(MOST_NAMED)
         known = ", ".join(repr(row[Col.run_id]) for row in newest.collect())
         raise RunError(f"workspace {workspace!r} has no run {run_id!r}; the newest are {known}")
-    return RunTables(spark, tables, run_id, events)
+    return run
 
 
 def run_facts(run: RunTables) -> RunFacts:
@@ -85,14 +91,14 @@ def run_facts(run: RunTables) -> RunFacts:
     for event in run.events:
         versions |= event[Col.input_versions] or {}
     source = run.settings("ingest")
-    newest = run.events[-1]
+    newest = run.events[-1] if run.events else None
     return RunFacts(
         run_id=run.run_id,
         workspace=run.workspace.location,
-        source=f"{source.get('kind', 'unknown')}, {source.get('path', '')}",
-        seed=int(newest[Col.seed]),
-        code_version=str(newest[Col.code_version]),
-        began=run.events[0][Col.at].astimezone(UTC),  # Spark gives local times
+        source=f"{source.get('kind')}, {source.get('path')}" if source else None,
+        seed=run.seed if newest else None,
+        code_version=str(newest[Col.code_version]) if newest else None,
+        began=run.events[0][Col.at].astimezone(UTC) if newest else None,  # Spark gives local times
         config=_config(run, names),
         versions=versions,
         stages=[stage for stage in facts if stage.status != REPLACED],

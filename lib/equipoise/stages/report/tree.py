@@ -9,16 +9,17 @@ import pandas as pd
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from equipoise.evaluation.tree import largest_children
+from equipoise.evaluation.tree import largest_children, most_shrunk
 from equipoise.pipeline.examples import EXAMPLES, examples, members_of, previews
 from equipoise.pipeline.frames import persisted
 from equipoise.report.content import Item, Tree
-from equipoise.report.thumbnails import preview
+from equipoise.report.thumbnails import preview, snippet
 from equipoise.report.tree import Examples, cluster_tree
 from equipoise.schemas import POOL_NAME, Col
 from equipoise.stages.report.run import RunTables
 
 MOST_TOP = 50
+MOST_SHRUNK = 25
 MOST_CHILDREN = 20
 MOST_LOWEST = 600  # clusters of level 1 on the page
 MOST_ITEMS = 3600
@@ -27,21 +28,34 @@ LARGEST_PREVIEW = 4096
 _READ_AT_ONCE = 100  # items that one task reads
 
 
-def shown_rows(sizes: DataFrame, top: pd.DataFrame, *, levels: int) -> dict[int, pd.DataFrame]:
-    """The clusters on the page by level: the largest of the top level, and from there down the largest children.
+def shown_rows(sizes: DataFrame, top: pd.DataFrame, *, levels: int, selection: str | None) -> dict[int, pd.DataFrame]:
+    """The clusters on the page by level: on top the largest and those that shrank the most, then the largest children.
 
     Args:
         sizes: what :func:`equipoise.evaluation.clusters.cluster_sizes` returned.
-        top: those of the top level, as :func:`equipoise.evaluation.clusters.shrunk` has them.
+        top: the largest of the top level, as :func:`equipoise.evaluation.clusters.shrunk` has them.
         levels: height of the tree.
+        selection: the one in which clusters shrank; None where there is none.
     """
-    rows = {levels: top[top[Col.rank] <= MOST_TOP]}
+    rows = {levels: top}
+    if selection is not None:
+        # at most so many rows a selection
+        most = most_shrunk(sizes, level=levels, selection=selection, n=MOST_SHRUNK).toPandas()
+        rows[levels] = with_shrunk(top, most)
     for level in range(levels - 1, 0, -1):
         parents = [int(one) for one in rows[level + 1][Col.cluster_id].unique()]
         n = children_a_parent(len(parents), levels_below=level)
         # at most so many rows a selection as clusters are shown
         rows[level] = largest_children(sizes, parents, level=level, n=n).toPandas()
     return rows
+
+
+def with_shrunk(largest: pd.DataFrame, most_shrunk: pd.DataFrame) -> pd.DataFrame:
+    """Both in one frame, each cluster once; those that are not among the largest come after, by size."""
+    more = most_shrunk[~most_shrunk[Col.cluster_id].isin(largest[Col.cluster_id])]
+    by_size = more.sort_values([Col.n_pool, Col.cluster_id], ascending=[False, True])
+    place = pd.factorize(by_size[Col.cluster_id])[0] + len(largest[Col.cluster_id].unique()) + 1
+    return pd.concat([largest, by_size.assign(**{Col.rank: place})])
 
 
 def children_a_parent(n_parents: int, *, levels_below: int) -> int:
@@ -68,6 +82,7 @@ def read_tree(
     for row in found.sort_values([Col.cluster_id, Col.rank]).to_dict("records"):
         shown[int(row[Col.cluster_id])][row[Col.example]].append(items[int(row[Col.item_id])])
     pool = histograms[histograms[Col.selection] == POOL_NAME]
+    ranks = rows[max(rows)].drop_duplicates(Col.cluster_id)[Col.rank]
     selections = [name for name in totals if name != POOL_NAME]
     return Tree(
         clusters=cluster_tree(rows, _as_examples(shown), totals=totals, selections=selections),
@@ -75,16 +90,25 @@ def read_tree(
         shown={level: int(clusters[Col.cluster_id].nunique()) for level, clusters in rows.items()},
         total={cast(int, level): int(clusters[Col.n_groups].sum()) for level, clusters in pool.groupby(Col.level)},
         has_contents=any(item.thumbnail or item.snippet for item in items.values()),
+        n_largest=int((ranks <= MOST_TOP).sum()),
+        n_shrunk=int((ranks > MOST_TOP).sum()),
     )
 
 
 def read_items(run: RunTables, item_ids: Iterable[int], *, curated: DataFrame) -> dict[int, Item]:
-    """What is seen of a few thousand items, and how often ``curated`` has them, by id."""
+    """What is seen of a few thousand items, and how often ``curated`` has them, by id.
+
+    The ids are broadcast, and the executors go through five columns of the source's part of the pool to find their
+    rows: nothing is shuffled but these. Where the pool has contents inline, these are read from the files with all
+    others of the source (ids are hashes, so no file can be left out) and dropped at once; contents behind a uri are
+    read of the items shown alone.
+    """
     ids = [int(one) for one in item_ids]
     if not ids:
         return {}
     wanted = F.broadcast(run.spark.createDataFrame([(one,) for one in ids], f"{Col.item_id} bigint"))
-    rows = run.items().join(wanted, Col.item_id, "left_semi").repartition(-(-len(ids) // _READ_AT_ONCE), Col.item_id)
+    known = run.items().select(Col.item_id, Col.label, Col.uri, Col.content, Col.n_bytes)
+    rows = known.join(wanted, Col.item_id, "left_semi").repartition(-(-len(ids) // _READ_AT_ONCE), Col.item_id)
     most_bytes = min(LARGEST_PREVIEW, MOST_PREVIEW_BYTES // len(ids))
     seen = previews(rows, partial(preview, most_bytes=most_bytes))
     copies = curated.join(wanted, Col.item_id, "left_semi").select(Col.item_id, Col.copies)
@@ -94,8 +118,8 @@ def read_items(run: RunTables, item_ids: Iterable[int], *, curated: DataFrame) -
             row[Col.item_id],
             thumbnail=None if row[Col.thumbnail] is None else bytes(row[Col.thumbnail]),
             snippet=row[Col.snippet],
-            label=row[Col.label],
-            uri=row[Col.uri],
+            label=_cut(row[Col.label]),
+            uri=_cut(row[Col.uri]),
             copies=row[Col.copies] or 0,
         )
     return items
@@ -103,9 +127,12 @@ def read_items(run: RunTables, item_ids: Iterable[int], *, curated: DataFrame) -
 
 def _examples(run: RunTables, assignments: DataFrame, clusters: Sequence[int]) -> pd.DataFrame:
     n = max(2, min(8, MOST_ITEMS // (len(EXAMPLES) * max(len(clusters), 1))))
-    seed = int(run.events[-1][Col.seed])
     with persisted(members_of(assignments, clusters)) as members:
-        return examples(members, n=n, seed=seed).toPandas()  # the bound of items
+        return examples(members, n=n, seed=run.seed).toPandas()  # the bound of items
+
+
+def _cut(text: str | None) -> str | None:
+    return None if text is None else snippet(text)
 
 
 def _as_examples(shown: Mapping[int, Mapping[str, list[Item]]]) -> Mapping[int, Examples]:
