@@ -106,7 +106,14 @@ def whole_report(*, is_text: bool = False) -> Report:
     return Report(
         run=facts(),
         balances=[Balance(group, spreads) for group in ("level_1", "level_2", "class")],
-        largest=[Largest(1, 2, {"pool": 0.96, "even": 0.5, "300 at random": 0.95}, {"even": Shrank(1, 0.9, 0.27)})],
+        largest=[
+            Largest(
+                1,
+                2,
+                {"pool": 0.96, "even": 0.5, "300 at random": 0.95},
+                {"even": Shrank(1, 0.9, 0.27), "near": Shrank(0, 0, 0)},
+            )
+        ],
         classes=[
             ClassSizes(label, {name: sizes[place] for name, _, sizes in sets}) for place, label in enumerate(labels)
         ],

@@ -114,7 +114,7 @@ def test_the_page_says_what_it_leaves_out(html):
 def test_the_page_says_what_became_of_the_largest_clusters(html):
     text = " ".join(Outline(html).text.split())
     assert "The 2 largest clusters hold 96.0% of the pool, 50.0% of even and 95.0% of 300 at random." in text
-    assert "1 of them shrank in even, from 90.0% of the pool to 27.0%." in text
+    assert "1 of them shrank in even, from 90.0% of the pool to 27.0%. None of them shrank in near." in text
 
 
 def test_an_empty_selection_is_shown_as_one_with_no_items():
