@@ -54,10 +54,10 @@ def is_image_name(text: str) -> bool:
     return Image.registered_extensions().get(suffix) in Image.OPEN
 
 
-def snippet(text: str) -> str:
+def snippet(text: str, length: int = SNIPPET_LENGTH) -> str:
     """The beginning of a text, on one line, without control characters and marks of direction."""
     plain = " ".join(_CONTROL.sub(" ", text).split())
-    return plain if len(plain) <= SNIPPET_LENGTH else f"{plain[: SNIPPET_LENGTH - 1]}…"
+    return plain if len(plain) <= length else f"{plain[: length - 1]}…"
 
 
 def _encoded(image: Image.Image, content: bytes, most_bytes: int) -> bytes:

@@ -25,6 +25,7 @@ MOST_LOWEST = 600  # clusters of level 1 on the page
 MOST_ITEMS = 3600
 MOST_PREVIEW_BYTES = 5_000_000  # of all thumbnails: two thirds of the page, once they are base64
 LARGEST_PREVIEW = 4096
+NAME_LENGTH = 80  # of labels and uris, which stand beside every item
 _READ_AT_ONCE = 100  # items that one task reads
 
 
@@ -132,7 +133,7 @@ def _examples(run: RunTables, assignments: DataFrame, clusters: Sequence[int]) -
 
 
 def _cut(text: str | None) -> str | None:
-    return None if text is None else snippet(text)
+    return None if text is None else snippet(text, NAME_LENGTH)
 
 
 def _as_examples(shown: Mapping[int, Mapping[str, list[Item]]]) -> Mapping[int, Examples]:
