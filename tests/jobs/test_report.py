@@ -144,9 +144,9 @@ def test_texts_are_shown_as_they_are(texts):
     assert LONG[:150] in html and LONG[:200] not in html  # of labels and uris
 
 
-def test_the_same_run_gives_the_same_report(config, images, tmp_path, capsys):
-    assert main(["report", "--config", config, "--run-id", "r", "--out", f"file://{tmp_path}"]) == 0
-    assert capsys.readouterr().out.strip() == f"report: {tmp_path / 'r.html'}"
+def test_curate_ends_with_the_path_of_the_report_the_same_for_the_same_run(config, images, tmp_path, capsys):
+    assert main(["curate", "--config", config, "--run-id", "r", f"report.out=file://{tmp_path}"]) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == f"report: {tmp_path / 'r.html'}"
     assert (tmp_path / "r.html").read_text() == images.read_text()
 
 
