@@ -168,7 +168,7 @@ def test_a_configuration_cannot_be_changed(tmp_path):
         ("cluster.levels.1.k=31", "so k must fall"),
         ("cluster.levels.1.splits=5", "splits: 5 takes no resampling"),
         ("cluster.levels.0.splits=7", "cluster.levels.0: k: 30 is no multiple of splits: 7"),
-        ("select.0.per_cluster=2", "selection 'balanced' needs one of target and per_cluster"),
+        ("select.0.per_cluster=2", "selection 'balanced' has both target and per_cluster: keep one"),
         ("select.0.target=null", "selection 'balanced' needs one of target and per_cluster"),
         ("cluster=null", "select samples clusters: add the section cluster"),
     ],
@@ -231,6 +231,7 @@ def test_a_file_without_a_source_is_refused(tmp_path):
     "override, said",
     [
         ("seed", "override 'seed' is not of the form dotted.key=value"),
+        ("evaluate=", "override 'evaluate=' has no value: null drops a section, {} has its defaults"),
         ("cluster.levels.9.k=3", "cannot be read"),
         ("cluster.levels.first.k=3", "cannot be read"),
         ("seed=[1", "cannot be read"),
@@ -298,7 +299,7 @@ def test_an_empty_section_evaluates_with_defaults(tmp_path):
     [
         ({"select": [{"name": "b", "targets": [5, 5]}]}, ["2 entries named 'b-5'"]),
         ({"select": [{"name": "b", "targets": []}]}, ["select.0.targets"]),
-        ({"select": [{"name": "b", "targets": [5], "target": 5}]}, ["one of target and per_cluster, or targets"]),
+        ({"select": [{"name": "b", "targets": [5], "target": 5}]}, ["has both target and targets: keep one"]),
         ({"select": [{"name": "pool", "target": 5}]}, ["the whole pool", "another name"]),
         ({"select": [], "evaluate": {}}, ["evaluate measures selections", "select"]),
         ({"evaluate": {"groop": ["region"]}}, ["unknown key 'groop'", "groups"]),

@@ -35,15 +35,19 @@ def test_examples_are_the_first_by_distance_and_by_draw(assignments, n_partition
 def test_previews_are_made_where_the_contents_are(spark, tmp_path):
     (tmp_path / "a.png").write_bytes(png())
     items = [(1, f"file:{tmp_path}/a.png", None), (2, f"file:{tmp_path}/gone.png", None), (3, None, b"text")]
-    rows = [{Col.item_id: id, Col.uri: uri, Col.content: content, Col.label: "x"} for id, uri, content in items]
+    rows = [
+        {Col.item_id: id, Col.uri: uri, Col.content: content, Col.label: "x", Col.key: "k"}
+        for id, uri, content in items
+    ]
     pool = spark.createDataFrame([{**dict.fromkeys(POOL.columns), **row} for row in rows], POOL.schema)
 
     def read(content: bytes) -> tuple[bytes | None, str | None]:  # in here, so that it travels to the workers whole
         return (content[:4], None) if content.startswith(b"\x89PNG") else (None, content.decode())
 
     found = previews(pool, read).orderBy(Col.item_id).collect()
-    assert [(row[Col.item_id], row[Col.label], row[Col.thumbnail], row[Col.snippet]) for row in found] == [
-        (1, "x", b"\x89PNG", None),
-        (2, "x", None, None),
-        (3, "x", None, "text"),
+    columns = (Col.item_id, Col.key, Col.label, Col.thumbnail, Col.snippet)
+    assert [tuple(row[name] for name in columns) for row in found] == [
+        (1, "k", "x", b"\x89PNG", None),
+        (2, "k", "x", None, None),
+        (3, "k", "x", None, "text"),
     ]

@@ -41,6 +41,7 @@ def test_sizes_add_up_from_level_to_level():
             assert level.n_items[position] == below.n_items[children].sum()
     assert [level.n_items.sum() for level in tree.levels] == [2000] * 3
     assert tree.levels[-1].parents is None
+    assert repr(tree) == "Hierarchy(clusters by level, the finest first: 100, 20, 5)"
 
 
 def test_mean_distances_are_those_of_the_members():

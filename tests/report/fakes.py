@@ -43,7 +43,7 @@ def webp(seed: int, side: int = 24) -> bytes:
 def item(number: int, *, is_text: bool = False) -> Item:
     text = f"{ATTACK} item {number} & more" if is_text else None
     thumbnail = None if is_text else webp(number)
-    return Item(number, thumbnail, text, label=QUOTED, uri=f"file:/{ATTACK}", copies=number % 2)
+    return Item(number, thumbnail=thumbnail, snippet=text, label=QUOTED, uri=f"file:/{ATTACK}", copies=number % 2)
 
 
 def spread(name: str, kind: str, sizes: list[int], tint: int = 0) -> Spread:

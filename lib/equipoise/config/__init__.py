@@ -81,8 +81,11 @@ class Selection(Section):
             raise ValueError(
                 "a selection named 'pool' cannot be told from the whole pool in metrics: take another name"
             )
-        if [self.target, self.targets, self.per_cluster].count(None) != 2:
+        given = [key for key in ("target", "targets", "per_cluster") if getattr(self, key) is not None]
+        if not given:
             raise ValueError(f"selection {self.name!r} needs one of target and per_cluster, or targets")
+        if len(given) > 1:
+            raise ValueError(f"selection {self.name!r} has both {' and '.join(given)}: keep one")
         return self
 
 
@@ -178,6 +181,8 @@ def load_config(path: str | Path, overrides: Iterable[str] = ()) -> Config:
             key, equals, value = override.partition("=")
             if not equals:
                 raise ConfigError(f"override {override!r} is not of the form dotted.key=value")
+            if not value:
+                raise ConfigError(f"override {override!r} has no value: null drops a section, {{}} has its defaults")
             OmegaConf.update(tree, key, yaml.safe_load(value), merge=True)
         values = OmegaConf.to_container(tree, resolve=True)
     except (OmegaConfBaseException, yaml.YAMLError, AttributeError, ValueError, IndexError, TypeError) as error:
@@ -185,7 +190,9 @@ def load_config(path: str | Path, overrides: Iterable[str] = ()) -> Config:
     if not isinstance(values, dict):
         raise ConfigError(f"config {path} is no mapping of sections; the examples are in conf/")
     if bare:
-        raise ConfigError(f"config {path}: nothing stands after {bare[0]!r}: {{}} is a section with its defaults")
+        raise ConfigError(
+            f"config {path}: nothing stands after {bare[0]!r}: write its keys ({{}} for none of them), or drop it"
+        )
     return validated({"name": path.stem} | {str(key): value for key, value in values.items()}, place=f"config {path}")
 
 

@@ -58,13 +58,13 @@ def previews(items: DataFrame, make: Preview) -> DataFrame:
         make: content -> (thumbnail or None, snippet or None); pickled to the workers.
 
     Returns:
-        item_id BIGINT, label, uri STRING, thumbnail BINARY, snippet STRING; null where there is nothing to see.
+        item_id BIGINT, key, label, uri STRING, thumbnail BINARY, snippet STRING; null where there is nothing to see.
     """
     schema = t.StructType([t.StructField(Col.thumbnail, t.BinaryType()), t.StructField(Col.snippet, t.StringType())])
     seen = F.udf(lambda content: None if content is None else make(bytes(content)), schema)
     blank = F.lit(None).cast("string")
     unread = items.drop(Col.content_hash, Col.width, Col.height).withColumns({Col.reason: blank, Col.detail: blank})
     read = with_content(unread, None, keep=True)
-    made = read.select(Col.item_id, Col.label, Col.uri, seen(Col.content).alias(Col.content))
+    made = read.select(Col.item_id, Col.key, Col.label, Col.uri, seen(Col.content).alias(Col.content))
     parts = [F.col(f"{Col.content}.{name}").alias(name) for name in (Col.thumbnail, Col.snippet)]
-    return made.select(Col.item_id, Col.label, Col.uri, *parts)
+    return made.select(Col.item_id, Col.key, Col.label, Col.uri, *parts)

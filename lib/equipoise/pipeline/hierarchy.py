@@ -33,6 +33,13 @@ class Hierarchy:
     levels: tuple[AnyLevel, ...]
     assignments: Labelled | DataFrame
 
+    def __repr__(self) -> str:
+        sizes = [
+            "distributed" if isinstance(level, DistributedLevel) else f"{len(level.cluster_ids):,}"
+            for level in self.levels
+        ]
+        return f"Hierarchy(clusters by level, the finest first: {', '.join(sizes)})"
+
     def unpersist(self) -> None:
         """Gives back what Spark's cache holds of it; it is not to be used after that."""
         for held in (self.assignments, *(level.rows for level in self.levels if isinstance(level, DistributedLevel))):

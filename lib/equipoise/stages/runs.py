@@ -111,6 +111,8 @@ class Run:
             if not stage.only_judges:
                 raise RunError(self._refusal(stage))
         if self._has_begun(stage.name) and (force or not is_same):
+            if not force:
+                self.context.progress.message(f"{stage.name}: settings or what it reads changed, it is done again")
             self._replace(stage, [one for one in stages if one.stands_on(stage)], is_forced=force)
             versions = self._pinned(stage, before)
             fingerprint = self._fingerprint(stage, before, versions)

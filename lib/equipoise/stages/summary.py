@@ -132,6 +132,9 @@ def _next_command(config: Config, run_id: str, job: str, path: str) -> str:
     following = next((stage.family for stage in stages_of(config) if stage.family in later), None)
     if following:
         return f"equipoise {following} --config {shlex.quote(path)} --run-id {run_id}"
+    if job == "evaluate":
+        measured = f"select selection, name, value from metrics where run_id = '{run_id}' and `group` = 'level_1'"
+        return f"equipoise sql {shlex.quote(measured)} --workspace {place}"
     if job == "benchmark":
         return f"equipoise sql \"select * from failures where run_id = '{run_id}'\" --workspace {place}"
     query = (

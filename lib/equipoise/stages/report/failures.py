@@ -30,7 +30,12 @@ def read_failures(run: RunTables) -> list[Failure]:
         if not text:
             return Item(item_id)
         thumbnail = seen.get(text)
-        return Item(item_id, thumbnail, None if thumbnail else snippet(text), uri=snippet(text) if thumbnail else None)
+        return Item(
+            item_id,
+            thumbnail=thumbnail,
+            snippet=None if thumbnail else snippet(text),
+            uri=snippet(text) if thumbnail else None,
+        )
 
     return [
         Failure(
@@ -53,7 +58,8 @@ def _thumbnails(run: RunTables, rows: Sequence[Row]) -> dict[str, bytes]:
     uris = sorted({row[name] for row in rows for name in columns if row[name] and is_image_name(row[name])})
     if not uris:
         return {}
-    schema = f"{Col.item_id} bigint, {Col.uri} string, {Col.label} string, {Col.content} binary, `{Col.n_bytes}` bigint"
-    items = run.spark.createDataFrame([(place, uri, None, None, None) for place, uri in enumerate(uris)], schema)
+    none = f"{Col.key} string, {Col.label} string, {Col.content} binary, `{Col.n_bytes}` bigint"
+    rows_of_uris = [(place, uri, None, None, None, None) for place, uri in enumerate(uris)]
+    items = run.spark.createDataFrame(rows_of_uris, f"{Col.item_id} bigint, {Col.uri} string, {none}")
     made = previews(items, partial(preview, most_bytes=LARGEST_PREVIEW)).filter(F.col(Col.thumbnail).isNotNull())
     return {row[Col.uri]: bytes(row[Col.thumbnail]) for row in made.collect()}  # three a failure

@@ -14,7 +14,7 @@ from pyspark.sql import functions as F
 from equipoise.config import Source
 from equipoise.errors import RunError
 from equipoise.report.content import RunFacts, StageFacts
-from equipoise.schemas import METRICS, POOL, RUNS, Col, Table
+from equipoise.schemas import METRICS, POOL, RUNS, TABLES, Col, Table
 from equipoise.stages.runs import DONE, FAMILIES, REPLACED, RUNNING
 from equipoise.tables import Workspace
 
@@ -89,7 +89,8 @@ def run_facts(run: RunTables) -> RunFacts:
     facts = [_stage_facts(name, [event for event in run.events if event[Col.stage] == name]) for name in names]
     versions: dict[str, int] = {}
     for event in run.events:
-        versions |= event[Col.input_versions] or {}
+        read = event[Col.input_versions] or {}  # of a benchmark also the state of its files
+        versions |= {name: version for name, version in read.items() if name in TABLES}
     source = run.settings("ingest")
     newest = run.events[-1] if run.events else None
     return RunFacts(

@@ -99,7 +99,7 @@ def read_tree(
 def read_items(run: RunTables, item_ids: Iterable[int], *, curated: DataFrame) -> dict[int, Item]:
     """What is seen of a few thousand items, and how often ``curated`` has them, by id.
 
-    The ids are broadcast, and the executors go through five columns of the source's part of the pool to find their
+    The ids are broadcast, and the executors go through six columns of the source's part of the pool to find their
     rows: nothing is shuffled but these. Where the pool has contents inline, these are read from the files with all
     others of the source (ids are hashes, so no file can be left out) and dropped at once; contents behind a uri are
     read of the items shown alone.
@@ -108,7 +108,7 @@ def read_items(run: RunTables, item_ids: Iterable[int], *, curated: DataFrame) -
     if not ids:
         return {}
     wanted = F.broadcast(run.spark.createDataFrame([(one,) for one in ids], f"{Col.item_id} bigint"))
-    known = run.items().select(Col.item_id, Col.label, Col.uri, Col.content, Col.n_bytes)
+    known = run.items().select(Col.item_id, Col.key, Col.label, Col.uri, Col.content, Col.n_bytes)
     rows = known.join(wanted, Col.item_id, "left_semi").repartition(-(-len(ids) // _READ_AT_ONCE), Col.item_id)
     most_bytes = min(LARGEST_PREVIEW, MOST_PREVIEW_BYTES // len(ids))
     seen = previews(rows, partial(preview, most_bytes=most_bytes))
@@ -117,6 +117,7 @@ def read_items(run: RunTables, item_ids: Iterable[int], *, curated: DataFrame) -
     for row in seen.join(F.broadcast(copies), Col.item_id, "left").collect():  # a row an id
         items[row[Col.item_id]] = Item(
             row[Col.item_id],
+            key=_cut(row[Col.key]),
             thumbnail=None if row[Col.thumbnail] is None else bytes(row[Col.thumbnail]),
             snippet=row[Col.snippet],
             label=_cut(row[Col.label]),
