@@ -54,11 +54,14 @@ Found = tuple[list[float], str]
 
 def executors() -> list[psutil.Process]:
     """The processes of the executors."""
-    name = "CoarseGrainedExecutorBackend"
-    found = psutil.Process().children(recursive=True)
-    return [
-        process for process in found if process.name() == "java" and any(name in word for word in process.cmdline())
-    ]
+    return [process for process in psutil.Process().children(recursive=True) if _is_executor(process)]
+
+
+def _is_executor(process: psutil.Process) -> bool:
+    try:
+        return process.name() == "java" and any("CoarseGrainedExecutorBackend" in word for word in process.cmdline())
+    except psutil.NoSuchProcess:  # it has just ended, or is about to
+        return False
 
 
 @contextmanager
