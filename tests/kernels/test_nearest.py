@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from equipoise.kernels import nearest as module
-from equipoise.kernels.nearest import nearest, prepare
+from equipoise.kernels.nearest import first_of_equals, nearest, prepare
 
 
 def brute_force(vectors, centroids):
@@ -61,3 +61,26 @@ def test_far_from_the_origin_neighbours_are_still_told_apart():
     vectors = np.array([[1000.1, 0], [1000.4, 0]], dtype=np.float32)
     labels, _ = nearest(vectors, prepare(centroids))
     np.testing.assert_array_equal(labels, [0, 1])
+
+
+def test_the_first_of_equal_rows_is_found():
+    rng = np.random.default_rng(0)
+    distinct = rng.normal(size=(5000, 3)).astype(np.float32)
+    distinct[7] = 0
+    order = rng.integers(5000, size=9000)
+    rows = distinct[order]
+    rows[np.flatnonzero(order == 7)[1:]] = -0.0  # equals 0
+    lowest = {number: place for place, number in reversed(list(enumerate(order.tolist())))}
+    assert first_of_equals(rows).tolist() == [lowest[number] for number in order.tolist()]
+    assert prepare(distinct).first is None
+
+
+def test_rows_of_the_same_hash_that_differ_are_told_apart(monkeypatch):
+    monkeypatch.setattr(np.random, "default_rng", lambda seed: SameWeights())
+    rows = np.array([[1, 2], [2, 1], [1, 2]], dtype=np.float32)
+    assert first_of_equals(rows).tolist() == [0, 1, 0]
+
+
+class SameWeights:
+    def integers(self, high: int, *, size: int, dtype: type) -> np.ndarray:
+        return np.ones(size, dtype)

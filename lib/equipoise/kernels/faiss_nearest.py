@@ -12,7 +12,8 @@ import faiss
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float32]
+from equipoise.kernels.nearest import Floats, first_of_equals
+
 ROWS_PER_CHUNK = 16384
 
 
@@ -52,7 +53,7 @@ def prepare(centroids: Floats, gpu: int | None = None) -> FaissCentroids:
     mean = exact.mean(axis=0, dtype=np.float64).astype(np.float32)
     index = _empty_index(exact.shape[1], gpu)
     index.add(exact - mean)
-    return FaissCentroids(exact, mean, _first_of_equals(exact), index)
+    return FaissCentroids(exact, mean, first_of_equals(exact), index)
 
 
 def nearest(vectors: NDArray[np.floating[Any]], prepared: FaissCentroids) -> tuple[NDArray[np.int64], Floats]:
@@ -91,12 +92,3 @@ def _empty_index(dim: int, gpu: int | None) -> Any:
 def _gpu_resources(gpu: int) -> Any:
     """Scratch memory on a device: gigabytes, so once a process and not once an index."""
     return faiss.StandardGpuResources()
-
-
-def _first_of_equals(centroids: Floats) -> NDArray[np.int64]:
-    """The lowest index of a row equal to each: which of several equals faiss returns is its own affair."""
-    positive_zeros = np.ascontiguousarray(centroids + np.float32(0))
-    rows = positive_zeros.view(np.dtype((np.void, positive_zeros.dtype.itemsize * positive_zeros.shape[1])))
-    _, index, inverse = np.unique(rows.ravel(), return_index=True, return_inverse=True)
-    first: NDArray[np.int64] = index[inverse].astype(np.int64, copy=False)
-    return first
