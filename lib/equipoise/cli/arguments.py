@@ -49,8 +49,12 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_config(job: argparse.ArgumentParser) -> None:
     job.add_argument("--config", required=True, metavar="FILE", help="a YAML file; examples are in conf/")
-    job.add_argument("overrides", nargs="*", metavar="dotted.key=value", help="settings that replace the file's")
+    _add_overrides(job)
     job.add_argument("--quiet", action="store_true", help="print errors only")
+
+
+def _add_overrides(job: argparse.ArgumentParser) -> None:
+    job.add_argument("overrides", nargs="*", metavar="dotted.key=value", help="settings that replace the file's")
 
 
 def _add_compare(jobs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -63,6 +67,7 @@ def _add_compare(jobs: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
 def _add_plan(jobs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     meaning = "print what the clustering of a config will take on a machine, or suggest its levels; starts nothing"
     plan = jobs.add_parser("plan", help=meaning, description=meaning, allow_abbrev=False)
+    _add_overrides(plan)
     add_plan_arguments(plan)
 
 
@@ -72,7 +77,7 @@ def _add_report(jobs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
     place = report.add_mutually_exclusive_group(required=True)
     place.add_argument("--config", metavar="FILE", help="the YAML file of the run")
     place.add_argument("--workspace", help="instead of a config: a folder or catalog.schema")
-    report.add_argument("overrides", nargs="*", metavar="dotted.key=value", help="settings that replace the file's")
+    _add_overrides(report)
     report.add_argument("--run-id", required=True, help="a run of the workspace, finished or not")
     where = (
         "a folder, local or with a scheme of Spark's, like s3:// (default: the config's, or reports/ beside the tables)"

@@ -8,7 +8,6 @@ def add_plan_arguments(parser: argparse.ArgumentParser) -> None:
     """The config, the pool and the machine."""
     add = parser.add_argument
     add("--config", metavar="FILE", help="a YAML file; examples are in conf/")
-    add("overrides", nargs="*", metavar="dotted.key=value", help="settings that replace the file's")
     add("--items", type=_positive, metavar="N", help="of the pool (default: read from a source that is a .npy file)")
     add("--dim", type=_positive, metavar="D", help="numbers of a vector (default: likewise)")
     add("--suggest", action="store_true", help="propose the levels; needs no config")

@@ -176,7 +176,7 @@ def load_config(path: str | Path, overrides: Iterable[str] = ()) -> Config:
         raise ConfigError(f"config {path} does not exist; the examples are in conf/")
     try:
         tree = OmegaConf.load(path)
-        bare = _bare_keys(path)
+        _refuse_bare_keys(path)
         for override in overrides:
             key, equals, value = override.partition("=")
             if not equals:
@@ -189,20 +189,17 @@ def load_config(path: str | Path, overrides: Iterable[str] = ()) -> Config:
         raise ConfigError(f"config {path} cannot be read: {' '.join(str(error).split())}") from error
     if not isinstance(values, dict):
         raise ConfigError(f"config {path} is no mapping of sections; the examples are in conf/")
-    if bare:
-        raise ConfigError(
-            f"config {path}: nothing stands after {bare[0]!r}: write its keys ({{}} for none of them), or drop it"
-        )
     return validated({"name": path.stem} | {str(key): value for key, value in values.items()}, place=f"config {path}")
 
 
-def _bare_keys(path: Path) -> list[str]:
-    """Keys of the file with nothing behind their colon: whether the section is wanted cannot be told."""
+def _refuse_bare_keys(path: Path) -> None:
+    """Raises ConfigError for a key with nothing behind its colon: whether the section is wanted cannot be told."""
     root = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
-    pairs = root.value if isinstance(root, yaml.MappingNode) else ()
-    return [
-        key.value for key, value in pairs if isinstance(value, yaml.ScalarNode) and not (value.value or value.style)
-    ]
+    for key, value in root.value if isinstance(root, yaml.MappingNode) else ():
+        if isinstance(value, yaml.ScalarNode) and not (value.value or value.style):
+            raise ConfigError(
+                f"config {path}: nothing stands after {key.value!r}: write its keys ({{}} for none of them), or drop it"
+            )
 
 
 def validated(values: dict[str, Any], *, place: str) -> Config:

@@ -76,12 +76,16 @@ class EmbeddingsSource(_Source):
     label: str | None = None
     attributes: tuple[str, ...] = ()
 
+    @property
+    def is_npy(self) -> bool:
+        """Whether it is a file of vectors alone: all else is a table."""
+        return self.path.endswith(".npy")
+
     @model_validator(mode="after")
     def _columns_are_of_tables(self) -> Self:
-        is_npy = self.path.endswith(".npy")
-        for key in ("id", "uri", "label", "attributes") if is_npy else ("ids",):
+        for key in ("id", "uri", "label", "attributes") if self.is_npy else ("ids",):
             if getattr(self, key):
-                what = "has no columns: drop it, or write a table" if is_npy else "is a table: name its column, id"
+                what = "has no columns: drop it, or write a table" if self.is_npy else "is a table: name its column, id"
                 raise ValueError(f"{key}: {getattr(self, key)!r} does not go with {self.path}, which {what}")
         return self
 

@@ -65,7 +65,7 @@ def _pool_size(options: argparse.Namespace, config: Config | None) -> tuple[int 
     """Number of items and length of their vectors: as given, else from the header of a ``.npy`` source."""
     n, dim = options.items, options.dim
     source = config.source if config else None
-    if (n and dim) or not isinstance(source, EmbeddingsSource) or not source.path.endswith(".npy"):
+    if (n and dim) or not isinstance(source, EmbeddingsSource) or not source.is_npy:
         return n, dim
     from equipoise.stages.sources.vector_files import npy_shape  # imports pyspark: seconds, here alone
 

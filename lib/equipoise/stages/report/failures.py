@@ -11,9 +11,9 @@ from equipoise.report.content import Failure, Item
 from equipoise.report.thumbnails import is_image_name, preview, snippet
 from equipoise.schemas import FAILURES, Col
 from equipoise.stages.report.run import RunTables
+from equipoise.stages.report.tree import LARGEST_PREVIEW
 
 FAILURES_OF_A_MODEL, MOST_FAILURES = 10, 60
-LARGEST_PREVIEW = 4096  # bytes of one thumbnail
 
 
 def read_failures(run: RunTables) -> list[Failure]:

@@ -25,7 +25,7 @@ def raw_items(spark: SparkSession, source: Source) -> DataFrame:
         return text_items(spark, source)
     if isinstance(source, TableSource):
         return table_items(spark, source)
-    return npy_vectors(spark, source) if source.path.endswith(".npy") else table_vectors(spark, source)
+    return npy_vectors(spark, source) if source.is_npy else table_vectors(spark, source)
 
 
 def content_kind(source: Source) -> Kind | None:
