@@ -4,8 +4,8 @@ import pytest
 
 from equipoise.config import Config, validated
 from equipoise.errors import ConfigError
+from equipoise.runs.run import FAMILIES
 from equipoise.stages.curate import planned
-from equipoise.stages.runs import FAMILIES
 
 PLAIN = {"name": "c", "workspace": "w", "source": {"kind": "images", "path": "x"}}
 BIRDS = {"name": "birds", "models": {"raw": "raw.npz", "curated": "curated.parquet"}}

@@ -15,10 +15,10 @@ from nbformat import NotebookNode
 
 from equipoise.cli import main
 from equipoise.evaluation.balance import normalised_entropy
-from equipoise.evaluation.duplication import SPREADS
-from equipoise.evaluation.simulation import kl_to_uniform
-from equipoise.evaluation.simulation_methods import PUBLISHED_KL, REFERENCE_KL, simulated_centroids
-from equipoise.stages.demo_data import write_demo_data
+from equipoise.papers.duplication import SPREADS
+from equipoise.papers.simulation import kl_to_uniform
+from equipoise.papers.simulation_methods import PUBLISHED_KL, REFERENCE_KL, simulated_centroids
+from equipoise.studies.demo_data import write_demo_data
 
 FOLDER = Path(__file__).parents[1] / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))

@@ -41,13 +41,13 @@ from rich.table import Table
 from threadpoolctl import threadpool_limits
 
 from equipoise import Level, __version__, fit_hierarchy, get_session
-from equipoise.evaluation.simulation import kl_to_uniform, simulation_points
 from equipoise.kernels.lloyd import Step, lloyd
-from equipoise.kernels.passes import Assignment
 from equipoise.kernels.seeding import seed_centroids
 from equipoise.kernels.vectors import ArrayVectors
+from equipoise.papers.simulation import kl_to_uniform, simulation_points
 from equipoise.pipeline.blocks import vectors_frame
 from equipoise.pipeline.spark_vectors import SparkVectors
+from equipoise.planning.passes import Assignment
 
 BOUNDS: dict[str, dict[str, float]] = {
     "spark / faiss": {"A": 1.4, "B": 1.2, "C": 1.2, "D": 1.1},

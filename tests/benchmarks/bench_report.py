@@ -16,7 +16,7 @@ from PIL import Image
 from pyspark.sql import functions as F
 
 from equipoise.session import get_session
-from equipoise.stages.report import write_report
+from equipoise.studies.report import write_report
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from report.runs import write_run

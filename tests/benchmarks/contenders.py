@@ -10,9 +10,9 @@ import faiss
 import numpy as np
 
 from equipoise.kernels.lloyd import Step, lloyd
-from equipoise.kernels.machines import GIB, Machine, calibrated
-from equipoise.kernels.passes import Assignment, pass_seconds
 from equipoise.kernels.vectors import Vectors
+from equipoise.planning.machines import GIB, Machine, calibrated
+from equipoise.planning.passes import Assignment, pass_seconds
 
 SIZES = {"A": (200_000, 256, 1000), "B": (100_000, 768, 2000), "C": (1_000_000, 64, 1000), "D": (100_000, 256, 8192)}
 

@@ -16,8 +16,8 @@ import psutil
 from pyspark import SparkContext
 
 from equipoise.cli import main
+from equipoise.cli.progress import ConsoleProgress
 from equipoise.kernels.levels import LevelState
-from equipoise.stages.progress import ConsoleProgress
 
 
 def kill_the_jvm() -> None:

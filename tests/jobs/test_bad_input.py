@@ -191,7 +191,7 @@ def odd_images(spark, tmp_path_factory):
     (folder / "config.yaml").write_text(yaml.safe_dump(config))
     with pytest.MonkeyPatch.context() as patch:
         told: list[str] = []
-        patch.setattr("equipoise.stages.progress.ConsoleProgress.message", lambda self, text: told.append(text))
+        patch.setattr("equipoise.cli.progress.ConsoleProgress.message", lambda self, text: told.append(text))
         code = main(["curate", "--config", str(folder / "config.yaml"), "--run-id", "r", "--quiet"])
     tables = {
         name: equipoise.read_table(spark, config["workspace"], name)

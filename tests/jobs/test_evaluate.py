@@ -15,7 +15,7 @@ from equipoise.config import load_config
 from equipoise.evaluation.balance import measures
 from equipoise.evaluation.fairness import gap
 from equipoise.schemas import CURATED, METRICS, RUNS, Col
-from equipoise.stages.variants import comparison_id, variant_runs
+from equipoise.studies.variants import comparison_id, variant_runs
 from equipoise.tables import Workspace, register_views
 
 pytestmark = pytest.mark.slow

@@ -15,10 +15,10 @@ from equipoise import schemas
 from equipoise.cli import main
 from equipoise.report import formats
 from equipoise.schemas import FAILURES, METRICS, POOL, Col
-from equipoise.stages.report.failures import MOST_FAILURES
-from equipoise.stages.report.folder import beside
-from equipoise.stages.report.metrics import MOST_METRICS
-from equipoise.stages.report.tree import MOST_CHILDREN, MOST_LOWEST, MOST_TOP, children_a_parent
+from equipoise.studies.report.failures import MOST_FAILURES
+from equipoise.studies.report.folder import beside
+from equipoise.studies.report.metrics import MOST_METRICS
+from equipoise.studies.report.tree import MOST_CHILDREN, MOST_LOWEST, MOST_TOP, children_a_parent
 from equipoise.tables import Workspace
 from report.fakes import ATTACK
 from report.runs import LONG, write_run

@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 
-from equipoise.evaluation.simulation import toy_points
 from equipoise.kernels.levels import KMeans, Level, LevelState, fit_level
 from equipoise.kernels.lloyd import Step, lloyd
 from equipoise.kernels.vectors import ArrayVectors
+from equipoise.papers.simulation import toy_points
 
 DATA = np.random.default_rng(0).normal(size=(2000, 4)).astype(np.float32)
 VECTORS = ArrayVectors(DATA)

@@ -3,10 +3,10 @@ import pytest
 
 from equipoise import Level, fit_hierarchy, select
 from equipoise.errors import ConfigError, InputError
-from equipoise.evaluation.simulation import kl_to_uniform, simulation_points
 from equipoise.kernels.levels import KMeans
 from equipoise.kernels.placement import DriverLimit
 from equipoise.kernels.vectors import ArrayVectors
+from equipoise.papers.simulation import kl_to_uniform, simulation_points
 from equipoise.pipeline.blocks import labelled_arrays, vectors_frame
 from equipoise.pipeline.checkpoint import InMemory
 from equipoise.pipeline.fitting import Fitting, fit_levels

@@ -6,7 +6,7 @@ from equipoise.errors import InputError
 from equipoise.kernels.levels import KMeans, Level, fit_level
 from equipoise.kernels.lloyd import Step, lloyd
 from equipoise.kernels.packing import unpack
-from equipoise.kernels.passes import partitions_for
+from equipoise.kernels.placement import partitions_for
 from equipoise.kernels.vectors import ArrayVectors
 from equipoise.pipeline import blocks as blocks_module
 from equipoise.pipeline import spark_vectors as spark_vectors_module

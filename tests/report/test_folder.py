@@ -3,7 +3,7 @@
 import pytest
 
 from equipoise.errors import InputError
-from equipoise.stages.report.folder import Folder
+from equipoise.studies.report.folder import Folder
 
 
 @pytest.mark.parametrize("prefix", ["", "file:", "file://"])

@@ -5,8 +5,8 @@ import pytest
 
 from equipoise.report.content import Shrank
 from equipoise.schemas import POOL_NAME, Col
-from equipoise.stages.report.balance import compared_sets, largest_shares, level_balances
-from equipoise.stages.report.tree import with_shrunk
+from equipoise.studies.report.balance import compared_sets, largest_shares, level_balances
+from equipoise.studies.report.tree import with_shrunk
 
 SETS = compared_sets({"even": 10, "none": 0}, 100)
 

@@ -9,7 +9,7 @@ from PIL import Image
 from pyspark.sql import SparkSession
 
 from equipoise.config import Config
-from equipoise.stages.context import StageContext
+from equipoise.runs.context import StageContext
 from equipoise.tables import Workspace
 
 

@@ -58,12 +58,12 @@ def run_job(job: str) -> None:
 
 
 def _stage(options: argparse.Namespace) -> None:
+    from equipoise.cli.progress import ConsoleProgress
     from equipoise.config import load_config  # Spark and its kin take seconds to import: --help does without
+    from equipoise.runs.run import FAMILIES
     from equipoise.session import get_session
     from equipoise.stages.curate import new_run_id, perform, planned
-    from equipoise.stages.progress import ConsoleProgress
-    from equipoise.stages.runs import FAMILIES
-    from equipoise.stages.summary import summarise
+    from equipoise.studies.summary import summarise
 
     config = load_config(options.config, options.overrides)
     options.run_id = _checked_run_id(options.run_id or new_run_id(config))
@@ -82,7 +82,7 @@ def _stage(options: argparse.Namespace) -> None:
 
 
 def _last_report(config: "Config", spark: "SparkSession", options: argparse.Namespace) -> None:
-    from equipoise.stages.report import write_report
+    from equipoise.studies.report import write_report
 
     out = config.report.out if config.report else None
     try:
@@ -102,7 +102,7 @@ def _tell(line: str) -> None:
 def _report(options: argparse.Namespace) -> None:
     from equipoise.config import load_config
     from equipoise.session import get_session
-    from equipoise.stages.report import write_report
+    from equipoise.studies.report import write_report
 
     if options.overrides and not options.config:
         raise ConfigError(f"{options.overrides[0]!r} overrides a setting of a config: give --config, or drop it")
@@ -115,12 +115,12 @@ def _report(options: argparse.Namespace) -> None:
 
 
 def _compare(options: argparse.Namespace) -> None:
+    from equipoise.cli.progress import ConsoleProgress
     from equipoise.config import load_config
     from equipoise.session import get_session
-    from equipoise.stages.compare import checked_runs, compare
-    from equipoise.stages.metrics_report import print_metrics
-    from equipoise.stages.progress import ConsoleProgress
-    from equipoise.stages.variants import comparison_id
+    from equipoise.studies.compare import checked_runs, compare
+    from equipoise.studies.metrics_report import print_metrics
+    from equipoise.studies.variants import comparison_id
 
     config = load_config(options.config, options.overrides)
     checked_runs(config)
@@ -140,20 +140,20 @@ def _checked_run_id(run_id: str) -> str:
 
 
 def _plan(options: argparse.Namespace) -> None:
-    from equipoise.stages.costs.command import plan
+    from equipoise.studies.costs.command import plan
 
     plan(options, Console(highlight=False))
 
 
 def _sql(options: argparse.Namespace) -> None:
     from equipoise.session import get_session
-    from equipoise.stages.query import query
+    from equipoise.studies.query import query
 
     query(get_session(), options.query, workspace=options.workspace, limit=options.limit, console=Console())
 
 
 def _demo_data(options: argparse.Namespace) -> None:
-    from equipoise.stages.demo_data import write_demo_data
+    from equipoise.studies.demo_data import write_demo_data
 
     Console(stderr=True, highlight=False).print(write_demo_data(options.what, Path(options.out)))
 

@@ -6,6 +6,11 @@ from equipoise.kernels.levels import Level
 
 BYTES_PER_SHARD = 512 * 2**20
 """What one task gets to add up, from all partitions."""
+BYTES_PER_PIECE = 512 * 2**20
+"""Larger arrays are broadcast in pieces, of which a task makes one: a copy more."""
+BYTES_PER_PARTITION = 128 * 2**20
+"""Larger ones would balance worse, smaller ones send more sums: a task has sums for all clusters that it touches."""
+LEAST_BYTES = 16 * 2**20
 MOST_STRAIGHT_BYTES = 2**30
 """What one task may send straight to the driver; one value of Spark must stay under 2 GiB."""
 SHARE_OF_RESULTS = 0.25
@@ -32,6 +37,16 @@ class DriverLimit:
         seen = level.k0 + (level.splits if level.splits > 1 else 0)
         flops = 2 * dim * seen * iterations * (count + resampled)
         return size <= self.bytes and flops <= self.flops
+
+
+def partitions_for(n: int, dim: int, *, most_bytes: int = BYTES_PER_PARTITION) -> int:
+    """Number of partitions for so many float32 vectors and their ids, from their bytes alone: never from the cores.
+
+    A power of two, so that machines of 2, 4, 8 or 16 cores stay evenly busy until the end.
+    """
+    n_bytes = n * (4 * dim + 8)
+    wanted = max(-(-n_bytes // most_bytes), min(4, -(-n_bytes // LEAST_BYTES)), 1)
+    return 1 << (wanted - 1).bit_length()
 
 
 def split_members(splits: int, dim: int, *, most_bytes: float) -> int:

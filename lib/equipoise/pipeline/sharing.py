@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pyspark import Broadcast, SparkContext
 
-from equipoise.kernels.machines import BYTES_PER_PIECE
+from equipoise.kernels.placement import BYTES_PER_PIECE
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,7 @@ from equipoise.kernels.backends import BackendChoice, driver_kernel
 from equipoise.kernels.draws import draw_up_to
 from equipoise.kernels.nearest import Floats
 from equipoise.kernels.packing import Block, unpack
-from equipoise.kernels.passes import partitions_for
-from equipoise.kernels.placement import goes_straight
+from equipoise.kernels.placement import goes_straight, partitions_for
 from equipoise.kernels.statistics import ClusterStats, add_up
 from equipoise.kernels.vectors import ArrayVectors, Ids, Labelled, Vectors, first_keys, smallest_draws
 from equipoise.pipeline.blocks import (

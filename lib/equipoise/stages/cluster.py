@@ -6,14 +6,13 @@ from pyspark.sql import functions as F
 from equipoise import config as settings
 from equipoise.errors import InputError
 from equipoise.kernels.levels import KMeans, LevelState
-from equipoise.kernels.passes import partitions_for
-from equipoise.kernels.placement import DriverLimit
+from equipoise.kernels.placement import DriverLimit, partitions_for
 from equipoise.kernels.seeding import MOST_SOUGHT
 from equipoise.pipeline.blocks import is_zero
 from equipoise.pipeline.fitting import Fitting, fit_levels
 from equipoise.pipeline.hierarchy import open_vectors
+from equipoise.runs.context import Account, StageContext
 from equipoise.schemas import EMBEDDINGS, REJECTS, Col
-from equipoise.stages.context import Account, StageContext
 from equipoise.stages.embed import encoder_id_of
 from equipoise.stages.levels import as_level
 from equipoise.tables import DeltaCheckpoint

@@ -9,11 +9,11 @@ from equipoise.config import Config
 from equipoise.errors import ConfigError, nearest
 from equipoise.kernels.backends import choose
 from equipoise.pipeline.sampling import check_where
+from equipoise.runs.context import Progress, StageContext
+from equipoise.runs.run import FAMILIES, Outcome, Run, Stage
 from equipoise.schemas import RUNS
-from equipoise.stages.context import Progress, StageContext
 from equipoise.stages.embed import check_kind, encoder_id_of
 from equipoise.stages.plan import family_of, stages_of
-from equipoise.stages.runs import FAMILIES, Outcome, Run, Stage
 from equipoise.tables import Workspace
 
 

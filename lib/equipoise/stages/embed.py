@@ -12,9 +12,9 @@ from equipoise.errors import ConfigError, InputError
 from equipoise.pipeline.embedding import filter_without, vectors, with_chunk
 from equipoise.pipeline.frames import persisted
 from equipoise.pipeline.items import embedding_rows, rejects
+from equipoise.runs.context import Account, StageContext
 from equipoise.schemas import EMBEDDINGS, REJECTS, Col
-from equipoise.stages.context import Account, StageContext
-from equipoise.stages.sources import content_kind
+from equipoise.sources import content_kind
 
 STAGE = "embed"
 ALREADY_EMBEDDED = "already_embedded"

@@ -8,8 +8,8 @@ from pyspark.sql import functions as F
 from equipoise.config import Evaluate
 from equipoise.evaluation.metrics import NAMES
 from equipoise.pipeline.frames import persisted
+from equipoise.runs.context import Account, StageContext
 from equipoise.schemas import ASSIGNMENTS, CENTROIDS, CURATED, Col
-from equipoise.stages.context import Account, StageContext
 from equipoise.stages.measuring import Measured, items_of, metrics_of, random_selections, stacked
 from equipoise.stages.metrics_writer import write_metrics
 

@@ -23,9 +23,9 @@ from equipoise.pipeline.items import (
     with_item_id,
     with_verdict,
 )
+from equipoise.runs.context import Account, StageContext
 from equipoise.schemas import EMBEDDINGS, POOL, REJECTS, Col
-from equipoise.stages.context import Account, StageContext
-from equipoise.stages.sources import content_kind, keeps_content, raw_items
+from equipoise.sources import content_kind, keeps_content, raw_items
 
 STAGE = "ingest"
 # A task reads this many files; beyond the most tasks, more of them.

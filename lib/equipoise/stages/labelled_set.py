@@ -13,7 +13,7 @@ from equipoise.errors import InputError
 from equipoise.evaluation.labelled import Labelled, check_bytes
 from equipoise.pipeline.items import vector_lengths
 from equipoise.schemas import Col
-from equipoise.stages.sources import raw_items
+from equipoise.sources import raw_items
 
 _KEYS = {"source.path": "path", "source.ids": "labels", "source.id": "label", "source.vector": "vector"}
 

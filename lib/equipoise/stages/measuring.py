@@ -17,8 +17,8 @@ from equipoise.evaluation.labelled import class_clusters, labelled_clusters
 from equipoise.evaluation.metrics import CLASS, class_metrics, cluster_metrics, group_metrics
 from equipoise.pipeline.frames import persisted
 from equipoise.pipeline.sampling import count_levels, random_items
+from equipoise.runs.context import StageContext
 from equipoise.schemas import Col
-from equipoise.stages.context import StageContext
 from equipoise.stages.labelled_set import read_labelled
 
 LABEL = Col.label

@@ -5,8 +5,8 @@ from typing import Any
 
 import pandas as pd
 
+from equipoise.runs.context import StageContext
 from equipoise.schemas import METRICS, Col
-from equipoise.stages.context import StageContext
 
 
 def write_metrics(

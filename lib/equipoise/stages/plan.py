@@ -9,6 +9,8 @@ from equipoise.config import Benchmark, Config, EmbeddingsSource, Evaluate, Sect
 from equipoise.errors import ConfigError
 from equipoise.evaluation import benchmarks
 from equipoise.evaluation.metrics import NAMES
+from equipoise.runs.context import StageContext
+from equipoise.runs.run import Stage
 from equipoise.schemas import (
     ASSIGNMENTS,
     CENTROIDS,
@@ -24,8 +26,6 @@ from equipoise.schemas import (
 )
 from equipoise.stages import benchmark, cluster, embed, evaluate, ingest, select
 from equipoise.stages.benchmark import states
-from equipoise.stages.context import StageContext
-from equipoise.stages.runs import Stage
 
 HOW_NOT_WHAT = {"batch_size", "items_per_commit", "checkpoint_every"}
 """Keys that change how a stage works but not what it makes: changing them refuses nothing."""

@@ -6,8 +6,8 @@ from equipoise.config import Selection
 from equipoise.pipeline.frames import persisted
 from equipoise.pipeline.sampling import available, count_levels
 from equipoise.pipeline.sampling import select as selected
+from equipoise.runs.context import Account, StageContext
 from equipoise.schemas import ASSIGNMENTS, CENTROIDS, CURATED, Col
-from equipoise.stages.context import Account, StageContext
 
 STAGE = "select"
 NOT_SELECTED = "not_selected"

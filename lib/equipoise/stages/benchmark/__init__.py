@@ -16,12 +16,12 @@ from equipoise.evaluation.benchmarks import (
     average_metrics,
     benchmark_metrics,
 )
+from equipoise.runs.context import Account, StageContext
 from equipoise.schemas import FAILURES, METRICS, Col
 from equipoise.stages.benchmark.data import named_problems
 from equipoise.stages.benchmark.features import load_features
 from equipoise.stages.benchmark.retrieval import load_retrieval
 from equipoise.stages.benchmark.rows import Loaded, Result, Texts, check_same
-from equipoise.stages.context import Account, StageContext
 from equipoise.stages.metrics_writer import write_metrics
 
 

@@ -17,9 +17,9 @@ from equipoise.errors import InputError
 from equipoise.pipeline.content import locate
 from equipoise.pipeline.reduction import most_result_bytes
 from equipoise.schemas import Col
+from equipoise.sources.files import existing, missing
+from equipoise.sources.table import user_table
 from equipoise.stages.benchmark.rows import MOST_SHOWN, SHOWS, Rows
-from equipoise.stages.sources.files import existing, missing
-from equipoise.stages.sources.table import user_table
 
 NPZ = ".npz"
 _COMPONENT_BYTES = 4

@@ -7,8 +7,8 @@ from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
 from equipoise.pipeline.content import locate
-from equipoise.stages.context import StageContext
-from equipoise.stages.sources.table import is_catalog_table, newest_commit
+from equipoise.runs.context import StageContext
+from equipoise.sources.table import is_catalog_table, newest_commit
 
 DELTA_LOG = "_delta_log"
 

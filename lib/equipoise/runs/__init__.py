@@ -1,0 +1,1 @@
+"""What a run is: its events, and what follows from them for the next stage."""

@@ -1,0 +1,86 @@
+"""What the job ``benchmark`` prints: models against benchmarks, and the worst retrievals."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+from pyspark.sql import functions as F
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from equipoise.config.benchmark import AVERAGE
+from equipoise.evaluation.benchmarks import ACCURACIES, MEAN, RETRIEVALS, SCORES, STD
+from equipoise.schemas import FAILURES, METRICS, Col
+from equipoise.studies.query import WIDEST
+from equipoise.tables import Workspace
+
+KINDS = {"frozen features": ACCURACIES, "retrieval": RETRIEVALS}
+WORST = 5
+"""Failures shown of each model and benchmark; the table has more."""
+MOST_PRINTED = 40
+"""Characters of an item; the table has more."""
+
+
+def print_benchmarks(workspace: Workspace, run_id: str, console: Console) -> None:
+    """Prints scores in per cent, models against benchmarks, and the worst failures where there are some.
+
+    A score of a single item has no deviation.
+    """
+    mine = F.col(Col.run_id) == run_id
+    names = [f"{score}{suffix}" for score in SCORES for suffix in (MEAN, STD)]
+    shown = workspace.read(METRICS).where(mine & F.col(Col.name).isin(names))
+    metrics = shown.toPandas()  # a few rows for each model and benchmark of the config
+    wide = console if console.is_terminal else Console(width=WIDEST, highlight=False)
+    for title, scores in KINDS.items():
+        found = metrics[metrics[Col.name].isin([f"{score}{suffix}" for score in scores for suffix in (MEAN, STD)])]
+        if len(found):
+            wide.print(_scores_table(found, title, scores))
+    worst = workspace.read(FAILURES).where(mine & (F.col(Col.rank) <= WORST))
+    failures = worst.orderBy(Col.group, Col.selection, Col.rank).toPandas()  # the same
+    if len(failures):
+        wide.print(_failures_table(failures))
+
+
+def _scores_table(metrics: pd.DataFrame, title: str, scores: Sequence[str]) -> Table:
+    values = metrics.set_index([Col.name, Col.selection, Col.group])[Col.value]
+    groups = sorted(metrics[Col.group].unique(), key=lambda group: (group == AVERAGE, group))
+    table = Table("score", "model", title=f"{title}: %, mean ± std", title_justify="left")
+    for group in groups:
+        table.add_column(Text(group), justify="right")
+    for score in scores:
+        models = sorted(metrics[metrics[Col.name] == f"{score}{MEAN}"][Col.selection].unique())
+        for number, model in enumerate(models):
+            cells = [_cell(values, score, (model, group)) for group in groups]
+            table.add_row(score if number == 0 else "", Text(model), *cells, end_section=number == len(models) - 1)
+    return table
+
+
+def _cell(values: "pd.Series[float]", score: str, place: tuple[str, str]) -> str:
+    mean, std = (values.get((f"{score}{suffix}", *place)) for suffix in (MEAN, STD))
+    if mean is None:
+        return ""
+    return f"{100 * mean:.1f}" + ("" if std is None else f" ± {100 * std:.1f}")
+
+
+def _failures_table(failures: pd.DataFrame) -> Table:
+    headings = ("benchmark", "model", "query", "predicted", "distance", "correct", "distance")
+    table = Table(*headings, title="worst retrievals", title_justify="left")
+    for row in failures.to_dict("records"):
+        query, predicted, correct = (
+            _item(row[name], row[shown])
+            for name, shown in (
+                (Col.query_id, Col.query_shown),
+                (Col.predicted_id, Col.predicted_shown),
+                (Col.correct_id, Col.correct_shown),
+            )
+        )
+        distances = [f"{row[name]:.3f}" for name in (Col.predicted_distance, Col.correct_distance)]
+        place = (Text(row[Col.group]), Text(row[Col.selection]))
+        table.add_row(*place, query, predicted, distances[0], correct, distances[1])
+    return table
+
+
+def _item(name: str, shown: object) -> Text:
+    beginning = " ".join(shown.split()) if isinstance(shown, str) else ""
+    cut = beginning if len(beginning) <= MOST_PRINTED else f"{beginning[:MOST_PRINTED]}..."
+    return Text(f"{name}: {cut}" if cut else name)

@@ -1,0 +1,73 @@
+"""``equipoise plan``: what its arguments ask for. Starts no Spark."""
+
+import argparse
+
+from rich.console import Console
+
+from equipoise.config import Config, EmbeddingsSource, load_config
+from equipoise.errors import ConfigError
+from equipoise.kernels.levels import Level
+from equipoise.planning.costs import PlannedKMeans
+from equipoise.planning.machines import calibrated
+from equipoise.planning.suggestions import suggest_levels
+from equipoise.stages.levels import as_level
+from equipoise.studies.costs.machine import machine_of
+from equipoise.studies.costs.plan import CostPlan, as_kmeans, plan_of
+from equipoise.studies.costs.report import print_plan, print_suggestion
+
+
+def plan(options: argparse.Namespace, console: Console) -> None:
+    """Prints what the clustering of a config takes, or levels for a pool.
+
+    Raises:
+        ConfigError: something is not given and cannot be read, or the levels do not fit the machine.
+        InputError: the source's file of vectors cannot be read.
+    """
+    config = load_config(options.config, options.overrides) if options.config else None
+    if options.suggest:
+        _suggest(options, config, console)
+    elif config is None:
+        raise ConfigError("plan needs --config FILE; without one, --suggest --items N --target N proposes levels")
+    elif config.cluster is None:
+        raise ConfigError(f"config {config.name!r} has no section cluster: there is nothing to plan, add it")
+    else:
+        levels = [as_level(level) for level in config.cluster.levels]
+        print_plan(_planned(options, config, levels), console)
+
+
+def _suggest(options: argparse.Namespace, config: Config | None, console: Console) -> None:
+    n, dim = _pool_size(options, config)
+    if n is None:
+        raise ConfigError("plan --suggest needs the number of items: pass --items N")
+    selections = config.select if config else ()
+    target = options.target or max((selection.target or 0 for selection in selections), default=0)
+    if not target:
+        raise ConfigError("plan --suggest needs the number of items to select: pass --target N")
+    suggestions = suggest_levels(n, target)
+    print_suggestion(suggestions, target, console)
+    if dim is not None:
+        print_plan(_planned(options, config, [suggestion.level for suggestion in suggestions]), console)
+
+
+def _planned(options: argparse.Namespace, config: Config | None, levels: list[Level]) -> CostPlan:
+    n, dim = _pool_size(options, config)
+    if n is None or dim is None:
+        missing = " and ".join(flag for flag, value in (("--items N", n), ("--dim D", dim)) if value is None)
+        raise ConfigError(f"plan reads the size of the pool from a source that is a .npy file only: pass {missing}")
+    machine = machine_of(options, config.spark if config else {})
+    if machine.is_local and not (options.gflops_per_core or options.gpus):
+        machine = calibrated(machine, dim=dim, k=max(level.k0 for level in levels))
+    kmeans = as_kmeans(config.cluster) if config and config.cluster else PlannedKMeans()
+    return plan_of(levels, kmeans, machine=machine, n=n, dim=dim)
+
+
+def _pool_size(options: argparse.Namespace, config: Config | None) -> tuple[int | None, int | None]:
+    """Number of items and length of their vectors: as given, else from the header of a ``.npy`` source."""
+    n, dim = options.items, options.dim
+    source = config.source if config else None
+    if (n and dim) or not isinstance(source, EmbeddingsSource) or not source.is_npy:
+        return n, dim
+    from equipoise.sources.vector_files import npy_shape  # imports pyspark: seconds, here alone
+
+    n_stored, dim_stored = npy_shape(source.path)
+    return n or n_stored, dim or dim_stored
