@@ -6,7 +6,7 @@ from typing import Any
 __version__ = "0.1.0"
 
 _PUBLIC = {
-    "load_config": "equipoise.config",
+    "load_config": "equipoise.stages.configuration",
     "get_session": "equipoise.session",
     "read_table": "equipoise.tables",
     "register_views": "equipoise.tables",

@@ -5,16 +5,9 @@ from collections.abc import Sequence
 
 from equipoise import __version__
 from equipoise.cli.plan_arguments import add_plan_arguments
+from equipoise.stages import STAGES
 
-STAGES = {
-    "curate": "run all stages of a config, or bring an earlier run up to date",
-    "ingest": "give the items of the source ids and add the new ones to the pool",
-    "embed": "turn the items of the pool into vectors",
-    "cluster": "build the cluster tree",
-    "select": "sample the selections from the cluster tree",
-    "evaluate": "measure how balanced the pool and the selections are",
-    "benchmark": "score models on frozen features: k-NN, a linear probe, retrieval",
-}
+CURATE = {"curate": "run all stages of a config, or bring an earlier run up to date"}
 
 
 def parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -34,17 +27,28 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("equipoise", description=meaning, allow_abbrev=False)
     parser.add_argument("--version", action="version", version=f"equipoise {__version__}")
     jobs = parser.add_subparsers(dest="job", required=True, metavar="COMMAND")
-    for name, what in STAGES.items():
+    for name, what in (CURATE | {stage.family: stage.meaning for stage in STAGES}).items():
         job = jobs.add_parser(name, help=what, description=what, allow_abbrev=False)
         _add_config(job)
         job.add_argument("--run-id", help="go on with this run (default: a new one, named by the config and the time)")
         job.add_argument("--force", metavar="STAGE", help="replace a finished stage and all that stands on it")
+    _add_graph(jobs)
     _add_compare(jobs)
     _add_plan(jobs)
     _add_report(jobs)
     _add_sql(jobs)
     _add_demo_data(jobs)
     return parser
+
+
+def _add_graph(jobs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    meaning = "show the steps of a config, what each stands on, and what a run would do; writes nothing"
+    graph = jobs.add_parser("graph", help=meaning, description=meaning, allow_abbrev=False)
+    graph.add_argument("--config", required=True, metavar="FILE", help="a YAML file; examples are in conf/")
+    _add_overrides(graph)
+    graph.add_argument("--run-id", help="with the state of this run (default: a new one, where all is to do)")
+    graph.add_argument("--force", metavar="STAGE", help="as if a job were to replace it")
+    graph.add_argument("--format", choices=("tree", "mermaid"), default="tree", help="(default: tree)")
 
 
 def _add_config(job: argparse.ArgumentParser) -> None:

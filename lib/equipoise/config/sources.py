@@ -1,12 +1,15 @@
 """Where the items of a run come from."""
 
 import re
+from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Annotated, Literal, Self, get_args
 
 from pydantic import Field, model_validator
 
+from equipoise.config.places import Place
 from equipoise.config.sections import Section
+from equipoise.encoders.base import Kind
 
 FILE_SUFFIX = re.compile(r"\.(npy|parquet|delta|jsonl?|ndjson|txt)(\.gz)?$")
 SOURCE_NAME = re.compile(r"[^0-9A-Za-z_\-]+")
@@ -17,12 +20,18 @@ class _Source(Section):
     name: str | None = None
 
     @property
-    def source_name(self) -> str:
-        """The value of the column ``source``: the given name, else the last part of the path.
+    def own_name(self) -> str:
+        """The given name, else the last part of the path.
 
         Of what follows a dot only a file's suffix goes: ``web.pages`` and ``web.news`` are two sources.
         """
         return self.name or SOURCE_NAME.sub("_", FILE_SUFFIX.sub("", PurePosixPath(self.path).name))
+
+
+class _WithIds(_Source):
+    """``id_space: own`` hashes source and id, so that the whole numbers of two sources may overlap."""
+
+    id_space: Literal["shared", "own"] = "shared"
 
 
 class ImagesSource(_Source):
@@ -34,7 +43,7 @@ class ImagesSource(_Source):
     extensions: tuple[str, ...] = ("png", "jpg", "jpeg", "webp", "bmp", "gif", "tif", "tiff")
 
 
-class TextsSource(_Source):
+class TextsSource(_WithIds):
     """A folder (or file) of ``.txt``, one document each, or of JSON lines with the field ``text``."""
 
     kind: Literal["texts"]
@@ -45,7 +54,7 @@ class TextsSource(_Source):
     inline: bool = True
 
 
-class TableSource(_Source):
+class TableSource(_WithIds):
     """A Delta or Parquet folder, or a table ``catalog.schema.table``, with a column of contents or of uris."""
 
     kind: Literal["table"]
@@ -62,13 +71,15 @@ class TableSource(_Source):
         return self
 
 
-class EmbeddingsSource(_Source):
+class EmbeddingsSource(_WithIds):
     """Ready-made vectors: ``.npy`` (with a file of ids beside), or Parquet or Delta with a vector column.
 
-    ``uri``: a column with the places of what was embedded, for the pictures of a report.
+    ``uri``: a column with the places of what was embedded, for the pictures of a report. ``encoder``: the name of what
+    made them, so that several sources, or an encoder of the config, go together.
     """
 
     kind: Literal["embeddings"]
+    encoder: str | None = None
     ids: str | None = None
     id: str | None = None
     vector: str = "embedding"
@@ -91,6 +102,35 @@ class EmbeddingsSource(_Source):
 
 
 Source = Annotated[ImagesSource | TextsSource | TableSource | EmbeddingsSource, Field(discriminator="kind")]
+
+
+@dataclass(frozen=True)
+class NamedSource:
+    """A source of the config: ``name`` is the value of the column ``source``, ``place`` where its section stands.
+
+    ``suffix`` is what tells its nodes apart: empty in the short form of one.
+    """
+
+    name: str
+    section: Source
+    place: Place
+    suffix: str = ""
+
+    @property
+    def has_contents(self) -> bool:
+        """Whether there is something to embed: not where vectors are brought ready-made."""
+        return not isinstance(self.section, EmbeddingsSource)
+
+    @property
+    def content_kind(self) -> Kind | None:
+        """What the contents are; None where only the encoder can tell, or there are none."""
+        return self.section.kind if isinstance(self.section, ImagesSource | TextsSource) else None
+
+
+def is_npy(source: Source) -> bool:
+    """Whether it is a file of vectors alone."""
+    return isinstance(source, EmbeddingsSource) and source.is_npy
+
 
 KINDS = tuple(
     get_args(source.model_fields["kind"].annotation)[0]

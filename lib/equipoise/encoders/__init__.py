@@ -20,7 +20,8 @@ class Family:
     """One kind of encoders.
 
     Their class takes the argument (where there is one), then the options as keywords. A keyword ``gpu`` says
-    where it runs and is no option. A static method ``revision_of(argument)`` may stand for a revision.
+    where it runs and is no option. A static method ``revision_of(argument)`` may stand for a revision of the model;
+    the class's ``code_revision`` (1 without) is raised when it makes other vectors of the same.
     """
 
     module: str
@@ -70,7 +71,9 @@ def encoder_kind(name: str) -> Kind:
 
 
 def encoder_id(name: str, options: Mapping[str, Any]) -> str:
-    """A stable, readable id: the name and a hash of name, revision and all options, defaults included.
+    """A stable, readable id: the name and a hash of name, revisions and the options that differ from the defaults.
+
+    So an option that comes later changes no id where nobody sets it.
 
     Only letters, digits, ``.``, ``_`` and ``-``: a partition value and a part of paths. Loads no model.
 
@@ -80,7 +83,9 @@ def encoder_id(name: str, options: Mapping[str, Any]) -> str:
     family, argument = _find(name)
     make = family.load()
     revision = make.revision_of(argument) if hasattr(make, "revision_of") else None
-    identity = json.dumps([name, revision, _bind(name, make, options)], sort_keys=True, default=str)
+    defaults = _bind(name, make, {})
+    own = {option: value for option, value in _bind(name, make, options).items() if value != defaults[option]}
+    identity = json.dumps([name, revision, getattr(make, "code_revision", 1), own], sort_keys=True, default=str)
     parts = [name.partition(":")[0], *([argument.rstrip("/").rpartition("/")[2]] if argument else [])]
     return f"{_safe('-'.join(parts))[:80]}-{_short_hash(identity)}"
 

@@ -19,11 +19,11 @@ N_SHRUNK, SHRUNK_SHARE, SHRUNK_SHARE_POOL = "n_shrunk", "shrunk_share", "shrunk_
 CLUSTER_SHARE, CLUSTER_SHARE_RATIO = "cluster_share", "cluster_share_ratio"
 SELECTION_RATE, SELECTION_RATE_GAP = "selection_rate", "selection_rate_gap"
 MEAN_CLUSTER_SIZE = "mean_cluster_size"
-NAMES = (
-    *measures([1]), N_ITEMS, LARGEST_SHARE, LARGEST_SHARE_POOL, N_SHRUNK, SHRUNK_SHARE, SHRUNK_SHARE_POOL,
-    CLUSTER_SHARE, CLUSTER_SHARE_RATIO, SELECTION_RATE, SELECTION_RATE_GAP, Col.n_clusters, MEAN_CLUSTER_SIZE,
-)  # fmt: skip
-"""All names of metrics that are made here: a new evaluation of a run replaces these and leaves others alone."""
+
+
+def is_single() -> Column:
+    """Whether a row of metrics is about one class or cluster, like ``class=zebra``: there may be thousands."""
+    return F.col(Col.group).contains("=")
 
 
 def balance_metrics(histograms: pd.DataFrame) -> pd.DataFrame:

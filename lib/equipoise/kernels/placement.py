@@ -1,8 +1,10 @@
 """Where a level runs and how its sums reach the driver: rules of sizes alone, for the engine and for a plan of it."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from equipoise.kernels.levels import Level
+if TYPE_CHECKING:  # a config needs the defaults alone, and scipy takes a second
+    from equipoise.kernels.levels import Level
 
 BYTES_PER_SHARD = 512 * 2**20
 """What one task gets to add up, from all partitions."""
@@ -30,7 +32,7 @@ class DriverLimit:
     bytes: float = 1e9
     flops: float = 1e13
 
-    def holds(self, count: int, dim: int, level: Level, *, iterations: int) -> bool:
+    def holds(self, count: int, dim: int, level: "Level", *, iterations: int) -> bool:
         """Whether a level fits: float32 bytes, and two operations a number, centroid, vector and iteration."""
         size = count * (4 * dim + 8)  # the vectors and their ids
         resampled = level.rounds * level.resampled(count)

@@ -1,49 +1,24 @@
 """What lies behind a uri: read by the Python workers, many files at once, never through the driver."""
 
 import hashlib
-import os
-import re
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache, partial
+from functools import partial
 from typing import NamedTuple
 
 import pyarrow as pa
-from pyarrow import fs
 from pyspark.sql import DataFrame
 from pyspark.sql import types as t
 
 from equipoise.encoders.base import Kind, UnreadableItem
 from equipoise.encoders.images import image_size
+from equipoise.pipeline.locating import locate
 from equipoise.schemas import POOL, Col
 
 # Reading waits for the store, not for the processor.
 READERS = 16
 # Rows whose contents are in memory at a time.
 _ROWS_AT_ONCE = 256
-_SCHEME = re.compile(r"^([A-Za-z][A-Za-z0-9+.\-]+):")
-
-
-def locate(uri: str) -> tuple[fs.FileSystem, str]:
-    """The file system of a uri and the path in it. Nothing in the uri is decoded: names are as they are.
-
-    Known: ``file:``, ``s3:`` (``s3a:``, ``s3n:``), ``gs:``, ``hdfs:``, ``abfs(s):``, plain paths,
-    and Databricks' ``dbfs:`` through its FUSE mount.
-
-    Raises:
-        OSError, ValueError: the scheme is unknown or its file system does not answer.
-    """
-    match = _SCHEME.match(uri)
-    scheme = match.group(1).lower() if match else ""
-    rest = uri[match.end() :] if match else os.path.abspath(uri)
-    absolute = "/" + rest.lstrip("/")
-    if scheme in ("", "file"):
-        return fs.LocalFileSystem(), absolute
-    if scheme == "dbfs":
-        return fs.LocalFileSystem(), absolute if absolute.startswith("/Volumes/") else "/dbfs" + absolute
-    authority, _, path = (rest[2:] if rest.startswith("//") else rest).partition("/")
-    filesystem, root = _remote({"s3a": "s3", "s3n": "s3"}.get(scheme, scheme), authority)
-    return filesystem, f"{root.rstrip('/')}/{path}"
 
 
 def read_bytes(uri: str) -> bytes:
@@ -142,8 +117,3 @@ def _size(content: bytes, kind: Kind | None) -> tuple[int | None, int | None]:
         if kind == "images":
             raise
         return None, None
-
-
-@cache
-def _remote(scheme: str, authority: str) -> tuple[fs.FileSystem, str]:
-    return fs.FileSystem.from_uri(f"{scheme}://{authority or 'default'}/")

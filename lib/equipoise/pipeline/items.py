@@ -29,15 +29,18 @@ RAW = t.StructType(
 )
 
 
-def with_item_id(raw_items: DataFrame, source: str) -> DataFrame:
+def with_item_id(raw_items: DataFrame, source: str, *, is_own_space: bool = False) -> DataFrame:
     """Adds ``source`` and ``item_id``: the user's BIGINT id where given, else xxhash64(source, key).
 
-    An item with neither an id nor a key gets the reason ``missing_id``.
+    ``is_own_space``: ids that are given are hashed with the source, too, so that those of two sources may be equal. An
+    item with neither an id nor a key gets the reason ``missing_id``.
     """
     unnamed = F.col(Col.given_id).isNull() & F.col(Col.key).isNull() & F.col(Col.reason).isNull()
     hashed = F.xxhash64(F.lit(source), F.col(Col.key))
+    given = F.col(Col.given_id)
+    own = F.xxhash64(F.lit(source), F.coalesce(F.col(Col.key), given.cast("string")))
     return raw_items.select(
-        F.coalesce(F.col(Col.given_id), hashed).alias(Col.item_id),
+        (own if is_own_space else F.coalesce(given, hashed)).alias(Col.item_id),
         F.lit(source).alias(Col.source),
         *_except(raw_items, Col.reason, Col.detail),
         F.when(unnamed, MISSING_ID).otherwise(F.col(Col.reason)).alias(Col.reason),
@@ -45,7 +48,7 @@ def with_item_id(raw_items: DataFrame, source: str) -> DataFrame:
     )
 
 
-def with_verdict(items: DataFrame, pool: DataFrame) -> DataFrame:
+def with_verdict(items: DataFrame, pool: DataFrame | None) -> DataFrame:
     """Fills ``reason`` (and ``detail``) of every item that is not to be taken; the new ones keep null.
 
     ``already_in_pool``: the pool holds it. ``duplicate_id``: the same id and key came before, in an
@@ -53,9 +56,10 @@ def with_verdict(items: DataFrame, pool: DataFrame) -> DataFrame:
 
     Args:
         items: of one source, with ``item_id``.
-        pool: the table; only id, source and uri are read.
+        pool: the table; only id, source and uri are read. None where there is none yet.
     """
-    return _with_pool_verdict(_with_own_verdict(items), pool)
+    own = _with_own_verdict(items)
+    return own if pool is None else _with_pool_verdict(own, pool)
 
 
 def filter_new(items: DataFrame) -> DataFrame:
@@ -81,9 +85,9 @@ def pool_rows(items: DataFrame) -> DataFrame:
     )
 
 
-def embedding_rows(items: DataFrame, encoder_id: str) -> DataFrame:
+def embedding_rows(items: DataFrame, encoder_id: str, source: str) -> DataFrame:
     """Rows of the table ``embeddings``: the new items' vectors."""
-    columns = {Col.encoder_id: F.lit(encoder_id)}
+    columns = {Col.encoder_id: F.lit(encoder_id), Col.source: F.lit(source)}
     return filter_new(items).select(*(columns.get(name, F.col(name)).alias(name) for name in EMBEDDINGS.columns))
 
 
@@ -109,9 +113,23 @@ def vector_lengths(items: DataFrame) -> DataFrame:
     return counted.select(Col.value, Col.n_items).orderBy(F.desc(Col.n_items), Col.value)
 
 
-def reason_counts(items: DataFrame) -> DataFrame:
-    """One row a reason, null for the items that are taken: (reason, number of items)."""
-    return items.groupBy(Col.reason).agg(F.count(F.lit(1)).alias(Col.n_items))
+def verdict_counts(items: DataFrame) -> DataFrame:
+    """One row a reason, null for the items that are taken, with all that is asked of them in one pass.
+
+    ``n_items``; ``shortest`` and ``longest`` vector, null where there are none; ``n_clashes``, the ids that were given
+    and are another source's, and one of them as ``given_id``.
+    """
+    size = F.size(Col.embedding) if Col.embedding in items.columns else F.lit(None).cast("int")
+    given = F.col(Col.given_id) if Col.given_id in items.columns else F.lit(None).cast("bigint")
+    clash = F.when(F.col(Col.reason) == ID_COLLISION, given)
+    present = F.when(size >= 0, size)  # of null it is -1, or null where Spark is told so
+    return items.groupBy(Col.reason).agg(
+        F.count(F.lit(1)).alias(Col.n_items),
+        F.min(present).alias(Col.shortest),
+        F.max(present).alias(Col.longest),
+        F.count(clash).alias(Col.n_clashes),
+        F.min(clash).alias(Col.given_id),
+    )
 
 
 def _with_own_verdict(items: DataFrame) -> DataFrame:

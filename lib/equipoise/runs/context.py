@@ -1,69 +1,171 @@
-"""What a stage gets and what it answers."""
+"""What a work gets: the rows that its node declared, and where its own go. There is no config: settings are all."""
 
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from functools import reduce
 
 from pyspark.sql import DataFrame, SparkSession
-from pyspark.sql import functions as F
 
-from equipoise.config import Config
-from equipoise.kernels.levels import LevelState
-from equipoise.schemas import POOL, Col, Table
+from equipoise.runs.account import Account, Progress
+from equipoise.runs.graph import AnyNode, Graph
+from equipoise.runs.record import Record
+from equipoise.schemas import EMBEDDINGS, POOL, Col, Slice, Table
+from equipoise.schemas.table import Value
 from equipoise.tables import Workspace
-
-
-class Progress(Protocol):
-    """Who tells the user how far the work is."""
-
-    def message(self, text: str) -> None:
-        """One line that stays."""
-
-    def count(self, stage: str, done: int, total: int) -> None:
-        """So many items of a stage are done."""
-
-    def iteration(self, number: int, n_levels: int, state: LevelState) -> None:
-        """One k-means iteration of level ``number`` is done."""
+from equipoise.tables.commits import Commit
 
 
 @dataclass(frozen=True)
-class StageContext:
-    """One run's surroundings; ``versions`` pins the tables that the stage reads, by name."""
+class RunView:
+    """A run as one node sees it: the graph, and what those before it left."""
+
+    run_id: str
+    graph: Graph
+    record: Record
+    workspace: Workspace
+
+    def account_of(self, name: str) -> Account:
+        """What a finished node counted."""
+        event = self.record.get(name)
+        assert event is not None and event.account is not None, f"{name} is finished"
+        return event.account
+
+    def version_of(self, part: Slice) -> int | None:
+        """The version that the maker of a shared slice left; a run's own rows have one writer, and need none."""
+        if part.table.is_of_run:
+            return None
+        maker = self.graph.maker(part)
+        event = self.record.get(maker.name)
+        own = next(one for one in maker.makes if one.overlaps(part))
+        return None if event is None else event.made.get(own.path)
+
+    def rows(self, parts: Sequence[Slice]) -> DataFrame:
+        """The rows of slices of one table; those with one version are one read."""
+        together: dict[tuple[int | None, frozenset[str]], list[Slice]] = defaultdict(list)
+        for part in parts:
+            together[self.version_of(part), frozenset(part.where)].append(part.of_run(self.run_id))
+        frames = [self.workspace.read(one, version) for (version, _), some in together.items() for one in _merged(some)]
+        return reduce(DataFrame.unionByName, frames)
+
+    def without_drops(self, items: DataFrame, droppers: Sequence[AnyNode]) -> DataFrame:
+        """The items that none of the nodes dropped, in one anti-join; none where the accounts say that all went on."""
+        dropping = [node.drops for node in droppers if node.drops and self.has_dropped(node)]
+        if not dropping:
+            return items
+        gone = [self.rows([part]).select(Col.item_id) for part in dropping]
+        return items.join(reduce(DataFrame.unionByName, gone), Col.item_id, "left_anti")
+
+    def has_dropped(self, node: AnyNode) -> bool:
+        """Whether its account says that not all went on."""
+        account = self.account_of(node.name)
+        return account.goes_on < account.n_in
+
+
+@dataclass(frozen=True)
+class Context:
+    """One node's surroundings."""
 
     spark: SparkSession
-    config: Config
-    workspace: Workspace
-    run_id: str
+    node: AnyNode
+    run: RunView
     progress: Progress
-    versions: Mapping[str, int] = field(default_factory=dict)
-
-    def read(self, table: Table) -> DataFrame:
-        """The table at the version that the run has pinned."""
-        return self.workspace.read(table, self.versions.get(table.name))
-
-    def rows_of_run(self, table: Table) -> DataFrame:
-        """The pinned rows of this run."""
-        return self.read(table).filter(F.col(Col.run_id) == self.run_id)
-
-    def items(self) -> DataFrame:
-        """The pinned rows of the pool that come from the config's source."""
-        return self.read(POOL).filter(F.col(Col.source) == self.config.pool_source.source_name)
-
-
-@dataclass(frozen=True)
-class Account:
-    """Where the rows of a stage went: ``n_in = n_out + n_rejected + sum(drops)``.
-
-    ``n_partitions`` are those that the bits of its result depend on, beside data and seed.
-    """
-
-    n_in: int
-    n_out: int
-    n_rejected: int = 0
-    drops: Mapping[str, int] = field(default_factory=dict)
-    n_partitions: int | None = None
+    is_first_attempt: bool = True
+    pins: Mapping[str, int] = field(default_factory=dict)
 
     @property
-    def n_dropped(self) -> int:
-        """Rows that were left out for a reason other than being unusable."""
-        return sum(self.drops.values())
+    def run_id(self) -> str:
+        """The run."""
+        return self.run.run_id
+
+    @property
+    def workspace(self) -> Workspace:
+        """Its tables; a work reads and writes through this context."""
+        return self.run.workspace
+
+    def rows(self, table: Table, **where: Value) -> DataFrame:
+        """The declared rows of a table, as their makers left them; ``where`` narrows them."""
+        wanted = [part.within(**where) for part in self.node.needs if part.overlaps(Slice(table, where))]
+        if not wanted:
+            raise AssertionError(f"{self.node.name} did not declare that it needs {Slice(table, where)}")
+        return self.run.rows(wanted)
+
+    def items(self) -> DataFrame:
+        """The items that go on: rows of the pool, less what the nodes before this one dropped."""
+        pool = self.run.rows([Slice(POOL, {Col.source: source}) for source in self.node.sources])
+        return self.run.without_drops(pool, self.run.graph.ancestors(self.node.name))
+
+    def vectors(self) -> DataFrame:
+        """The declared vectors (item_id, embedding) of the items that go on: as they lie, where none was dropped.
+
+        Who made them left out what it dropped: no join is needed for that.
+        """
+        parts = [part for part in self.node.needs if part.table is EMBEDDINGS]
+        vectors = self.run.rows(parts).select(Col.item_id, Col.embedding)
+        return self.run.without_drops(vectors, self._droppers_of_vectors())
+
+    def n_vectors(self) -> int:
+        """How many those are: what their makers counted, or a job where others dropped some."""
+        if any(self.run.has_dropped(node) for node in self._droppers_of_vectors()):
+            return self.vectors().count()
+        return self.counted(EMBEDDINGS)
+
+    def counted(self, table: Table) -> int:
+        """Items that the makers of the declared rows of a table left for those who stand on them."""
+        makers = {self.run.graph.maker(part).name for part in self.node.needs if part.table is table}
+        return sum(self.run.account_of(name).goes_on for name in makers)
+
+    def n_items(self) -> int:
+        """How many those are: by what the last nodes before counted, or where these only look at a part, by a job."""
+        makers = [node for node in self.run.graph.ancestors(self.node.name) if _makes(node, POOL, self.node.sources)]
+        droppers = [node for node in self.run.graph.ancestors(self.node.name) if node.drops]
+        if any(self.run.has_dropped(node) for node in droppers):
+            return self.items().count()
+        return sum(self.run.account_of(node.name).goes_on for node in makers)
+
+    def _makers_of_vectors(self) -> set[str]:
+        return {self.run.graph.maker(part).name for part in self.node.needs if part.table is EMBEDDINGS}
+
+    def _droppers_of_vectors(self) -> list[AnyNode]:
+        makers = self._makers_of_vectors()
+        return [node for node in self.run.graph.ancestors(self.node.name) if node.drops and node.name not in makers]
+
+    def own(self, table: Table, **where: Value) -> Slice:
+        """The slice of a table that this node makes, or a part of it; of this run, where runs own the rows."""
+        part = next((part for part in self.node.makes if part.overlaps(Slice(table, where))), None)
+        if part is None:
+            raise AssertionError(f"{self.node.name} did not declare that it makes {Slice(table, where)}")
+        return part.within(**where).of_run(self.run_id)
+
+    def write(self, table: Table, rows: DataFrame, **where: Value) -> Commit:
+        """Puts rows in the place of this node's slice, or of the part of it that has the values ``where``."""
+        part = self.own(table, **where)
+        # What was never written needs no predicate, whose look at the table costs three jobs.
+        return self.workspace.append(part, rows) if self.is_first_attempt else self.workspace.replace(part, rows)
+
+    def insert_new(self, table: Table, rows: DataFrame, *, since: int | None) -> Commit:
+        """Adds rows to a slice that other runs share, which had none of them in version ``since`` of the table."""
+        return self.workspace.insert_new(self.own(table), rows, since=since)
+
+    def append(self, table: Table, rows: DataFrame, **where: Value) -> Commit:
+        """Adds rows that this node knows to be new."""
+        return self.workspace.append(self.own(table, **where), rows)
+
+
+def _makes(node: AnyNode, table: Table, sources: Sequence[str]) -> bool:
+    return any(part.table is table and part.where.get(Col.source) in sources for part in node.makes)
+
+
+def _merged(parts: Sequence[Slice]) -> list[Slice]:
+    """Slices that differ in one column alone as one slice."""
+    if len(parts) < 2:
+        return list(parts)
+    first = parts[0].where
+    differing = [name for name in first if len({part.where[name] for part in parts}) > 1]
+    if len(differing) != 1:
+        return list(parts)
+    values: list[str | int] = []
+    for part in parts:
+        value = part.where[differing[0]]
+        values += value if isinstance(value, tuple) else [value]
+    return [parts[0].within(**{differing[0]: tuple(dict.fromkeys(values))})]

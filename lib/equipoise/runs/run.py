@@ -1,235 +1,160 @@
-"""What a run did so far, and what follows for the next stage: skip it, go on with it, refuse it, or replace it."""
+"""A run: brings the nodes of a graph up to date, one after the other, and writes down what became of each."""
 
-import hashlib
-import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
-from typing import Any
 
-from pyspark.sql import Row
-from pyspark.sql import functions as F
-from pyspark.sql.window import Window
+from pyspark.sql import SparkSession
 
-from equipoise import __version__
 from equipoise.errors import RunError
-from equipoise.runs.context import Account, StageContext
-from equipoise.schemas import RUNS, Col, Table
-
-FAMILIES = ("ingest", "embed", "cluster", "select", "evaluate")
-RUNNING, DONE, FAILED, REPLACED = "running", "done", "failed", "replaced"
-
-
-@dataclass(frozen=True)
-class Stage:
-    """A step of a run.
-
-    ``settings`` are the part of the config that its result depends on, ``inputs`` the tables that it reads at pinned
-    versions, ``outputs`` those that it adds to for later stages; ``clear`` removes what it made for this run,
-    ``forget`` what it shares with other runs: that goes by ``--force`` alone. One that ``only_judges`` is done again
-    without being asked when what it stands on or its settings changed: nothing stands on it. ``outside`` tells the
-    states of data outside the workspace by path, None where one is not known: that is no change.
-    """
-
-    name: str
-    settings: Mapping[str, Any]
-    inputs: Sequence[Table]
-    outputs: Sequence[Table]
-    work: Callable[[StageContext], Account]
-    clear: Callable[[StageContext], None]
-    forget: Callable[[StageContext], None] | None = None
-    only_judges: bool = False
-    outside: Callable[[StageContext], Mapping[str, int | None]] | None = None
-
-    @property
-    def family(self) -> str:
-        """The name that ``--force`` takes: selections are ``select:NAME``, of the family ``select``."""
-        return self.name.partition(":")[0]
-
-    @property
-    def rank(self) -> int:
-        """Stages stand on those of lower ranks; selections do not stand on each other."""
-        return FAMILIES.index(self.family)
-
-    def stands_on(self, other: "Stage") -> bool:
-        """Whether it needs ``other`` first. A stage of no family of a run, like a benchmark, stands on none."""
-        both = (self.family in FAMILIES) and (other.family in FAMILIES)
-        return both and self.rank > other.rank
+from equipoise.runs.account import SILENT, Account, Progress
+from equipoise.runs.context import Context, RunView
+from equipoise.runs.graph import AnyNode, Graph
+from equipoise.runs.node import loaded
+from equipoise.runs.record import DONE, FAILED, REPLACED, Event, Record, begun, ended, event_of
+from equipoise.runs.steps import Outside, State, Step, check_parents, refusal, steps_of
+from equipoise.schemas import RUNS, Col, Slice, slice_of
+from equipoise.tables import Workspace
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a stage of the run ended: what it counted, and whether that was now or earlier."""
+    """How a node ended: what it counted, and whether that was now or earlier."""
 
     stage: str
     account: Account
     seconds: float
     was_skipped: bool
 
+    def text(self) -> str:
+        """As a line for the user."""
+        how = "already done" if self.was_skipped else f"{self.seconds:.1f} s"
+        return f"{self.stage}: {self.account.text()} ({how})"
+
+
+def read_record(workspace: Workspace, run_id: str) -> Record:
+    """The events of a run; none where there is no such run."""
+    if not workspace.exists(RUNS):
+        return Record()
+    rows = workspace.read(Slice(RUNS, {Col.run_id: run_id})).collect()  # two a node and attempt
+    return Record([event_of(row.asDict()) for row in rows])
+
 
 class Run:
-    """The events of one run id, read once and added to."""
+    """One run id over a workspace."""
 
-    def __init__(self, context: StageContext) -> None:
-        """Reads the newest event of every stage of ``context.run_id``."""
-        self.context = context
-        newest = Window.partitionBy(Col.stage).orderBy(F.desc(Col.at))
-        newest = newest.rowsBetween(Window.unboundedPreceding, Window.currentRow)
-        events = context.workspace.read(RUNS).filter(F.col(Col.run_id) == context.run_id)
-        ranked = events.withColumn("age", F.row_number().over(newest)).filter("age = 1").drop("age")
-        self.events: dict[str, Row] = {row[Col.stage]: row for row in ranked.collect()}
+    def __init__(
+        self, graph: Graph, *, spark: SparkSession, workspace: Workspace, run_id: str, progress: Progress = SILENT
+    ):
+        """Reads what the run did so far."""
+        self.graph, self.spark, self.workspace, self.run_id, self.progress = graph, spark, workspace, run_id, progress
+        self.record = read_record(workspace, run_id)
+        self._waiting: list[Event] = []
 
-    def is_done(self, stage: str) -> bool:
-        """Whether the stage is finished."""
-        return stage in self.events and self.events[stage][Col.status] == DONE
+    def steps(self, force: Sequence[str] = ()) -> dict[str, Step]:
+        """What follows for every node of the graph."""
+        outside = {node.name: self._outside(node) for node in self.graph.order if node.outside}
+        return steps_of(self.graph, self.record, force=force, outside=outside)
 
-    def perform(self, stage: Stage, *, stages: Sequence[Stage], force: bool) -> Outcome:
-        """Brings the run up to and including ``stage``.
-
-        Args:
-            stage: what to do.
-            stages: all stages of the config; it stands on those of the families before its own.
-            force: replace it, and what stands on it, even though it is finished.
+    def bring(self, targets: Sequence[str], force: Sequence[str] = ()) -> Iterator[Outcome]:
+        """Brings the nodes ``targets`` up to date, in order; what they stand on must be finished or among them.
 
         Raises:
-            RunError: a stage before it is not finished, or it is finished with other settings and not forced.
+            RunError: that is not so, or one is finished with other settings and not forced: told before any work.
         """
-        before = [one for one in stages if stage.stands_on(one)]
-        for needed in before:
-            if not self.is_done(needed.name):
-                raise RunError(
-                    f"run {self.context.run_id!r} has not finished stage {needed.name}, which {stage.name} stands on: "
-                    f"run that stage first, or pass the --run-id of a run that has it"
-                )
-        versions = self._pinned(stage, before)
-        fingerprint = self._fingerprint(stage, before, versions)
-        is_same = stage.name in self.events and self.events[stage.name][Col.fingerprint] == fingerprint
-        if self.is_done(stage.name) and not force:
-            if is_same:
-                return self._skipped(stage)
-            if not stage.only_judges:
-                raise RunError(self._refusal(stage))
-        if self._has_begun(stage.name) and (force or not is_same):
-            if not force:
-                self.context.progress.message(f"{stage.name}: settings or what it reads changed, it is done again")
-            self._replace(stage, [one for one in stages if one.stands_on(stage)], is_forced=force)
-            versions = self._pinned(stage, before)
-            fingerprint = self._fingerprint(stage, before, versions)
-        elif stage.name in self.events and not self._has_begun(stage.name):
-            stage.clear(self.context)  # it was replaced, perhaps by a process that was killed before all was removed
-        return self._worked(stage, replace(self.context, versions=versions), fingerprint)
-
-    def _has_begun(self, name: str) -> bool:
-        return name in self.events and self.events[name][Col.status] != REPLACED
-
-    def _worked(self, stage: Stage, context: StageContext, fingerprint: str) -> Outcome:
-        begun = self._record(stage, RUNNING, fingerprint, context.versions)
+        steps = self.steps(force)
+        for name in targets:
+            if steps[name].state is State.REFUSED:
+                raise RunError(refusal(steps[name], run_id=self.run_id))
+        for name in targets:
+            if steps[name].state is not State.DONE:
+                self._check(steps[name].node)
         try:
-            account = stage.work(context)
+            for name in targets:
+                check_parents(steps[name], self.graph, self.record, run_id=self.run_id)
+                yield self._brought(steps[name])
+        finally:
+            self._write_down()
+
+    def _check(self, node: AnyNode) -> None:
+        node.checked()
+        if node.check_on_spark:
+            loaded(node.check_on_spark)(self._context(node), node.settings)
+
+    def _brought(self, step: Step) -> Outcome:
+        event = self.record.get(step.node.name)
+        if step.state is State.DONE and event and event.account:
+            return Outcome(step.node.name, event.account, 0.0, was_skipped=True)
+        if step.state is State.AGAIN:
+            if not step.is_forced:
+                self.progress.message(f"{step.node.name}: settings or what it reads changed, it is done again")
+            self._replace(step.node, is_forced=step.is_forced)
+        elif event is not None and not event.has_begun:
+            self._clear(event)  # it was replaced, perhaps by a process that was killed before all was removed
+        return self._worked(step, is_first_attempt=step.state is not State.CONTINUE)
+
+    def _worked(self, step: Step, *, is_first_attempt: bool) -> Outcome:
+        node, before = step.node, self.record.get(step.node.name)
+        pins = dict(before.pins) if before and not is_first_attempt else {**self._pins(node), **step.outside}
+        event = begun(node, step.fingerprint, self.graph.parents(node.name), pins)
+        self._note(event)
+        self._write_down()
+        context = replace(self._context(node), is_first_attempt=is_first_attempt, pins=pins)
+        try:
+            account = loaded(node.work)(context, node.settings)
+            done = ended(event, DONE, account=account, made=self._made(node))
         except Exception:  # of any kind, and raised again: the event is for those who read the table
             with suppress(Exception):  # Spark itself may be gone
-                self._record(stage, FAILED, fingerprint, context.versions)
+                self._note(ended(event, FAILED))
+                self._write_down()
             raise
-        done = self._record(stage, DONE, fingerprint, context.versions, account=account)
-        return Outcome(stage.name, account, (done - begun).total_seconds(), was_skipped=False)
+        self._note(done)  # written with the next one's beginning: a commit costs half a second
+        return Outcome(node.name, account, (done.at - event.at).total_seconds(), was_skipped=False)
 
-    def _skipped(self, stage: Stage) -> Outcome:
-        row = self.events[stage.name]
-        account = Account(
-            row[Col.n_in], row[Col.n_out], row[Col.n_rejected], row[Col.drops] or {}, row[Col.n_partitions]
-        )
-        return Outcome(stage.name, account, 0.0, was_skipped=True)
+    def _pins(self, node: AnyNode) -> dict[str, int]:
+        """The versions of shared tables before it adds to them: one that goes on later counts from there."""
+        tables = {part.table for part in node.makes if not part.table.is_of_run}
+        versions = {table.name: self.workspace.version(table) for table in tables}
+        return {name: version for name, version in versions.items() if version is not None}
 
-    def _replace(self, stage: Stage, after: Sequence[Stage], *, is_forced: bool) -> None:
-        """Removes what ``stage`` and those after it made, selections that the config no longer names included."""
-        named = {one.name: one for one in [stage, *after]}
-        for name in self.events:
-            one = named.get(name) or replace(stage, name=name, settings={})
-            if self._has_begun(name) and (name == stage.name or one.stands_on(stage)):
-                self._record(one, REPLACED, "", {})
-        for one in reversed(named.values()):
-            one.clear(self.context)
-            if is_forced and one.forget:
-                one.forget(self.context)
+    def _made(self, node: AnyNode) -> dict[str, int | None]:
+        versions = self._pins(node)
+        return {part.path: versions.get(part.table.name) for part in node.makes}
 
-    def _pinned(self, stage: Stage, before: Sequence[Stage]) -> dict[str, int]:
-        """Input versions: those of an earlier attempt, else those that an earlier stage read, else the newest."""
-        pins: dict[str, int] = {}
-        for one in [*before, stage]:
-            if self._has_begun(one.name):
-                pins |= self.events[one.name][Col.input_versions] or {}
-            if one is not stage:
-                pins = {name: version for name, version in pins.items() if name not in {t.name for t in one.outputs}}
-        workspace = self.context.workspace
-        tables = {
-            table.name: pins[table.name] if table.name in pins else workspace.version(table) for table in stage.inputs
-        }
-        states = stage.outside(self.context) if stage.outside else {}
-        known = {path: pins.get(path) if state is None else state for path, state in states.items()}
-        return tables | {path: state for path, state in known.items() if state is not None}
+    def _replace(self, node: AnyNode, *, is_forced: bool) -> None:
+        """Removes what a node and those that stand on it made, nodes that the config names no longer included."""
+        names = {node.name, *self.graph.descendants(node.name, also=self.record.edges)}
+        gone = [event for event in self.record.events if event.stage in names and event.has_begun]
+        for event in gone:
+            self._note(ended(event, REPLACED, pins={}))
+        self._write_down()
+        for event in reversed(gone):
+            self._clear(event, shared=is_forced)
 
-    def _fingerprint(self, stage: Stage, before: Sequence[Stage], versions: Mapping[str, int]) -> str:
-        parts = [
-            stage.settings,
-            [self.events[one.name][Col.fingerprint] for one in before],
-            dict(versions),
-            __version__,
-        ]
-        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+    def _clear(self, event: Event, *, shared: bool = False) -> None:
+        """Removes what a node made, as its record has it: what belongs to no run by ``--force`` alone."""
+        for part in filter(None, map(slice_of, event.made)):
+            if part.table.is_of_run or shared:
+                self.workspace.clear(part.of_run(self.run_id))
 
-    def _refusal(self, stage: Stage) -> str:
-        before = _flat(json.loads(self.events[stage.name][Col.config]))
-        now = _flat(json.loads(json.dumps(stage.settings)))
-        changes = [
-            f"{key} was {before.get(key)!r}, is {now.get(key)!r}"
-            for key in sorted(before.keys() | now.keys())
-            if before.get(key) != now.get(key)
-        ]
-        why = "; ".join(changes) or "a stage before it or the version of Equipoise changed"
-        return (
-            f"stage {stage.name} of run {self.context.run_id!r} is finished with other settings ({why}): "
-            f"start a run with another --run-id, or replace it and all that stands on it with --force {stage.family}"
-        )
+    def _outside(self, node: AnyNode) -> Outside:
+        found: Mapping[str, int | None] = loaded(node.outside or "")(self._context(node), node.settings)
+        return found
 
-    def _record(
-        self,
-        stage: Stage,
-        status: str,
-        fingerprint: str,
-        versions: Mapping[str, int],
-        *,
-        account: Account | None = None,
-    ) -> datetime:
-        at = datetime.now(UTC)
-        event = Row(
-            **{
-                Col.run_id: self.context.run_id,
-                Col.stage: stage.name,
-                Col.status: status,
-                Col.config: json.dumps(stage.settings, sort_keys=True),
-                Col.fingerprint: fingerprint,
-                Col.seed: self.context.config.seed,
-                Col.input_versions: dict(versions),
-                Col.code_version: __version__,
-                Col.application_id: self.context.spark.sparkContext.applicationId,
-                Col.at: at,
-                Col.n_in: account.n_in if account else None,
-                Col.n_out: account.n_out if account else None,
-                Col.n_rejected: account.n_rejected if account else None,
-                Col.n_dropped: account.n_dropped if account else None,
-                Col.n_partitions: account.n_partitions if account else None,
-                Col.drops: dict(account.drops) if account else None,
-            }
-        )
-        self.context.workspace.append(RUNS, self.context.spark.createDataFrame([event], RUNS.schema))
-        self.events[stage.name] = event
-        return at
+    def _context(self, node: AnyNode) -> Context:
+        view = RunView(self.run_id, self.graph, self.record, self.workspace)
+        return Context(self.spark, node, view, self.progress)
 
+    def _note(self, event: Event) -> None:
+        self.record.add(event)
+        self._waiting.append(event)
 
-def _flat(settings: Any, prefix: str = "") -> dict[str, Any]:
-    """Nested settings as dotted keys."""
-    if not isinstance(settings, dict | list) or not settings:
-        return {prefix.rstrip("."): settings}
-    pairs = settings.items() if isinstance(settings, dict) else enumerate(settings)
-    return {key: value for name, part in pairs for key, value in _flat(part, f"{prefix}{name}.").items()}
+    def _write_down(self) -> None:
+        if not self._waiting:
+            return
+        application_id = self.spark.sparkContext.applicationId
+        rows = [event.row(self.run_id, application_id) for event in self._waiting]
+        self._waiting = []
+        schema = RUNS.schema
+        events = self.spark.createDataFrame([tuple(row[name] for name in schema.names) for row in rows], schema)
+        self.workspace.append(Slice(RUNS), events)

@@ -1,55 +1,20 @@
 """The tables of a workspace and the names of their columns: code refers to these through :class:`Col`."""
 
-from equipoise.schemas.columns import Col
-from equipoise.schemas.tables import (
-    ASSIGNMENTS,
-    CENTROIDS,
-    CHECKPOINTS,
-    CURATED,
-    EMBEDDINGS,
-    FAILURES,
-    ITERATIONS,
-    METRICS,
-    POOL,
-    REJECTS,
-    RUNS,
-    Table,
-)
+from urllib.parse import unquote
 
-__all__ = [
-    "ASSIGNMENTS",
-    "CENTROIDS",
-    "CHECKPOINTS",
-    "CURATED",
-    "EMBEDDINGS",
-    "FAILURES",
-    "ITERATIONS",
-    "METRICS",
-    "POOL",
-    "POOL_NAME",
-    "REJECTS",
-    "RUNS",
-    "SCHEMA_VERSION",
-    "TABLES",
-    "Col",
-    "Table",
-]
+from equipoise.schemas import tables
+from equipoise.schemas.columns import Col as Col
+from equipoise.schemas.table import Slice as Slice
+from equipoise.schemas.table import Table as Table
+from equipoise.schemas.tables import *  # noqa: F403 - every table, without a second list of them
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 POOL_NAME = "pool"  # stands in the column `selection` of metrics for the whole pool: no selection may have this name
-TABLES = {
-    table.name: table
-    for table in (
-        POOL,
-        REJECTS,
-        EMBEDDINGS,
-        CENTROIDS,
-        ASSIGNMENTS,
-        CURATED,
-        ITERATIONS,
-        METRICS,
-        FAILURES,
-        CHECKPOINTS,
-        RUNS,
-    )
-}
+TABLES = {table.name: table for table in vars(tables).values() if isinstance(table, Table)}
+
+
+def slice_of(path: str) -> Slice | None:
+    """The slice of a path that a record has; None where there is no such table any more."""
+    name, *values = path.split("/")
+    where = {column: unquote(value) for column, _, value in (one.partition("=") for one in values)}
+    return Slice(TABLES[name], where) if name in TABLES else None

@@ -24,6 +24,9 @@ class Col:
     stage = "stage"
     reason = "reason"
     detail = "detail"
+    shortest = "shortest"
+    longest = "longest"
+    n_clashes = "n_clashes"
     chunk = "chunk"
     # clusters
     run_id = "run_id"
@@ -102,3 +105,5 @@ class Col:
     n_dropped = "n_dropped"
     n_partitions = "n_partitions"
     drops = "drops"
+    stands_on = "stands_on"
+    made = "made"

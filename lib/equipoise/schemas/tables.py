@@ -1,176 +1,166 @@
 """Every table of a workspace: its columns, key, partitioning and one-line meaning."""
 
-from dataclasses import dataclass
-
-from pyspark.sql import types as t
-
 from equipoise.schemas.columns import Col
-
-
-@dataclass(frozen=True)
-class Table:
-    """One table: ``key`` columns identify a row, ``partitions`` are those that writes replace by."""
-
-    name: str
-    meaning: str
-    schema: t.StructType
-    key: tuple[str, ...]
-    partitions: tuple[str, ...] = ()
-
-    @property
-    def columns(self) -> list[str]:
-        """Column names in the order of the schema."""
-        return self.schema.fieldNames()
-
-
-def _schema(**fields: t.DataType) -> t.StructType:
-    return t.StructType([t.StructField(name, kind) for name, kind in fields.items()])
-
-
-_LONG, _INT, _TEXT, _DOUBLE, _FLOAT = (
-    t.LongType(),
-    t.IntegerType(),
-    t.StringType(),
-    t.DoubleType(),
-    t.FloatType(),
-)
-_BINARY, _TIME, _BOOLEAN = t.BinaryType(), t.TimestampType(), t.BooleanType()
-_VECTOR = t.ArrayType(
-    _FLOAT
-)  # as SQL and Parquet have it: Spark casts no array that may hold nulls to one that may not
+from equipoise.schemas.table import Table
 
 POOL = Table(
     "pool",
     "every item that was ever ingested, by reference unless its source says inline",
-    _schema(
-        item_id=_LONG,
-        source=_TEXT,
-        key=_TEXT,
-        uri=_TEXT,
-        content_hash=_TEXT,
-        modified_at=_TIME,
-        content=_BINARY,
-        label=_TEXT,
-        width=_INT,
-        height=_INT,
-        bytes=_LONG,
-        attributes=t.MapType(_TEXT, _TEXT),
-    ),
+    {
+        Col.item_id: "bigint",
+        Col.source: "string",
+        Col.key: "string",
+        Col.uri: "string",
+        Col.content_hash: "string",
+        Col.modified_at: "timestamp",
+        Col.content: "binary",
+        Col.label: "string",
+        Col.width: "int",
+        Col.height: "int",
+        Col.n_bytes: "bigint",
+        Col.attributes: "map<string,string>",
+    },
     key=(Col.item_id,),
+    partitions=(Col.source,),
 )
 REJECTS = Table(
     "rejects",
     "items that a stage could not use, with the reason",
-    _schema(run_id=_TEXT, item_id=_LONG, stage=_TEXT, key=_TEXT, uri=_TEXT, reason=_TEXT, detail=_TEXT),
+    {
+        Col.run_id: "string",
+        Col.item_id: "bigint",
+        Col.stage: "string",
+        Col.key: "string",
+        Col.uri: "string",
+        Col.reason: "string",
+        Col.detail: "string",
+    },
     key=(Col.run_id, Col.item_id, Col.stage),
-    partitions=(Col.run_id,),
+    partitions=(Col.run_id, Col.stage),
 )
 EMBEDDINGS = Table(
     "embeddings",
     "one vector an item and encoder",
-    _schema(encoder_id=_TEXT, item_id=_LONG, embedding=_VECTOR),
+    {Col.encoder_id: "string", Col.source: "string", Col.item_id: "bigint", Col.embedding: "array<float>"},
     key=(Col.encoder_id, Col.item_id),
-    partitions=(Col.encoder_id,),
+    partitions=(Col.encoder_id, Col.source),
 )
 CENTROIDS = Table(
     "centroids",
     "the cluster tree: one row a cluster and level",
-    _schema(
-        run_id=_TEXT,
-        level=_INT,
-        cluster_id=_LONG,
-        parent_id=_LONG,
-        centroid=_VECTOR,
-        n_children=_LONG,
-        n_items=_LONG,
-        mean_distance_sq=_DOUBLE,
-    ),
+    {
+        Col.run_id: "string",
+        Col.level: "int",
+        Col.cluster_id: "bigint",
+        Col.parent_id: "bigint",
+        Col.centroid: "array<float>",
+        Col.n_children: "bigint",
+        Col.n_items: "bigint",
+        Col.mean_distance_sq: "double",
+    },
     key=(Col.run_id, Col.level, Col.cluster_id),
-    partitions=(Col.run_id,),
+    partitions=(Col.run_id, Col.level),
 )
 ASSIGNMENTS = Table(
     "assignments",
     "the level-1 cluster of every item",
-    _schema(run_id=_TEXT, item_id=_LONG, cluster_id=_LONG, distance_sq=_FLOAT),
+    {Col.run_id: "string", Col.item_id: "bigint", Col.cluster_id: "bigint", Col.distance_sq: "float"},
     key=(Col.run_id, Col.item_id),
     partitions=(Col.run_id,),
 )
 CURATED = Table(
     "curated",
     "the selections: what to train on, with the number of copies",
-    _schema(run_id=_TEXT, selection=_TEXT, item_id=_LONG, copies=_INT, cluster_id=_LONG, origin=_TEXT),
+    {
+        Col.run_id: "string",
+        Col.selection: "string",
+        Col.item_id: "bigint",
+        Col.copies: "int",
+        Col.cluster_id: "bigint",
+        Col.origin: "string",
+    },
     key=(Col.run_id, Col.selection, Col.item_id),
-    partitions=(Col.run_id,),
+    partitions=(Col.run_id, Col.selection),
 )
 ITERATIONS = Table(
     "iterations",
     "the k-means iterations, one row each",
-    _schema(
-        run_id=_TEXT,
-        level=_INT,
-        resampling=_INT,
-        iteration=_INT,
-        objective=_DOUBLE,
-        n_empty=_LONG,
-        seconds=_DOUBLE,
-    ),
+    {
+        Col.run_id: "string",
+        Col.level: "int",
+        Col.resampling: "int",
+        Col.iteration: "int",
+        Col.objective: "double",
+        Col.n_empty: "bigint",
+        Col.seconds: "double",
+    },
     key=(Col.run_id, Col.level, Col.resampling, Col.iteration),
     partitions=(Col.run_id,),
 )
 METRICS = Table(
     "metrics",
     "measurements of pools and selections",
-    _schema(run_id=_TEXT, selection=_TEXT, name=_TEXT, group=_TEXT, value=_DOUBLE),
-    key=(Col.run_id, Col.selection, Col.name, Col.group),
-    partitions=(Col.run_id,),
+    {
+        Col.run_id: "string",
+        Col.stage: "string",
+        Col.selection: "string",
+        Col.name: "string",
+        Col.group: "string",
+        Col.value: "double",
+    },
+    key=(Col.run_id, Col.stage, Col.selection, Col.name, Col.group),
+    partitions=(Col.run_id, Col.stage),
 )
 FAILURES = Table(
     "failures",
     "the worst retrievals of a model on a benchmark, by the distance of query and correct item",
-    _schema(
-        run_id=_TEXT,
-        selection=_TEXT,
-        group=_TEXT,
-        rank=_INT,
-        query_id=_TEXT,
-        predicted_id=_TEXT,
-        correct_id=_TEXT,
-        predicted_distance=_DOUBLE,
-        correct_distance=_DOUBLE,
-        query_shown=_TEXT,
-        predicted_shown=_TEXT,
-        correct_shown=_TEXT,
-    ),
+    {
+        Col.run_id: "string",
+        Col.selection: "string",
+        Col.group: "string",
+        Col.rank: "int",
+        Col.query_id: "string",
+        Col.predicted_id: "string",
+        Col.correct_id: "string",
+        Col.predicted_distance: "double",
+        Col.correct_distance: "double",
+        Col.query_shown: "string",
+        Col.predicted_shown: "string",
+        Col.correct_shown: "string",
+    },
     key=(Col.run_id, Col.selection, Col.group, Col.rank),
     partitions=(Col.run_id,),
 )
 CHECKPOINTS = Table(
     "checkpoints",
     "the state of a level that is being built",
-    _schema(run_id=_TEXT, stage=_TEXT, key=_TEXT, state=_BINARY),
+    {Col.run_id: "string", Col.stage: "string", Col.key: "string", Col.state: "binary"},
     key=(Col.run_id, Col.stage, Col.key),
-    partitions=(Col.run_id,),
+    partitions=(Col.run_id, Col.stage),
 )
 RUNS = Table(
     "runs",
     "what happened: append-only events, the newest row of a run_id and stage is its state",
-    _schema(
-        run_id=_TEXT,
-        stage=_TEXT,
-        status=_TEXT,
-        config=_TEXT,
-        fingerprint=_TEXT,
-        seed=_LONG,
-        input_versions=t.MapType(_TEXT, _LONG),
-        code_version=_TEXT,
-        application_id=_TEXT,
-        at=_TIME,
-        n_in=_LONG,
-        n_out=_LONG,
-        n_rejected=_LONG,
-        n_dropped=_LONG,
-        n_partitions=_LONG,
-        drops=t.MapType(_TEXT, _LONG),
-    ),
+    {
+        Col.run_id: "string",
+        Col.stage: "string",
+        Col.status: "string",
+        Col.config: "string",
+        Col.fingerprint: "string",
+        Col.seed: "bigint",
+        Col.input_versions: "map<string,bigint>",
+        Col.code_version: "string",
+        Col.application_id: "string",
+        Col.at: "timestamp",
+        Col.n_in: "bigint",
+        Col.n_out: "bigint",
+        Col.n_rejected: "bigint",
+        Col.n_dropped: "bigint",
+        Col.n_partitions: "bigint",
+        Col.drops: "map<string,bigint>",
+        Col.n_items: "bigint",
+        Col.stands_on: "array<string>",
+        Col.made: "map<string,bigint>",
+    },
     key=(Col.run_id, Col.stage, Col.at),
 )

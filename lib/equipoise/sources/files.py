@@ -3,7 +3,6 @@
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 from py4j.protocol import Py4JJavaError
@@ -11,8 +10,10 @@ from pyspark.errors import PySparkException
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from equipoise.config import Place
 from equipoise.errors import InputError, nearest
 from equipoise.pipeline.items import RAW
+from equipoise.pipeline.locating import missing
 from equipoise.schemas import Col
 
 # Columns of Spark's source "binaryFile".
@@ -21,16 +22,9 @@ _MISSING = "PATH_NOT_FOUND"
 _EXCEPTION_CLASS = re.compile(r"^(?:[\w$]+\.)+[\w$]+: ")
 
 
-def image_files(spark: SparkSession, path: str, extensions: Sequence[str], *, labelled: bool) -> DataFrame:
-    """One raw item an image file, at any depth below ``path``; ``labelled``: by the folder that it lies in.
-
-    Raises:
-        InputError: the path is missing, or holds no file of these extensions.
-    """
-    return required(files(spark, path, extensions, labelled=labelled), path, extensions)
-
-
-def files(spark: SparkSession, path: str, extensions: Sequence[str], *, labelled: bool = False) -> DataFrame:
+def files(
+    spark: SparkSession, path: str, extensions: Sequence[str], *, place: Place, labelled: bool = False
+) -> DataFrame:
     """One raw item a file of these extensions (in any case): its uri is its key, and the same for ever.
 
     Raises:
@@ -38,7 +32,7 @@ def files(spark: SparkSession, path: str, extensions: Sequence[str], *, labelled
     """
     reader = spark.read.format("binaryFile").option("recursiveFileLookup", True)
     reader = reader.option("pathGlobFilter", _suffix_glob(extensions))
-    listed = loaded(path, "files", lambda: reader.load(path)).select(*_FILE)
+    listed = loaded(path, "files", lambda: reader.load(path), place=place).select(*_FILE)
     where, modified_at, length = (F.col(name) for name in _FILE)
     # One spelling of a store, whichever client of Hadoop's it is read through.
     uri = F.regexp_replace(where, "^s3[an]://", "s3://")
@@ -53,21 +47,7 @@ def files(spark: SparkSession, path: str, extensions: Sequence[str], *, labelled
     return raw(listed, columns)
 
 
-def required(raw_items: DataFrame, path: str, extensions: Sequence[str]) -> DataFrame:
-    """The items, if there are any.
-
-    Raises:
-        InputError: there is none.
-    """
-    if raw_items.isEmpty():
-        raise InputError(
-            f"source.path {path} holds no file with one of the extensions {', '.join(extensions)}; "
-            "point it at their folder (sub-folders are searched; names that begin with _ or . are left out)"
-        )
-    return raw_items
-
-
-def loaded(path: str, what: str, load: Callable[[], DataFrame]) -> DataFrame:
+def loaded(path: str, what: str, load: Callable[[], DataFrame], *, place: Place) -> DataFrame:
     """What ``load`` returns.
 
     Raises:
@@ -77,16 +57,12 @@ def loaded(path: str, what: str, load: Callable[[], DataFrame]) -> DataFrame:
         return load()
     except PySparkException as error:
         if _MISSING in str(error):
-            raise InputError(missing(path)) from error
-        raise InputError(f"source.path {path} cannot be read as {what}: {first_line(error)}") from error
+            raise InputError(missing(path, place.key("path"))) from error
+        raise InputError(f"{place.key('path')} {path} cannot be read as {what}: {first_line(error)}") from error
     except Py4JJavaError as error:
-        raise InputError(f"source.path {path} cannot be read as {what}: {first_line(error.java_exception)}") from error
-
-
-def missing(path: str) -> str:
-    """The message for a path that is not there."""
-    place = "" if ":" in path or path.startswith("/") else f" (from here: {Path(path).absolute()})"
-    return f"source.path {path} does not exist{place}; check its spelling and the directory that you start from"
+        raise InputError(
+            f"{place.key('path')} {path} cannot be read as {what}: {first_line(error.java_exception)}"
+        ) from error
 
 
 def first_line(error: object) -> str:
@@ -116,7 +92,7 @@ def raw(rows: DataFrame, columns: Mapping[str, Column | None]) -> DataFrame:
     )
 
 
-def existing(columns: Iterable[str], path: str, wanted: Mapping[str, str | None]) -> None:
+def existing(columns: Iterable[str], path: str, wanted: Mapping[str, str | None], *, place: Place) -> None:
     """Checks that the columns (or fields) which the config names are there.
 
     Args:
@@ -130,7 +106,7 @@ def existing(columns: Iterable[str], path: str, wanted: Mapping[str, str | None]
     columns = list(columns)
     for key, name in wanted.items():
         if name is not None and name not in columns:
-            raise InputError(f"source.{key}: {path} has no column {name!r}; {nearest(name, columns)}")
+            raise InputError(f"{place.key(key)}: {path} has no column {name!r}; {nearest(name, columns)}")
 
 
 def _suffix_glob(extensions: Sequence[str]) -> str:

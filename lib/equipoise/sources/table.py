@@ -8,7 +8,7 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql import types as t
 
-from equipoise.config import EmbeddingsSource, TableSource
+from equipoise.config import EmbeddingsSource, Place, TableSource
 from equipoise.errors import InputError
 from equipoise.schemas import Col
 from equipoise.sources.files import attribute_keys, attribute_map, existing, loaded, raw, silent
@@ -19,7 +19,7 @@ _WHOLE = (t.ByteType, t.ShortType, t.IntegerType, t.LongType)
 _NUMBERS = (t.FloatType, t.DoubleType)
 
 
-def user_table(spark: SparkSession, path: str) -> DataFrame:
+def user_table(spark: SparkSession, path: str, place: Place) -> DataFrame:
     """The rows of a Delta or Parquet folder, or of a table ``catalog.schema.table``.
 
     Raises:
@@ -28,10 +28,10 @@ def user_table(spark: SparkSession, path: str) -> DataFrame:
     if is_catalog_table(spark, path):
         return spark.table(path)
     if DeltaTable.isDeltaTable(spark, path):
-        return loaded(path, "a Delta table", lambda: spark.read.format("delta").load(path))
+        return loaded(path, "a Delta table", lambda: spark.read.format("delta").load(path), place=place)
     what = "a table: it is neither Delta nor Parquet, write it as one of them"
     with silent(spark):
-        return loaded(path, what, lambda: spark.read.parquet(path))
+        return loaded(path, what, lambda: spark.read.parquet(path), place=place)
 
 
 def is_catalog_table(spark: SparkSession, path: str) -> bool:
@@ -49,7 +49,7 @@ def newest_commit(spark: SparkSession, name: str) -> str:
     return f"{version}, {at}"
 
 
-def table_items(spark: SparkSession, source: TableSource) -> DataFrame:
+def table_items(spark: SparkSession, source: TableSource, place: Place) -> DataFrame:
     """Raw items, one a row. Key: the id, else the uri, else the SHA-256 of the content.
 
     An id of a whole-number type is the item's id itself.
@@ -57,17 +57,17 @@ def table_items(spark: SparkSession, source: TableSource) -> DataFrame:
     Raises:
         InputError: the table or a column that the config names is not there, or a column has another type.
     """
-    rows = user_table(spark, source.path)
+    rows = user_table(spark, source.path, place)
     named = {key: getattr(source, key) for key in ("id", "uri", "content", "label")}
-    existing(rows.columns, source.path, {**named, **attribute_keys(source.attributes)})
+    existing(rows.columns, source.path, {**named, **attribute_keys(source.attributes)}, place=place)
     content, uri = (_column(named[key]) for key in ("content", "uri"))
     if content is not None:
-        _check_type(rows, source.path, ("content", str(source.content), (t.StringType, t.BinaryType)))
+        _check_type(rows, source.path, (place.key("content"), str(source.content), (t.StringType, t.BinaryType)))
     present = [column for column in (content, uri) if column is not None]
     absent = F.coalesce(*(column.cast("binary") for column in present)).isNull()
     keyless = uri if uri is not None else F.sha2(present[0].cast("binary"), 256)
     columns = {
-        **_identity(rows, source.path, source.id, keyless),
+        **_identity(rows, source, keyless, place=place),
         Col.uri: uri,
         Col.n_bytes: None if content is None else F.length(content.cast("binary")),
         Col.content: content,
@@ -79,28 +79,28 @@ def table_items(spark: SparkSession, source: TableSource) -> DataFrame:
     return raw(rows, columns)
 
 
-def table_vectors(spark: SparkSession, source: EmbeddingsSource) -> DataFrame:
+def table_vectors(spark: SparkSession, source: EmbeddingsSource, place: Place) -> DataFrame:
     """Raw items with ``embedding`` ARRAY<FLOAT>, one a row.
 
     Raises:
         InputError: as for :func:`table_items`; no id is named, or the vectors are no arrays of numbers.
     """
-    rows = user_table(spark, source.path)
+    rows = user_table(spark, source.path, place)
     named = {key: getattr(source, key) for key in ("id", "vector", "uri", "label")}
-    existing(rows.columns, source.path, {**named, **attribute_keys(source.attributes)})
+    existing(rows.columns, source.path, {**named, **attribute_keys(source.attributes)}, place=place)
     if source.id is None:
         raise InputError(
-            f"source.id is missing: rows of {source.path} have no lasting order to number them by; "
+            f"{place.key('id')} is missing: rows of {source.path} have no lasting order to number them by; "
             f"name the column with their ids, one of {', '.join(rows.columns)}"
         )
     kind = rows.schema[source.vector].dataType
     if not (isinstance(kind, t.ArrayType) and isinstance(kind.elementType, _NUMBERS)):
         raise InputError(
-            f"source.vector: the column {source.vector!r} of {source.path} is {kind.simpleString()}; "
+            f"{place.key('vector')}: the column {source.vector!r} of {source.path} is {kind.simpleString()}; "
             "it must be array<float> or array<double>"
         )
     columns = {
-        **_identity(rows, source.path, source.id),
+        **_identity(rows, source, place=place),
         Col.uri: _column(source.uri),
         Col.label: _column(source.label),
         Col.attributes: attribute_map(source.attributes),
@@ -109,10 +109,13 @@ def table_vectors(spark: SparkSession, source: EmbeddingsSource) -> DataFrame:
     return raw(rows, columns)
 
 
-def _identity(rows: DataFrame, path: str, name: str | None, keyless: Column | None = None) -> dict[str, Column | None]:
+def _identity(
+    rows: DataFrame, source: TableSource | EmbeddingsSource, keyless: Column | None = None, *, place: Place
+) -> dict[str, Column | None]:
+    name = source.id
     if name is None:
         return {Col.key: keyless}
-    _check_type(rows, path, ("id", name, (*_WHOLE, t.StringType)))
+    _check_type(rows, source.path, (place.key("id"), name, (*_WHOLE, t.StringType)))
     given = F.col(f"`{name}`")
     whole = isinstance(rows.schema[name].dataType, _WHOLE)
     return {Col.key: given.cast("string"), Col.given_id: given if whole else None}
@@ -123,9 +126,7 @@ def _check_type(rows: DataFrame, path: str, wanted: tuple[str, str, tuple[type[t
     kind = rows.schema[name].dataType
     if not isinstance(kind, kinds):
         known = ", ".join(dict.fromkeys(wanted_kind.typeName() for wanted_kind in kinds))
-        raise InputError(
-            f"source.{key}: the column {name!r} of {path} is {kind.simpleString()}; it must be one of {known}"
-        )
+        raise InputError(f"{key}: the column {name!r} of {path} is {kind.simpleString()}; it must be one of {known}")
 
 
 def _column(name: str | None) -> Column | None:

@@ -7,10 +7,10 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql import types as t
 
-from equipoise.config import TextsSource
+from equipoise.config import Place, TextsSource
 from equipoise.errors import InputError
 from equipoise.schemas import Col
-from equipoise.sources.files import attribute_keys, attribute_map, existing, files, raw, required
+from equipoise.sources.files import attribute_keys, attribute_map, existing, files, raw
 
 PLAIN = ("txt",)
 LINES = ("jsonl", "json", "ndjson", "jsonl.gz", "json.gz", "ndjson.gz")
@@ -21,30 +21,30 @@ _SAMPLED_LINES = 20
 _SHOWN = 200
 
 
-def text_items(spark: SparkSession, source: TextsSource) -> DataFrame:
+def text_items(spark: SparkSession, source: TextsSource, place: Place) -> DataFrame:
     """Raw items: one a ``.txt`` file (by reference as yet) and one a line of JSON (with its content).
 
     Raises:
         InputError: the path is missing, holds neither, or its JSON lacks a field that the config names.
     """
-    documents = files(spark, source.path, PLAIN)
-    if files(spark, source.path, LINES).isEmpty():
-        return required(documents, source.path, (*PLAIN, *LINES))
+    documents = files(spark, source.path, PLAIN, place=place)
+    if files(spark, source.path, LINES, place=place).isEmpty():
+        return documents
     if not source.inline:
         raise InputError(
-            f"source.inline is false, but {source.path} has JSON lines, which cannot be read by reference; "
+            f"{place.key('inline')} is false, but {source.path} has JSON lines, which cannot be read by reference; "
             "drop the key, or write one .txt file a document"
         )
-    return json_items(spark, source).unionByName(documents)
+    return json_items(spark, source, place).unionByName(documents)
 
 
-def json_items(spark: SparkSession, source: TextsSource) -> DataFrame:
+def json_items(spark: SparkSession, source: TextsSource, place: Place) -> DataFrame:
     """Raw items, one a line. Key: the id if the source has one, else the SHA-256 of the text.
 
     A whole number as id is the item's id itself. A line that is no JSON gets the reason ``malformed_json``,
     one without text ``missing_content``.
     """
-    _check_fields(spark, source)
+    _check_fields(spark, source, place)
     named = (source.text, source.id, source.label, *source.attributes)
     names = dict.fromkeys(name for name in named if name)
     schema = t.StructType([t.StructField(name, t.StringType()) for name in (*names, _BROKEN)])
@@ -85,7 +85,7 @@ def _lines(spark: SparkSession) -> Any:
     return spark.read.option("recursiveFileLookup", True).option("pathGlobFilter", glob)
 
 
-def _check_fields(spark: SparkSession, source: TextsSource) -> None:
+def _check_fields(spark: SparkSession, source: TextsSource, place: Place) -> None:
     fields: dict[str, None] = {}
     for line in _lines(spark).text(source.path).head(_SAMPLED_LINES):
         try:
@@ -96,4 +96,4 @@ def _check_fields(spark: SparkSession, source: TextsSource) -> None:
             fields.update(dict.fromkeys(document))
     if fields:
         named = {"text": source.text, "id": source.id, "label": source.label}
-        existing(fields, source.path, {**named, **attribute_keys(source.attributes)})
+        existing(fields, source.path, {**named, **attribute_keys(source.attributes)}, place=place)

@@ -6,32 +6,23 @@ import pandas as pd
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from equipoise.config import Config, Evaluate
-from equipoise.errors import RunError
-from equipoise.evaluation.metrics import NAMES
+from equipoise.config import Config
+from equipoise.errors import ConfigError, RunError
 from equipoise.pipeline.frames import persisted
-from equipoise.runs.context import Progress, StageContext
-from equipoise.schemas import ASSIGNMENTS, CENTROIDS, CURATED, POOL_NAME, RUNS, Col
-from equipoise.stages.curate import perform, planned
-from equipoise.stages.evaluate import RANDOM
-from equipoise.stages.measuring import Measured, items_of, metrics_of, random_selections, stacked
-from equipoise.stages.metrics_writer import write_metrics
-from equipoise.studies.variants import VariantRun, variant_runs, variants_of
+from equipoise.runs.account import Progress
+from equipoise.runs.tables import RunTables, opened
+from equipoise.schemas import ASSIGNMENTS, CENTROIDS, CURATED, METRICS, POOL_NAME, RUNS, Col, Slice
+from equipoise.stages.cluster import CLUSTER
+from equipoise.stages.evaluate import EVALUATE
+from equipoise.stages.evaluate.measuring import Measured, items_of, metrics_of, random_selections, stacked
+from equipoise.stages.evaluate.section import Evaluate
+from equipoise.stages.evaluate.work import RANDOM
+from equipoise.stages.running import Planned, perform
+from equipoise.studies.variants import VariantRun, planned_runs, variants_of
 from equipoise.tables import Workspace
 
+STAGE = "compare"
 _METHOD = "method"
-
-
-def checked_runs(config: Config) -> list[VariantRun]:
-    """The runs of a comparison, after all checks that need no Spark.
-
-    Raises:
-        ConfigError: see :func:`equipoise.studies.variants.variant_runs` and :func:`equipoise.stages.curate.planned`.
-    """
-    runs = variant_runs(config)
-    for run in runs:
-        planned(run.config)
-    return runs
 
 
 def compare(config: Config, *, spark: SparkSession, progress: Progress, run_id: str) -> pd.DataFrame:
@@ -53,27 +44,35 @@ def compare(config: Config, *, spark: SparkSession, progress: Progress, run_id: 
         RunError: ``run_id`` is that of a run, or the source changed since the first of the runs was made.
         ConfigError, InputError, TableError: see the stages.
     """
-    runs = checked_runs(config)
+    runs = planned_runs(config)
     workspace = Workspace(spark, config.workspace)
     _refuse_run(workspace, run_id)
     _perform(runs, spark=spark, progress=progress)
-    context = StageContext(spark, config, workspace, runs[0].run_id, progress)
-    assignments = context.rows_of_run(ASSIGNMENTS)
+    names = [RANDOM, *(variant.name for variant in variants_of(config))]
+    with opened(spark, config.workspace, runs[0][0].run_id) as run:
+        metrics = _measured(run, config, [run for run, _ in runs], names)
+    rows = spark.createDataFrame(metrics)
+    workspace.replace(Slice(METRICS, {Col.stage: STAGE}).of_run(run_id), rows)
+    order = [POOL_NAME, *names]
+    return metrics.sort_values(Col.selection, key=lambda names: names.map(order.index), kind="stable")
+
+
+def _measured(run: RunTables, config: Config, runs: Sequence[VariantRun], names: Sequence[str]) -> pd.DataFrame:
+    assignments = run.rows(ASSIGNMENTS)
     selected = stacked(
         [
             *random_selections(assignments, {_target(config): [RANDOM]}, config.seed),
-            _selected(workspace.read(CURATED), runs).join(
+            _selected(run.workspace.read(CURATED), runs).join(
                 assignments.select(Col.item_id, Col.cluster_id), Col.item_id, "inner"
             ),
         ]
     )
-    names = [RANDOM, *(variant.name for variant in variants_of(config))]
+    tree = run.workspace.read(Slice(CENTROIDS).of_run(run.run_id))
+    section = CLUSTER.of(config)
     with persisted(selected) as rows:
-        measured = Measured(items_of(context, assignments), context.rows_of_run(CENTROIDS), rows, names)
-        metrics = metrics_of(context, measured, config.evaluate or Evaluate())
-    write_metrics(StageContext(spark, config, workspace, run_id, progress), metrics, NAMES)
-    order = [POOL_NAME, *names]
-    return metrics.sort_values(Col.selection, key=lambda names: names.map(order.index), kind="stable")
+        is_spherical = section is not None and section.metric == "cosine"
+        measured = Measured(items_of(run.items(), assignments), tree, rows, names, is_spherical)
+        return metrics_of(run.spark, measured, EVALUATE.of(config) or Evaluate())
 
 
 def _refuse_run(workspace: Workspace, run_id: str) -> None:
@@ -85,18 +84,19 @@ def _refuse_run(workspace: Workspace, run_id: str) -> None:
         )
 
 
-def _perform(runs: Sequence[VariantRun], *, spark: SparkSession, progress: Progress) -> None:
+def _perform(runs: Sequence[tuple[VariantRun, Planned]], *, spark: SparkSession, progress: Progress) -> None:
     """Makes what is missing. A run that is there keeps to the pool that it had, and all must have the same."""
     first = None
-    for run in runs:
+    for run, plan in runs:
         progress.message(f"run {run.run_id}: {', '.join(run.methods) or 'the clusters that all are measured in'}")
-        ingested, *_ = perform(run.config, spark=spark, progress=progress, run_id=run.run_id)
+        ingested, *_ = perform(plan, spark=spark, progress=progress, run_id=run.run_id)
         n_items = ingested.account.n_in
         first = n_items if first is None else first
         if n_items != first:
             raise RunError(
-                f"the source has {n_items:,} items and had {first:,} when run {runs[0].run_id!r} was made: methods are "
-                f"compared on one pool; give the config another name than {run.config.name!r}, and all are made anew"
+                f"the source has {n_items:,} items and had {first:,} when run {runs[0][0].run_id!r} was made: "
+                f"methods are compared on one pool; give the config another name than {run.config.name!r}, and all are "
+                "made anew"
             )
 
 
@@ -109,5 +109,6 @@ def _selected(curated: DataFrame, runs: Sequence[VariantRun]) -> DataFrame:
 
 
 def _target(config: Config) -> int:
-    assert config.compare is not None
+    if config.compare is None:
+        raise ConfigError(f"config {config.name!r} has no section 'compare': add it, with the number of items, target")
     return config.compare.target

@@ -8,9 +8,15 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from equipoise import __version__
-from equipoise.config import Cluster, Compare, Config, Level, Resampling, Variant, validated
+from equipoise.config import Compare, Config, Variant, identity
 from equipoise.errors import ConfigError
+from equipoise.stages.cluster import CLUSTER
+from equipoise.stages.cluster.section import Cluster, Level, Resampling
+from equipoise.stages.configuration import config_from, graph_of
+from equipoise.stages.evaluate import EVALUATE
+from equipoise.stages.running import Planned, planned
+from equipoise.stages.select import SELECT
+from equipoise.stages.select.section import Selection
 
 DEPTHS = (2, 3, 4)
 """Heights of the trees in the methods that a user need not write (Vo et al. 2024)."""
@@ -61,6 +67,15 @@ def variant_runs(config: Config) -> list[VariantRun]:
     return list(runs.values())
 
 
+def planned_runs(config: Config) -> list[tuple[VariantRun, Planned]]:
+    """The runs of a comparison and what is to be done for each, after all checks that need no Spark.
+
+    Raises:
+        ConfigError: see :func:`variant_runs` and :func:`equipoise.stages.running.planned`.
+    """
+    return [(run, planned(run.config)) for run in variant_runs(config)]
+
+
 def default_variants(config: Config) -> list[Variant]:
     """The methods of the paper's ablations, from the levels of the config: all have its top level's k.
 
@@ -90,9 +105,8 @@ def default_variants(config: Config) -> list[Variant]:
 
 def comparison_id(config: Config) -> str:
     """The run id under which the metrics of a comparison are kept: the same for the same methods and data."""
-    made = [(run.run_id, run.config.model_dump(mode="json")["select"]) for run in variant_runs(config)]
-    measured = config.evaluate.model_dump(mode="json") if config.evaluate else None
-    return f"{config.name}-compare-{_digest([made, measured])}"
+    made = [(run.run_id, identity(SELECT.of(run.config))) for run in variant_runs(config)]
+    return f"{config.name}-compare-{_digest([made, identity(EVALUATE.of(config))])}"
 
 
 def _levels(levels: Sequence[Level]) -> dict[str, Any]:
@@ -151,7 +165,8 @@ def _changed(config: Config, variant: Variant) -> dict[str, Any]:
         return {"cluster": cluster}
     if config.embed is None:
         raise ConfigError(
-            f"compare.variants, {variant.name}: source.kind: {config.pool_source.kind} has no encoder to change"
+            f"compare.variants, {variant.name}: the config has no section embed whose encoder could change; of several "
+            "encoders name one by cluster.encoder"
         )
     kept = variant.embed.get("encoder", config.embed.encoder) == config.embed.encoder
     return {"cluster": cluster, "embed": {**(config.embed.model_dump(mode="json") if kept else {}), **variant.embed}}
@@ -163,22 +178,33 @@ def _run_of(config: Config, variant: Variant | None = None) -> VariantRun:
     if variant:
         values |= _changed(config, variant)
         values["select"] = [{**variant.select, "name": variant.name, "target": _section(config).target}]
-    changed = validated(values, place=f"compare.variants, {variant.name}" if variant else "compare")
-    what = changed.model_dump(mode="json", include={"seed", "source", "embed", "cluster"})
+    changed = config_from(values, place=f"compare.variants, {variant.name}" if variant else "compare")
     names = {
-        selection.name: f"{selection.name}-{_digest(selection.model_dump(mode='json', exclude={'name'}))}"
-        for selection in changed.select
+        selection.name: f"{selection.name}-{_digest(identity(selection.model_copy(update={'name': ''})))}"
+        for selection in SELECT.of(changed)
     }
-    select = tuple(selection.model_copy(update={"name": names[selection.name]}) for selection in changed.select)
-    run_id = f"{config.name}-{_digest([what, __version__])}"
-    return VariantRun(run_id, changed.model_copy(update={"select": select}), names)
+    select = tuple(selection.model_copy(update={"name": names[selection.name]}) for selection in SELECT.of(changed))
+    run_id = f"{config.name}-{_clustering_digest(changed)}"
+    return VariantRun(run_id, _with_selections(changed, select), names)
+
+
+def _clustering_digest(config: Config) -> str:
+    """What tells clusterings apart: the fingerprints of all nodes up to the tree, which know what changes a result."""
+    graph = graph_of(config)
+    fingerprints: dict[str, str] = {}
+    for node in graph.order:
+        fingerprints[node.name] = node.fingerprint([fingerprints[name] for name in graph.parents(node.name)], {})
+    return fingerprints[CLUSTER.family][:10]
+
+
+def _with_selections(config: Config, select: tuple[Selection, ...]) -> Config:
+    return config.model_copy(update={SELECT.family: select})
 
 
 def _joined(run: VariantRun, other: VariantRun) -> VariantRun:
     """One run with the selections of two that have the same clustering."""
-    select = (*run.config.select, *other.config.select)
-    config = run.config.model_copy(update={"select": select})
-    return VariantRun(run.run_id, config, {**run.selections, **other.selections})
+    select = (*SELECT.of(run.config), *SELECT.of(other.config))
+    return VariantRun(run.run_id, _with_selections(run.config, select), {**run.selections, **other.selections})
 
 
 def _digest(values: Any) -> str:
@@ -192,5 +218,7 @@ def _section(config: Config) -> Compare:
 
 
 def _clustering(config: Config) -> Cluster:
-    assert config.cluster is not None, "a config with the section compare has one"
-    return config.cluster
+    section = CLUSTER.of(config)
+    if section is None:
+        raise ConfigError("compare varies clusterings: add the section cluster")
+    return section

@@ -1,6 +1,7 @@
 """Levels, and the state of unfinished ones, in Delta: what lets a killed run go on where it was."""
 
 import io
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import reduce
@@ -17,7 +18,8 @@ from equipoise.kernels.placement import fits_driver
 from equipoise.kernels.vectors import Labelled
 from equipoise.pipeline.blocks import labelled_frame
 from equipoise.pipeline.checkpoint import ROWS, AnyLevel, FittedLevel, level_of
-from equipoise.schemas import ASSIGNMENTS, CENTROIDS, CHECKPOINTS, ITERATIONS, Col
+from equipoise.schemas import ASSIGNMENTS, CENTROIDS, CHECKPOINTS, ITERATIONS, Col, Slice, Table
+from equipoise.schemas.table import Value
 from equipoise.tables.workspace import Workspace
 
 BYTES_PER_PART = 64 * 2**20
@@ -28,19 +30,26 @@ BYTES_PER_PART = 64 * 2**20
 class DeltaCheckpoint:
     """Implements :class:`equipoise.pipeline.checkpoint.Checkpoint` on the tables of a workspace.
 
-    The rows of ``iterations`` wait here for the next commit of a state or level: a Delta commit of its own for each
-    would cost half a second an iteration.
+    What took less than ``worth_seconds`` waits for the next commit: in small pools a commit costs more than a level.
+    The last of ``n_levels`` is never kept waiting. ``is_new``: the run has none of these rows yet.
     """
 
     workspace: Workspace
     run_id: str
     stage: str
-    waiting: list[dict[str, Any]] = field(default_factory=list)
+    n_levels: int
+    is_new: bool = False
+    worth_seconds: float = 30.0
+    _iterations: list[dict[str, Any]] = field(default_factory=list)
+    _levels: dict[int, AnyLevel] = field(default_factory=dict)
+    _has_state: bool = False
+    _is_written: bool = False
+    _committed_at: float = field(default_factory=time.monotonic)
 
     def record(self, number: int, state: LevelState) -> None:
         """Notes an iteration, to be written with the next commit."""
         step = state.step
-        self.waiting.append(
+        self._iterations.append(
             {
                 Col.level: number,
                 Col.resampling: state.resampling,
@@ -53,70 +62,100 @@ class DeltaCheckpoint:
 
     def load_level(self, number: int) -> AnyLevel | None:
         """A finished level, from ``centroids``; one that is too large for the driver stays there."""
-        rows = self._rows(CENTROIDS).filter(F.col(Col.level) == number).select(*ROWS)
+        if self.is_new:
+            return None
+        rows = self.workspace.read(self._own(CENTROIDS, level=number)).select(*ROWS)
         return None if rows.isEmpty() else level_of(rows)
 
     def save_level(self, number: int, levels: Sequence[AnyLevel]) -> list[AnyLevel]:
-        """Writes the new level and, with the parents that they have now, the clusters below, in one commit.
+        """Keeps the new level and, with the parents that they have now, the clusters below.
 
         What is not on the driver, or too large for it, is read back.
         """
         numbers = list(range(number - len(levels) + 1, number + 1))
-        spark, run_id = self.workspace.spark, F.lit(self.run_id)
-        frames = [level.frame(spark, one) for one, level in zip(numbers, levels, strict=True)]
-        rows = reduce(DataFrame.unionByName, frames).withColumn(Col.run_id, run_id)
-        self._write_iterations()
-        self.workspace.replace(CENTROIDS, rows, where={Col.run_id: self.run_id, Col.level: numbers})
-        self.workspace.delete(CHECKPOINTS, where=self._unfinished)
-        return [self._as_used(one, level) for one, level in zip(numbers, levels, strict=True)]
+        self._levels.update(zip(numbers, levels, strict=True))
+        are_used_as_they_are = all(_fits(level) for level in levels)
+        is_soon = time.monotonic() - self._committed_at < self.worth_seconds
+        if number < self.n_levels and is_soon and are_used_as_they_are and not self._has_state:
+            return list(levels)
+        self._commit()
+        return [level if _fits(level) else self._written(one) for one, level in zip(numbers, levels, strict=True)]
 
     def load_state(self, number: int) -> LevelState | None:
         """The state of an unfinished level, from ``checkpoints``."""
+        if self.is_new:
+            return None
         mine = F.col(Col.key).startswith(_part_key(number, ""))
-        rows = self._rows(CHECKPOINTS).filter((F.col(Col.stage) == self.stage) & mine).collect()  # parts of one state
+        rows = self.workspace.read(self._unfinished).filter(mine).collect()  # parts of one state
         parts = {row[Col.key]: bytes(row[Col.state]) for row in rows}
         return _unpack(b"".join(parts[_part_key(number, place)] for place in range(len(parts)))) if parts else None
 
     def save_state(self, number: int, state: LevelState) -> None:
-        """Replaces the state of the unfinished level, and writes the iterations that led there."""
-        self._write_iterations()
+        """Replaces the state of the unfinished level, and writes what led there."""
+        self._commit()
         packed = _pack(state)
         parts = [packed[start : start + BYTES_PER_PART] for start in range(0, len(packed), BYTES_PER_PART)]
         rows = [(self.run_id, self.stage, _part_key(number, place), part) for place, part in enumerate(parts)]
         spark = self.workspace.spark
         stored = spark.createDataFrame(spark.sparkContext.parallelize(rows, len(rows)), CHECKPOINTS.schema)
-        self.workspace.replace(CHECKPOINTS, stored, where=self._unfinished)
+        self.workspace.replace(self._unfinished, stored)
+        self._has_state = True
 
     def save_assignments(self, labelled: Labelled | DataFrame) -> DataFrame:
         """Writes the level-1 clusters of all items and reads them back."""
-        spark = self.workspace.spark
-        rows = labelled_frame(spark, labelled) if isinstance(labelled, Labelled) else labelled
-        assigned = rows.withColumn(Col.run_id, F.lit(self.run_id))
-        self.workspace.replace(ASSIGNMENTS, assigned, where={Col.run_id: self.run_id})
-        return self._rows(ASSIGNMENTS)
+        rows = labelled_frame(self.workspace.spark, labelled) if isinstance(labelled, Labelled) else labelled
+        self._put(self._own(ASSIGNMENTS), rows)
+        return self.workspace.read(self._own(ASSIGNMENTS))
 
-    def _rows(self, table: Any) -> DataFrame:
-        return self.workspace.read(table).filter(F.col(Col.run_id) == self.run_id)
+    def _own(self, table: Table, **where: Value) -> Slice:
+        return Slice(table, where).of_run(self.run_id)
 
     @property
-    def _unfinished(self) -> dict[str, str]:
+    def _unfinished(self) -> Slice:
         """Where the state is: one level at a time is unfinished."""
-        return {Col.run_id: self.run_id, Col.stage: self.stage}
+        return self._own(CHECKPOINTS, stage=self.stage)
 
-    def _as_used(self, number: int, level: AnyLevel) -> AnyLevel:
-        if isinstance(level, FittedLevel) and fits_driver(*level.centroids.shape):
-            return level
-        written = self.load_level(number)
-        assert written is not None, "it was just written"
-        return written
+    def _put(self, part: Slice, rows: DataFrame, *, is_first: bool = True) -> None:
+        if self.is_new and is_first:
+            self.workspace.append(part, rows)
+        else:
+            self.workspace.replace(part, rows)
+
+    def _commit(self) -> None:
+        """Writes what waits, and drops the state of a level that is finished."""
+        self._write_iterations()
+        if self._levels:
+            numbers = tuple(sorted(self._levels))
+            frames = [self._levels[number].frame(self.workspace.spark, number) for number in numbers]
+            part = self._own(CENTROIDS, level=numbers)
+            rows = reduce(DataFrame.unionByName, frames)
+            self._put(part, rows, is_first=not self._is_written)
+            self._levels.clear()
+            self._is_written = True  # the level on top is written again, with its parents
+            if self._has_state or not self.is_new:
+                self.workspace.clear(self._unfinished)
+                self._has_state = False
+        self._committed_at = time.monotonic()
+
+    def _written(self, number: int) -> AnyLevel:
+        return level_of(self.workspace.read(self._own(CENTROIDS, level=number)).select(*ROWS))
 
     def _write_iterations(self) -> None:
-        """Writes what waits, beside the iterations of earlier commits; those that were done twice stay once."""
-        if not self.waiting:
-            return
-        rows = pd.DataFrame([{Col.run_id: self.run_id, **row} for row in self.waiting])
-        self.workspace.insert_new(ITERATIONS, self.workspace.spark.createDataFrame(rows))
-        self.waiting.clear()
+        """Writes what waits, but for what a run that was broken off had written before it came to the same again."""
+        names = (Col.level, Col.resampling, Col.iteration)
+        known = set()
+        if self._iterations and not self.is_new:
+            rows = self.workspace.read(self._own(ITERATIONS)).select(*names)
+            known = {tuple(row) for row in rows.collect()}  # levels x rounds x iterations: bounded by the config
+        fresh = [row for row in self._iterations if tuple(row[name] for name in names) not in known]
+        if fresh:
+            rows = self.workspace.spark.createDataFrame(pd.DataFrame(fresh))
+            self.workspace.append(self._own(ITERATIONS), rows)
+        self._iterations.clear()
+
+
+def _fits(level: AnyLevel) -> bool:
+    return isinstance(level, FittedLevel) and fits_driver(*level.centroids.shape)
 
 
 def _part_key(number: int, place: int | str) -> str:

@@ -1,104 +1,38 @@
 """The stage ``benchmark``: vectors that models made of benchmarks -> metrics of the models, and their failures."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
-import numpy as np
-import pandas as pd
-from pyspark.sql import functions as F
+from equipoise.config import Config
+from equipoise.runs.graph import Graph
+from equipoise.runs.node import Node
+from equipoise.runs.stage import Stage
+from equipoise.schemas import FAILURES, METRICS, Col, Slice
+from equipoise.stages.benchmark.section import Benchmark
 
-from equipoise.config import Benchmark
-from equipoise.config.benchmark import AVERAGE, FeatureBenchmark, RetrievalBenchmark
-from equipoise.evaluation.benchmarks import (
-    N_TEST,
-    NAMES,
-    PROBE_CONVERGED,
-    Scores,
-    average_metrics,
-    benchmark_metrics,
+
+def nodes(config: Config, so_far: Graph) -> Iterator[Node[Benchmark]]:
+    """One; it stands on none: models are trained between a curation and its benchmarks."""
+    section = BENCHMARK.of(config)
+    if section is None:
+        return
+    name = BENCHMARK.family
+    yield Node(
+        name,
+        section,
+        "equipoise.stages.benchmark.work:benchmark",
+        makes=(Slice(METRICS, {Col.stage: name}), Slice(FAILURES)),
+        seed=config.seed,
+        judges=True,
+        outside="equipoise.stages.benchmark.states:states",
+    )
+
+
+BENCHMARK: Stage[Benchmark | None] = Stage(
+    "benchmark",
+    "score models on frozen features: k-NN, a linear probe, retrieval",
+    nodes,
+    section=Benchmark | None,
+    query="select * from failures where run_id = '{run_id}'",
+    told="equipoise.stages.benchmark.told:print_benchmarks",
+    on_request=True,
 )
-from equipoise.runs.context import Account, StageContext
-from equipoise.schemas import FAILURES, METRICS, Col
-from equipoise.stages.benchmark.data import named_problems
-from equipoise.stages.benchmark.features import load_features
-from equipoise.stages.benchmark.retrieval import load_retrieval
-from equipoise.stages.benchmark.rows import Loaded, Result, Texts, check_same
-from equipoise.stages.metrics_writer import write_metrics
-
-
-def benchmark(context: StageContext) -> Account:
-    """Writes the scores of all models on all benchmarks, each as it is done: what is there is not done again.
-
-    Raises:
-        InputError: a table cannot be read, is too large for the driver, lacks what the benchmark needs, or holds other
-            items than that of another model.
-    """
-    section = context.config.benchmark
-    assert section is not None, "the stage is planned only where the config has its section"
-    for results in _results(context, section):
-        _write(context, results, section)
-        for scores in (result.scores for result in results):
-            context.progress.message(f"benchmark: {scores.benchmark}, {scores.model} {_told(scores)}")
-    metrics = _metrics_of(context)
-    names = [entry.name for entry in section.entries]
-    averages = average_metrics(metrics, benchmarks=names, average=AVERAGE)
-    if len(averages):
-        write_metrics(context, averages, NAMES, within={Col.group: AVERAGE})
-    n_items = int(metrics.loc[metrics[Col.name] == N_TEST, Col.value].sum())
-    return Account(n_items, n_items)
-
-
-def _results(context: StageContext, section: Benchmark) -> Iterator[list[Result]]:
-    """What is missing, a model on a benchmark at a time."""
-    done = _metrics_of(context, N_TEST)
-    known = set(zip(done[Col.group], done[Col.selection], strict=True))
-    for entry in section.entries:
-        missing = [model for model in entry.models if (entry.name, model) not in known]
-        expected: Mapping[str, Texts] = {}
-        for model in _models_to_read(entry, missing):
-            with named_problems(entry.name, model):
-                loaded = _loaded(context, entry, model)
-                expected = expected or loaded.ids
-                check_same(loaded.ids, expected, next(iter(entry.models)))
-                results = loaded.score() if model in missing else []
-            del loaded  # before the vectors of the next are read
-            if results:
-                yield results
-
-
-def _models_to_read(entry: FeatureBenchmark | RetrievalBenchmark, missing: list[str]) -> list[str]:
-    """The missing ones; the first, whose items all others are to have, although it is done."""
-    is_compared = missing and entry.id is not None
-    return list(dict.fromkeys([*(list(entry.models)[:1] if is_compared else []), *missing]))
-
-
-def _loaded(context: StageContext, entry: FeatureBenchmark | RetrievalBenchmark, model: str) -> Loaded:
-    section = context.config.benchmark
-    assert section is not None, "it has this entry"
-    if isinstance(entry, FeatureBenchmark):
-        return load_features(context.spark, entry, model, section=section, seed=context.config.seed)
-    return load_retrieval(context.spark, entry, model, section=section)
-
-
-def _metrics_of(context: StageContext, *names: str) -> pd.DataFrame:
-    """The run's, a few rows for each model, benchmark and group of the config; all those that are made here."""
-    rows = context.workspace.read(METRICS).where(F.col(Col.run_id) == context.run_id)
-    return rows.where(F.col(Col.name).isin(*(names or NAMES))).toPandas()
-
-
-def _write(context: StageContext, results: list[Result], section: Benchmark) -> None:
-    """The metrics last, in one commit: they say that the model is done."""
-    seed, scores = context.config.seed, [result.scores for result in results]
-    mine = {Col.selection: scores[0].model}
-    failures = [(context.run_id, *row) for result in results for row in result.failures]
-    if failures:
-        worst = context.spark.createDataFrame(failures, FAILURES.schema)
-        places = [one.benchmark for one in scores]
-        context.workspace.replace(FAILURES, worst, where={Col.run_id: context.run_id, **mine, Col.group: places})
-    metrics = pd.concat([benchmark_metrics(one, seed=seed, rounds=section.rounds) for one in scores])
-    write_metrics(context, metrics, NAMES, within={**mine, Col.group: metrics[Col.group].unique().tolist()})
-
-
-def _told(scores: Scores) -> str:
-    told = ", ".join(f"{name} {np.mean(values):.3f}" for name, values in scores.by_item.items())
-    cut = "; the probe stopped before it converged" if scores.numbers.get(PROBE_CONVERGED) == 0 else ""
-    return told + cut

@@ -13,15 +13,17 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql import types as t
 
+from equipoise.config.places import BarePlace
 from equipoise.errors import InputError
-from equipoise.pipeline.content import locate
+from equipoise.pipeline.locating import locate, missing
 from equipoise.pipeline.reduction import most_result_bytes
 from equipoise.schemas import Col
-from equipoise.sources.files import existing, missing
+from equipoise.sources.files import existing
 from equipoise.sources.table import user_table
 from equipoise.stages.benchmark.rows import MOST_SHOWN, SHOWS, Rows
 
 NPZ = ".npz"
+PLACE = BarePlace("benchmark")
 _COMPONENT_BYTES = 4
 
 
@@ -61,8 +63,8 @@ def read_rows(spark: SparkSession, path: str, wanted: Wanted, *, most_bytes: flo
     """
     if path.endswith(NPZ):
         return _from_file(path, wanted, most_bytes=most_bytes)
-    rows = user_table(spark, path)
-    existing(rows.columns, path, wanted.columns)
+    rows = user_table(spark, path, PLACE)
+    existing(rows.columns, path, wanted.columns, place=PLACE)
     _check_types(rows, path, wanted)
     chosen = rows.select(
         _named(wanted.vector).cast("array<float>").alias(Col.embedding),
@@ -78,16 +80,11 @@ def read_rows(spark: SparkSession, path: str, wanted: Wanted, *, most_bytes: flo
 
 @contextmanager
 def named_problems(entry: str, model: str) -> Iterator[None]:
-    """What reads sources names the keys of a source: here the message names benchmark and model."""
+    """Every message begins with benchmark and model."""
     try:
         yield
     except InputError as error:
-        text = str(error)
-        if text.startswith("source.path "):
-            text = f"benchmark {entry}, models.{model}: {text.removeprefix('source.path ')}"
-        else:
-            text = f"benchmark {entry}, model {model}: {text.removeprefix('source.')}"
-        raise InputError(text) from error
+        raise InputError(f"benchmark {entry}, model {model}: {error}") from error
 
 
 def _from_file(path: str, wanted: Wanted, *, most_bytes: float) -> Rows:
@@ -114,14 +111,14 @@ def _arrays(path: str, wanted: Wanted, *, most_bytes: float) -> dict[str, NDArra
             arrays = np.load(file, allow_pickle=False)
             if isinstance(arrays, np.ndarray):
                 raise ValueError("it is one array without a name")
-            existing(arrays.files, path, wanted.columns)
+            existing(arrays.files, path, wanted.columns, place=PLACE)
             sizes = {entry.filename: entry.file_size for entry in arrays.zip.infolist()}
             n_bytes = sizes[f"{wanted.vector}.npy"]
             if n_bytes > most_bytes:
                 raise InputError(_too_large(path, f"{n_bytes:,} bytes", most_bytes))
             return {key: arrays[column] for key, column in wanted.columns.items()}
     except FileNotFoundError as error:
-        raise InputError(missing(path)) from error
+        raise InputError(missing(path, PLACE.key("path"))) from error
     except (OSError, ValueError, BadZipFile) as error:
         raise InputError(
             f"{path} cannot be read as {NPZ}, an array of plain values for each column: {error}"

@@ -4,13 +4,12 @@ from functools import partial
 
 from pyspark.sql import SparkSession
 
-from equipoise.config import Benchmark
-from equipoise.config.benchmark import FeatureBenchmark
 from equipoise.errors import InputError
 from equipoise.evaluation.benchmarks import Scores, feature_scores
 from equipoise.evaluation.features import Features
 from equipoise.stages.benchmark.data import Wanted, read_rows
 from equipoise.stages.benchmark.rows import ID, Loaded, Result, Rows, by_id, check_finite, group_keys
+from equipoise.stages.benchmark.section import Benchmark, FeatureBenchmark
 
 SPLIT, LABEL = "split", "label"
 TRAIN, TEST = "train", "test"

@@ -9,8 +9,6 @@ import pandas as pd
 from numpy.typing import NDArray
 from pyspark.sql import SparkSession
 
-from equipoise.config import Benchmark
-from equipoise.config.benchmark import RetrievalBenchmark
 from equipoise.errors import InputError
 from equipoise.evaluation.benchmarks import N_TEST, Scores
 from equipoise.evaluation.retrieval import (
@@ -38,6 +36,7 @@ from equipoise.stages.benchmark.rows import (
     check_finite,
     group_keys,
 )
+from equipoise.stages.benchmark.section import Benchmark, RetrievalBenchmark
 
 PAIR = "pair"
 BACK = ":back"

@@ -6,18 +6,17 @@ from pyarrow import fs
 from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
-from equipoise.pipeline.content import locate
-from equipoise.runs.context import StageContext
+from equipoise.pipeline.locating import locate
+from equipoise.runs.context import Context
 from equipoise.sources.table import is_catalog_table, newest_commit
+from equipoise.stages.benchmark.section import Benchmark
 
 DELTA_LOG = "_delta_log"
 
 
-def states(context: StageContext) -> dict[str, int | None]:
+def states(context: Context, settings: Benchmark) -> dict[str, int | None]:
     """The state of everything that the section ``benchmark`` names, by its path."""
-    section = context.config.benchmark
-    assert section is not None, "the stage is planned only where the config has its section"
-    return {path: state_of(context.spark, path) for path in section.paths}
+    return {path: state_of(context.spark, path) for path in settings.paths}
 
 
 def state_of(spark: SparkSession, path: str) -> int | None:

@@ -4,13 +4,18 @@ import argparse
 
 from rich.console import Console
 
-from equipoise.config import Config, EmbeddingsSource, load_config
+from equipoise.config import Config
+from equipoise.config.sources import is_npy
 from equipoise.errors import ConfigError
 from equipoise.kernels.levels import Level
 from equipoise.planning.costs import PlannedKMeans
 from equipoise.planning.machines import calibrated
 from equipoise.planning.suggestions import suggest_levels
-from equipoise.stages.levels import as_level
+from equipoise.sources.npy import open_vectors
+from equipoise.stages.cluster import CLUSTER
+from equipoise.stages.cluster.levels import as_level
+from equipoise.stages.configuration import load_config
+from equipoise.stages.select import SELECT
 from equipoise.studies.costs.machine import machine_of
 from equipoise.studies.costs.plan import CostPlan, as_kmeans, plan_of
 from equipoise.studies.costs.report import print_plan, print_suggestion
@@ -28,10 +33,10 @@ def plan(options: argparse.Namespace, console: Console) -> None:
         _suggest(options, config, console)
     elif config is None:
         raise ConfigError("plan needs --config FILE; without one, --suggest --items N --target N proposes levels")
-    elif config.cluster is None:
+    elif (section := CLUSTER.of(config)) is None:
         raise ConfigError(f"config {config.name!r} has no section cluster: there is nothing to plan, add it")
     else:
-        levels = [as_level(level) for level in config.cluster.levels]
+        levels = [as_level(level) for level in section.levels]
         print_plan(_planned(options, config, levels), console)
 
 
@@ -39,7 +44,7 @@ def _suggest(options: argparse.Namespace, config: Config | None, console: Consol
     n, dim = _pool_size(options, config)
     if n is None:
         raise ConfigError("plan --suggest needs the number of items: pass --items N")
-    selections = config.select if config else ()
+    selections = SELECT.of(config) if config else ()
     target = options.target or max((selection.target or 0 for selection in selections), default=0)
     if not target:
         raise ConfigError("plan --suggest needs the number of items to select: pass --target N")
@@ -57,17 +62,16 @@ def _planned(options: argparse.Namespace, config: Config | None, levels: list[Le
     machine = machine_of(options, config.spark if config else {})
     if machine.is_local and not (options.gflops_per_core or options.gpus):
         machine = calibrated(machine, dim=dim, k=max(level.k0 for level in levels))
-    kmeans = as_kmeans(config.cluster) if config and config.cluster else PlannedKMeans()
+    section = CLUSTER.of(config) if config else None
+    kmeans = as_kmeans(section) if section else PlannedKMeans()
     return plan_of(levels, kmeans, machine=machine, n=n, dim=dim)
 
 
 def _pool_size(options: argparse.Namespace, config: Config | None) -> tuple[int | None, int | None]:
     """Number of items and length of their vectors: as given, else from the header of a ``.npy`` source."""
     n, dim = options.items, options.dim
-    source = config.source if config else None
-    if (n and dim) or not isinstance(source, EmbeddingsSource) or not source.is_npy:
+    sources = [source for source in (config.named_sources if config else ()) if is_npy(source.section)]
+    if (n and dim) or not sources or config is None or len(sources) < len(config.named_sources):
         return n, dim
-    from equipoise.sources.vector_files import npy_shape  # imports pyspark: seconds, here alone
-
-    n_stored, dim_stored = npy_shape(source.path)
-    return n or n_stored, dim or dim_stored
+    shapes = [open_vectors(source.section.path, source.place).shape for source in sources]
+    return n or sum(shape[0] for shape in shapes), dim or shapes[0][1]

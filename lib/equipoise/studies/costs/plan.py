@@ -4,14 +4,14 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from equipoise import config as settings
 from equipoise.errors import ConfigError
 from equipoise.kernels.levels import Level
 from equipoise.kernels.placement import DriverLimit
 from equipoise.planning.costs import LevelCost, PlannedKMeans, level_cost, level_costs
 from equipoise.planning.limits import Shortfall, shortfalls, splits_that_fit
 from equipoise.planning.machines import GIB, Machine
-from equipoise.stages.levels import as_level
+from equipoise.stages.cluster.levels import as_level
+from equipoise.stages.cluster.section import Cluster
 from equipoise.studies.costs.units import duration, size
 
 FLAGS = {
@@ -55,7 +55,7 @@ class CostPlan:
         return sum(cost.seconds.total for cost in self.costs)
 
 
-def cost_plan(section: settings.Cluster, machine: Machine, *, n: int, dim: int) -> CostPlan:
+def cost_plan(section: Cluster, machine: Machine, *, n: int, dim: int) -> CostPlan:
     """The plan of a config's section ``cluster`` for ``n`` vectors of ``dim`` numbers.
 
     Raises:
@@ -83,7 +83,7 @@ def plan_of(levels: list[Level], kmeans: PlannedKMeans, *, machine: Machine, n: 
     return CostPlan(n, dim, machine, kmeans, costs, tuple(notes))
 
 
-def as_kmeans(section: settings.Cluster) -> PlannedKMeans:
+def as_kmeans(section: Cluster) -> PlannedKMeans:
     """What the config says about all levels."""
     return PlannedKMeans(
         iterations=section.iterations,

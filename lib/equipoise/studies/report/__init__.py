@@ -8,6 +8,7 @@ from pyspark.sql import functions as F
 from equipoise.evaluation.clusters import shrunk, size_histograms
 from equipoise.report.content import Report
 from equipoise.report.page import render
+from equipoise.runs.tables import RunTables, opened
 from equipoise.schemas import ASSIGNMENTS, CENTROIDS, CURATED, ITERATIONS, POOL_NAME, Col
 from equipoise.studies.report.balance import (
     MOST_COMPARED,
@@ -18,11 +19,11 @@ from equipoise.studies.report.balance import (
     sizes_of,
 )
 from equipoise.studies.report.failures import read_failures
-from equipoise.studies.report.folder import Folder, beside
 from equipoise.studies.report.lists import read_duplicates, read_rejects, read_selections
 from equipoise.studies.report.metrics import read_metrics, read_voted_classes
-from equipoise.studies.report.run import RunTables, open_run, run_facts
+from equipoise.studies.report.run import run_facts
 from equipoise.studies.report.tree import MOST_TOP, read_tree, shown_rows
+from equipoise.tables.folder import Folder, beside
 
 CLUSTER = "cluster"
 
@@ -45,10 +46,15 @@ def write_report(spark: SparkSession, *, workspace: str, run_id: str, out: str |
         InputError: the file cannot be written.
         TableError: a table cannot be read.
     """
-    run = open_run(spark, workspace, run_id)
-    folder = Folder(spark, out) if out else beside(spark, workspace, "reports")
+    with opened(spark, workspace, run_id) as run:
+        return report_of(run, out=out)
+
+
+def report_of(run: RunTables, *, out: str | None = None) -> str:
+    """The same of a run that is open."""
+    folder = Folder(run.spark, out) if out else beside(run.workspace, "reports")
     folder.make()  # before all the reading
-    return folder.write(f"{run_id}.html", render(read_report(run)).encode())
+    return folder.write(f"{run.run_id}.html", render(read_report(run)).encode())
 
 
 def read_report(run: RunTables) -> Report:
@@ -59,7 +65,7 @@ def read_report(run: RunTables) -> Report:
     first = curated.filter(F.col(Col.selection) == chosen[0]) if chosen else curated.limit(0)
     n_copies = {selection.name: selection.n_copies for selection in selections}
     iterations = run.rows(ITERATIONS).toPandas()  # levels x rounds x iterations: all bounded by the config
-    parts = _clustered(run, first=first, n_copies=n_copies) if run.is_done(CLUSTER) else {}
+    parts = _clustered(run, first=first, n_copies=n_copies) if run.record.is_done(CLUSTER) else {}
     return Report(
         run=run_facts(run),
         iterations=iterations if len(iterations) else None,
@@ -76,7 +82,7 @@ def read_report(run: RunTables) -> Report:
 
 def _clustered(run: RunTables, *, first: DataFrame, n_copies: dict[str, int]) -> dict[str, Any]:
     """What there is to say of a run that has clusters: balance by level and class, and the tree."""
-    clusters, assignments = run.rows(CENTROIDS).drop(Col.centroid), run.rows(ASSIGNMENTS)
+    clusters, assignments = run.rows(CENTROIDS), run.rows(ASSIGNMENTS)
     leaves = clusters.filter(F.col(Col.level) == 1)
     n_pool = int(leaves.agg(F.coalesce(F.sum(Col.n_items), F.lit(0))).collect()[0][0])  # one row
     compared = compared_sets(n_copies, n_pool)

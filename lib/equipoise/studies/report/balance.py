@@ -18,9 +18,9 @@ from equipoise.pipeline.frames import persisted
 from equipoise.pipeline.sampling import count_levels
 from equipoise.report.content import Balance, ClassSizes, Largest, Shrank, Spread
 from equipoise.report.thumbnails import snippet
+from equipoise.runs.tables import RunTables
 from equipoise.schemas import CURATED, POOL_NAME, Col
-from equipoise.stages.measuring import random_selections, stacked
-from equipoise.studies.report.run import RunTables
+from equipoise.stages.evaluate.measuring import random_selections, stacked
 
 MOST_COMPARED = 4
 MOST_CLASSES = 40

@@ -9,8 +9,8 @@ from pyspark.sql import functions as F
 from equipoise.pipeline.examples import previews
 from equipoise.report.content import Failure, Item
 from equipoise.report.thumbnails import is_image_name, preview, snippet
+from equipoise.runs.tables import RunTables
 from equipoise.schemas import FAILURES, Col
-from equipoise.studies.report.run import RunTables
 from equipoise.studies.report.tree import LARGEST_PREVIEW
 
 FAILURES_OF_A_MODEL, MOST_FAILURES = 10, 60

@@ -11,8 +11,9 @@ from equipoise.evaluation.rejected import rejected_examples
 from equipoise.pipeline.frames import persisted
 from equipoise.report.content import DuplicateGroup, Duplicates, Item, Rejects, SelectionFacts
 from equipoise.report.thumbnails import snippet
+from equipoise.runs.tables import RunTables
 from equipoise.schemas import REJECTS, TABLES, Col
-from equipoise.studies.report.run import SELECT, RunTables, rule_of
+from equipoise.studies.report.run import SELECT, rule_of
 from equipoise.studies.report.tree import read_items
 
 EXAMPLES_OF_A_REASON = 3
@@ -25,8 +26,8 @@ def read_selections(run: RunTables, curated: DataFrame) -> list[SelectionFacts]:
     sizes = curated.groupBy(Col.selection).agg(F.count("*").alias(Col.n_items), F.sum(Col.copies).alias(Col.copies))
     counts = {row[Col.selection]: (row[Col.n_items], row[Col.copies]) for row in sizes.collect()}  # a row a selection
     return [
-        SelectionFacts(name, rule_of(run.settings(f"{SELECT}{name}")), *counts.get(name, (0, 0)))
-        for name in run.selections
+        SelectionFacts(str(settings["name"]), rule_of(settings), *counts.get(settings["name"], (0, 0)))
+        for settings in map(run.settings, run.done(SELECT))
     ]
 
 

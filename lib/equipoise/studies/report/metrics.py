@@ -4,22 +4,17 @@ from collections.abc import Sequence
 from itertools import groupby
 
 import pandas as pd
-from pyspark.sql import Column, DataFrame, Row
+from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
 
-from equipoise.evaluation.metrics import CLASS, MEAN_CLUSTER_SIZE
+from equipoise.evaluation.metrics import CLASS, MEAN_CLUSTER_SIZE, is_single
 from equipoise.report.measurements import Metric, Metrics, VotedClasses
 from equipoise.report.thumbnails import snippet
+from equipoise.runs.tables import RunTables
 from equipoise.schemas import METRICS, POOL_NAME, Col
-from equipoise.studies.report.run import RunTables
 
 MOST_METRICS = 200
 _IS_SINGLE = "is_single"
-
-
-def is_single() -> Column:
-    """Whether a row of metrics is about one class or cluster, like ``class=zebra``: there may be thousands."""
-    return F.col(Col.group).contains("=")
 
 
 def read_metrics(run: RunTables) -> Metrics:

@@ -15,8 +15,8 @@ from equipoise.pipeline.frames import persisted
 from equipoise.report.content import Item, Tree
 from equipoise.report.thumbnails import preview, snippet
 from equipoise.report.tree import Examples, cluster_tree
+from equipoise.runs.tables import RunTables
 from equipoise.schemas import POOL_NAME, Col
-from equipoise.studies.report.run import RunTables
 
 MOST_TOP = 50
 MOST_SHRUNK = 25

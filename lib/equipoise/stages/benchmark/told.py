@@ -8,12 +8,13 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from equipoise.config.benchmark import AVERAGE
 from equipoise.evaluation.benchmarks import ACCURACIES, MEAN, RETRIEVALS, SCORES, STD
+from equipoise.runs.tables import RunTables
 from equipoise.schemas import FAILURES, METRICS, Col
-from equipoise.studies.query import WIDEST
-from equipoise.tables import Workspace
+from equipoise.stages.benchmark.section import AVERAGE
 
+WIDEST = 10_000
+"""Off a terminal nothing is cut."""
 KINDS = {"frozen features": ACCURACIES, "retrieval": RETRIEVALS}
 WORST = 5
 """Failures shown of each model and benchmark; the table has more."""
@@ -21,21 +22,20 @@ MOST_PRINTED = 40
 """Characters of an item; the table has more."""
 
 
-def print_benchmarks(workspace: Workspace, run_id: str, console: Console) -> None:
+def print_benchmarks(run: RunTables, console: Console) -> None:
     """Prints scores in per cent, models against benchmarks, and the worst failures where there are some.
 
     A score of a single item has no deviation.
     """
-    mine = F.col(Col.run_id) == run_id
     names = [f"{score}{suffix}" for score in SCORES for suffix in (MEAN, STD)]
-    shown = workspace.read(METRICS).where(mine & F.col(Col.name).isin(names))
+    shown = run.rows(METRICS).where(F.col(Col.name).isin(names))
     metrics = shown.toPandas()  # a few rows for each model and benchmark of the config
     wide = console if console.is_terminal else Console(width=WIDEST, highlight=False)
     for title, scores in KINDS.items():
         found = metrics[metrics[Col.name].isin([f"{score}{suffix}" for score in scores for suffix in (MEAN, STD)])]
         if len(found):
             wide.print(_scores_table(found, title, scores))
-    worst = workspace.read(FAILURES).where(mine & (F.col(Col.rank) <= WORST))
+    worst = run.rows(FAILURES).where(F.col(Col.rank) <= WORST)
     failures = worst.orderBy(Col.group, Col.selection, Col.rank).toPandas()  # the same
     if len(failures):
         wide.print(_failures_table(failures))

@@ -4,8 +4,9 @@ import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
-from equipoise.evaluation.metrics import CLASS, N_ITEMS, SELECTION_RATE_GAP
-from equipoise.schemas import POOL_NAME, Col
+from equipoise.evaluation.metrics import CLASS, N_ITEMS, SELECTION_RATE_GAP, is_single
+from equipoise.runs.tables import RunTables
+from equipoise.schemas import METRICS, POOL_NAME, Col
 
 SHOWN = {
     N_ITEMS: "items",
@@ -21,6 +22,12 @@ SHOWN = {
 WHOLE = {N_ITEMS, "n_present"}
 NONE = "-"
 WIDTH = 200  # off a terminal nothing needs to be folded
+
+
+def print_balance(run: RunTables, console: Console) -> None:
+    """Prints what the run measured of whole levels and groupings: those of single classes are left in the table."""
+    rows = run.rows(METRICS).where(~is_single())
+    print_metrics(rows.orderBy(Col.selection).toPandas(), title="balance", console=console)
 
 
 def print_metrics(metrics: pd.DataFrame, *, title: str, console: Console) -> None:

@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from functools import reduce
 
 import pandas as pd
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from equipoise.config import Evaluate
 from equipoise.errors import InputError, nearest
 from equipoise.evaluation.clusters import ancestors, cluster_sizes, shrunk
 from equipoise.evaluation.groups import group_sizes
@@ -17,11 +16,11 @@ from equipoise.evaluation.labelled import class_clusters, labelled_clusters
 from equipoise.evaluation.metrics import CLASS, class_metrics, cluster_metrics, group_metrics
 from equipoise.pipeline.frames import persisted
 from equipoise.pipeline.sampling import count_levels, random_items
-from equipoise.runs.context import StageContext
 from equipoise.schemas import Col
-from equipoise.stages.labelled_set import read_labelled
+from equipoise.stages.evaluate.labelled_set import read_labelled
+from equipoise.stages.evaluate.section import Evaluate
 
-LABEL = Col.label
+LABEL, SOURCE = Col.label, Col.source
 _NODE = "node"
 _SHOWN = 20
 
@@ -31,16 +30,17 @@ class Measured:
     """What is measured: ``items`` (item_id, cluster_id, label, attributes), ``tree`` (rows of centroids).
 
     ``selected``: selection, item_id, cluster_id (level 1 of the tree), copies; any number of selections, of which
-    ``names`` has all, also those without rows.
+    ``names`` has all, also those without rows. ``is_spherical``: clusters and labelled sets are compared by cosine.
     """
 
     items: DataFrame
     tree: DataFrame
     selected: DataFrame
     names: Sequence[str]
+    is_spherical: bool
 
 
-def metrics_of(context: StageContext, measured: Measured, section: Evaluate) -> pd.DataFrame:
+def metrics_of(spark: SparkSession, measured: Measured, section: Evaluate) -> pd.DataFrame:
     """Rows of ``metrics`` without the run: selection, name, group, value. Runs Spark jobs.
 
     Raises:
@@ -54,7 +54,7 @@ def metrics_of(context: StageContext, measured: Measured, section: Evaluate) -> 
         found = [cluster_metrics(sizes, shrunk(sizes, section.top))]
         items = measured.items
         if section.labelled:
-            labels = stack.enter_context(_classes(context, measured.tree, levels, section))
+            labels = stack.enter_context(_classes(spark, measured, levels, section))
             found.append(class_metrics(class_clusters(sizes.where(F.col(Col.level) == section.labelled.level), labels)))
             items = _with_class(items, clusters, labels, level=section.labelled.level)
         groups = _groupings(items, section)
@@ -64,9 +64,9 @@ def metrics_of(context: StageContext, measured: Measured, section: Evaluate) -> 
     return pd.concat(found, ignore_index=True)
 
 
-def items_of(context: StageContext, assignments: DataFrame) -> DataFrame:
-    """The clustered items with what groups them: item_id, cluster_id, label, attributes."""
-    known = context.items().select(Col.item_id, Col.label, Col.attributes)
+def items_of(pool: DataFrame, assignments: DataFrame) -> DataFrame:
+    """The clustered items with what groups them: item_id, cluster_id, label, attributes, source."""
+    known = pool.select(Col.item_id, Col.label, Col.attributes, Col.source)
     return assignments.select(Col.item_id, Col.cluster_id).join(known, Col.item_id, "inner")
 
 
@@ -92,15 +92,14 @@ def stacked(selections: Sequence[DataFrame]) -> DataFrame:
 
 
 @contextmanager
-def _classes(context: StageContext, tree: DataFrame, levels: int, section: Evaluate) -> Iterator[DataFrame]:
+def _classes(spark: SparkSession, measured: Measured, levels: int, section: Evaluate) -> Iterator[DataFrame]:
     labelled = section.labelled
-    assert labelled is not None and context.config.cluster is not None
+    assert labelled is not None, "it is asked for"
     if labelled.level > levels:
         raise InputError(f"evaluate.labelled.level: {labelled.level}, and the clustering has {levels}: lower it")
-    voters = read_labelled(context.spark, labelled)
-    centroids = tree.where(F.col(Col.level) == labelled.level)
-    spherical = context.config.cluster.metric == "cosine"
-    with labelled_clusters(centroids, voters, spherical=spherical) as labels, persisted(labels) as kept:
+    voters = read_labelled(spark, labelled)
+    centroids = measured.tree.where(F.col(Col.level) == labelled.level)
+    with labelled_clusters(centroids, voters, spherical=measured.is_spherical) as labels, persisted(labels) as kept:
         yield kept
 
 
@@ -123,6 +122,9 @@ def _groupings(items: DataFrame, section: Evaluate) -> dict[str, Column]:
     groups = {CLASS: F.col(Col.label)} if has_labels else {}
     for name in section.groups:
         if name == LABEL:
+            continue
+        if name == SOURCE:
+            groups[name] = F.col(Col.source)
             continue
         value = F.try_element_at(Col.attributes, F.lit(name))
         if items.where(value.isNotNull()).isEmpty():

@@ -12,7 +12,7 @@ from py4j.protocol import Py4JJavaError
 from pyspark.sql import SparkSession
 
 from equipoise.errors import InputError
-from equipoise.tables import Workspace
+from equipoise.tables.workspace import Workspace
 
 LOCAL = "file"
 _SCHEME = re.compile(r"^([A-Za-z][A-Za-z0-9+.\-]+):(.*)", re.DOTALL)
@@ -90,13 +90,13 @@ class Folder:
             ) from error
 
 
-def beside(spark: SparkSession, workspace: str, name: str) -> Folder:
+def beside(workspace: Workspace, name: str) -> Folder:
     """The folder of that name beside the tables; of a workspace ``catalog.schema``, that in the working directory."""
-    tables = Workspace(spark, workspace)
-    if tables.is_catalog:
-        return Folder(spark, str(Path(name).resolve()))
-    is_local = _local(tables.location) is not None
-    return Folder(spark, f"{(workspace if is_local else tables.location).rstrip('/')}/{name}")
+    if workspace.is_catalog:
+        return Folder(workspace.spark, str(Path(name).resolve()))
+    is_local = _local(workspace.location) is not None
+    place = workspace.given if is_local else workspace.location
+    return Folder(workspace.spark, f"{place.rstrip('/')}/{name}")
 
 
 def _local(place: str) -> Path | None:

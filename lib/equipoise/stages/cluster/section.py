@@ -4,7 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, PositiveInt, model_validator
 
-from equipoise.config.sections import Section
+from equipoise.config.sections import HOW, Section
 from equipoise.kernels import placement
 
 
@@ -39,13 +39,14 @@ class DriverLimit(Section):
 
 
 class Cluster(Section):
-    """The hierarchical k-means."""
+    """The hierarchical k-means; ``encoder`` names whose vectors, where there are several."""
 
+    encoder: Annotated[str | None, HOW] = None
     metric: Literal["euclidean", "cosine"] = "euclidean"
     seeding: Literal["kmeans++", "kmeans||", "random"] = "kmeans++"
     iterations: PositiveInt = 50
     tolerance: Annotated[float, Field(ge=0)] = 1e-4
-    checkpoint_every: PositiveInt = 5
+    checkpoint_every: Annotated[PositiveInt, HOW] = 5
     partitions: PositiveInt | None = None
     half: bool = False
     backend: Literal["auto", "numpy", "torch", "faiss"] = "auto"

@@ -1,0 +1,146 @@
+"""What each command does. Spark and its kin take seconds to import: every command does it as late as it can."""
+
+import argparse
+import re
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+
+from equipoise.errors import ConfigError
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+    from equipoise.config import Config
+    from equipoise.runs.tables import RunTables
+
+RUN_ID = re.compile(r"[\w\-.]+")
+
+
+def stage(options: argparse.Namespace) -> None:
+    """Brings the nodes of one family, or of all, up to date."""
+    from equipoise.cli.progress import ConsoleProgress
+    from equipoise.stages.configuration import load_config
+    from equipoise.stages.running import new_run_id, perform, planned
+
+    config = load_config(options.config, options.overrides)
+    is_new = options.run_id is None
+    run_id = options.run_id = _checked_run_id(options.run_id or new_run_id(config))
+    plan = planned(config, family=None if options.job == "curate" else options.job, force=options.force)
+    if is_new:
+        plan.check()  # what can be refused at once, before Spark takes its time
+    with ConsoleProgress(is_quiet=options.quiet) as progress:
+        progress.message(f"run {run_id}: {options.job}, workspace {config.workspace}")
+        spark = _session(config, f"{options.job} {run_id}")
+        perform(plan, spark=spark, progress=progress, run_id=run_id)
+    is_reported = options.job == "curate" and config.report is not None
+    if options.quiet and not is_reported:
+        return
+    from equipoise.runs.tables import opened
+    from equipoise.studies.summary import summarise
+
+    with opened(spark, config.workspace, run_id) as run:
+        if not options.quiet:
+            summarise(run, plan.graph, job=options.job, path=options.config, console=Console(highlight=False))
+        if is_reported:
+            _last_report(run, config, options)
+
+
+def _last_report(run: "RunTables", config: "Config", options: argparse.Namespace) -> None:
+    from equipoise.studies.report import report_of
+
+    try:
+        path = report_of(run, out=config.report.out if config.report else None)
+    except Exception:  # of any kind, and raised again: the report alone failed, and the user should know
+        again = f"equipoise report --config {shlex.quote(options.config)} --run-id {options.run_id}"
+        sys.stderr.write(f"equipoise: run {options.run_id} is finished, but not its report; again: {again}\n")
+        raise
+    if not options.quiet:
+        _tell(f"report: {path}")
+
+
+def graph(options: argparse.Namespace) -> None:
+    """Shows the nodes of a config and their state; writes nothing."""
+    from equipoise.stages.configuration import graph_of, load_config
+    from equipoise.studies.graph import show
+
+    config = load_config(options.config, options.overrides)
+    nodes = graph_of(config)
+    spark = _session(config, "graph") if options.run_id else None
+    show(nodes, Console(highlight=False), run_id=options.run_id, spark=spark, form=options.format, force=options.force)
+
+
+def report(options: argparse.Namespace) -> None:
+    """Writes the report of a run."""
+    from equipoise.stages.configuration import load_config
+
+    if options.overrides and not options.config:
+        raise ConfigError(f"{options.overrides[0]!r} overrides a setting of a config: give --config, or drop it")
+    config = load_config(options.config, options.overrides) if options.config else None
+    spark = _session(config, f"report {options.run_id}")
+    from equipoise.studies.report import write_report
+
+    out = options.out or (config.report.out if config and config.report else None)
+    workspace = config.workspace if config else options.workspace
+    _tell(f"report: {write_report(spark, workspace=workspace, run_id=options.run_id, out=out)}")
+
+
+def compare(options: argparse.Namespace) -> None:
+    """Curates one pool by several methods."""
+    from equipoise.cli.progress import ConsoleProgress
+    from equipoise.stages.configuration import load_config
+    from equipoise.studies.variants import comparison_id, planned_runs
+
+    config = load_config(options.config, options.overrides)
+    planned_runs(config)  # what can be refused at once, before Spark takes its time
+    run_id = options.run_id = _checked_run_id(options.run_id or comparison_id(config))
+    with ConsoleProgress(is_quiet=options.quiet) as progress:
+        spark = _session(config, f"compare {run_id}")
+        from equipoise.stages.evaluate.told import print_metrics
+        from equipoise.studies import compare as study
+
+        metrics = study.compare(config, spark=spark, progress=progress, run_id=run_id)
+    if not options.quiet:
+        print_metrics(metrics, title="methods", console=Console(highlight=False))
+        _tell(f"metrics: run_id {run_id}; tables: {config.workspace}")
+
+
+def plan(options: argparse.Namespace) -> None:
+    """Says what a clustering will take."""
+    from equipoise.studies.costs.command import plan
+
+    plan(options, Console(highlight=False))
+
+
+def sql(options: argparse.Namespace) -> None:
+    """Runs a query over the tables of a workspace."""
+    from equipoise.session import get_session
+    from equipoise.studies.query import query
+
+    query(get_session(), options.query, workspace=options.workspace, limit=options.limit, console=Console())
+
+
+def demo_data(options: argparse.Namespace) -> None:
+    """Writes the data of a demo."""
+    from equipoise.studies.demo_data import write_demo_data
+
+    Console(stderr=True, highlight=False).print(write_demo_data(options.what, Path(options.out)))
+
+
+def _session(config: "Config | None", what: str) -> "SparkSession":
+    from equipoise.session import get_session
+
+    return get_session(config.spark if config else {}, name=f"equipoise {what}")
+
+
+def _tell(line: str) -> None:
+    Console(highlight=False).print(line, markup=False, soft_wrap=True)
+
+
+def _checked_run_id(run_id: str) -> str:
+    if not RUN_ID.fullmatch(run_id):
+        raise ConfigError(f"--run-id {run_id!r} may hold letters, digits, '_', '-' and '.' only: choose another")
+    return run_id

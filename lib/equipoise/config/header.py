@@ -1,0 +1,96 @@
+"""What a config says beside the sections of stages: where, with what seed, from which sources, by which encoders."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Self
+
+from pydantic import Field, model_validator
+
+from equipoise.config.encoders import Encoder
+from equipoise.config.loading import spark_settings
+from equipoise.config.places import Place
+from equipoise.config.sections import Section
+from equipoise.config.sources import EmbeddingsSource, NamedSource, Source
+from equipoise.config.studies import Compare, Report
+from equipoise.encoders import given_encoder_id
+from equipoise.errors import nearest
+
+Name = Annotated[str, Field(pattern=r"^[\w\-]+$")]
+
+
+class Config(Section):
+    """A whole run; stages add their own sections. Those whose section is absent are not run.
+
+    ``source`` and ``embed`` are the short form of one source and one encoder. ``pool`` names the sources that are
+    curated; by default all that no stage refers to for another purpose.
+    """
+
+    name: Annotated[str, Field(pattern=r"^[\w\-.]+$")]
+    workspace: str
+    seed: Annotated[int, Field(ge=-(2**63), lt=2**63)] = 0
+    source: Source | None = None
+    sources: dict[Name, Source] = Field(default_factory=dict)
+    pool: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
+    embed: Encoder | None = None
+    encoders: dict[Name, Encoder] = Field(default_factory=dict)
+    compare: Compare | None = None
+    report: Report | None = None
+    spark: dict[str, str] = Field(default_factory=dict)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _spark_values_are_text(cls, values: Any) -> Any:
+        spark = values.get("spark") if isinstance(values, dict) else None
+        if not isinstance(spark, dict):
+            return values
+        return {**values, "spark": spark_settings(spark)}
+
+    @model_validator(mode="after")
+    def _names_fit(self) -> Self:
+        for short, long in (("source", "sources"), ("embed", "encoders")):
+            if getattr(self, short) and getattr(self, long):
+                raise ValueError(f"{short} is the short form of {long}: write it as one more of {long}, or keep one")
+        for name, source in self.sources.items():
+            if source.name not in (None, name):
+                raise ValueError(f"sources.{name}.name: {source.name!r} and {name!r} are two names: drop the key name")
+        names = [source.name for source in self.named_sources]
+        for name in self.pool or ():
+            if name not in names:
+                raise ValueError(f"pool: there is no source {name!r}; {nearest(name, names)}")
+        return self
+
+    @property
+    def named_sources(self) -> tuple[NamedSource, ...]:
+        """All sources, in the order of the file."""
+        if self.source:
+            return (NamedSource(self.source.own_name, self.source, Place("source")),)
+        return tuple(
+            NamedSource(name, source, Place(f"sources.{name}"), suffix=name) for name, source in self.sources.items()
+        )
+
+    @property
+    def named_encoders(self) -> Mapping[str, Encoder]:
+        """The encoders by name; that of the short form has the name ``embed``."""
+        return {"embed": self.embed} if self.embed else self.encoders
+
+    def encoder_place(self, name: str) -> Place:
+        """Where the section of an encoder stands."""
+        return Place("embed" if self.embed else f"encoders.{name}")
+
+    def given_encoder_id(self, source: NamedSource) -> str:
+        """The encoder id of ready-made vectors: that of the encoder which they name, else one of their own."""
+        assert isinstance(source.section, EmbeddingsSource)
+        name = source.section.encoder
+        if name is not None and name in self.named_encoders:
+            return self.named_encoders[name].id
+        return given_encoder_id(name or source.name)
+
+    def encoder_ids(self) -> Mapping[str, str]:
+        """Encoder ids by the names that stages know them by: encoders, what made given vectors, else their source.
+
+        Raises:
+            ConfigError: an encoder or an option of one is unknown.
+        """
+        given = [source for source in self.named_sources if isinstance(source.section, EmbeddingsSource)]
+        names = {getattr(source.section, "encoder", None) or source.name: source for source in given}
+        own = {name: self.given_encoder_id(source) for name, source in names.items()}
+        return own | {name: encoder.id for name, encoder in self.named_encoders.items()}

@@ -1,0 +1,79 @@
+"""A file and overrides -> a validated model."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from pydantic import ValidationError
+
+from equipoise.config.messages import explain
+from equipoise.config.sections import Section
+from equipoise.errors import ConfigError
+
+Model = TypeVar("Model", bound=Section)
+
+
+def spark_settings(values: dict[Any, Any], prefix: str = "") -> dict[str, str]:
+    """Spark's dotted keys, also where an override like ``spark.spark.master=...`` made mappings of their parts."""
+    settings: dict[str, str] = {}
+    for key, value in values.items():
+        name = f"{prefix}{key}"
+        if isinstance(value, dict):
+            settings |= spark_settings(value, f"{name}.")
+        else:
+            settings[name] = str(value).lower() if isinstance(value, bool) else str(value)
+    return settings
+
+
+def load(model: type[Model], path: str | Path, overrides: Iterable[str] = ()) -> Model:
+    """Reads a YAML file, applies ``dotted.key=value`` overrides and validates the whole.
+
+    Raises:
+        ConfigError: the file is missing or no YAML, a key is unknown, a value is of the wrong type or out of range.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise ConfigError(f"config {path} does not exist; the examples are in conf/")
+    try:
+        tree = OmegaConf.load(path)
+        _refuse_bare_keys(path)
+        for override in overrides:
+            key, equals, value = override.partition("=")
+            if not equals:
+                raise ConfigError(f"override {override!r} is not of the form dotted.key=value")
+            if not value:
+                raise ConfigError(f"override {override!r} has no value: null drops a section, {{}} has its defaults")
+            OmegaConf.update(tree, key, yaml.safe_load(value), merge=True)
+        values = OmegaConf.to_container(tree, resolve=True)
+    except (OmegaConfBaseException, yaml.YAMLError, AttributeError, ValueError, IndexError, TypeError) as error:
+        raise ConfigError(f"config {path} cannot be read: {' '.join(str(error).split())}") from error
+    if not isinstance(values, dict):
+        raise ConfigError(f"config {path} is no mapping of sections; the examples are in conf/")
+    return validated(
+        model, {"name": path.stem} | {str(key): value for key, value in values.items()}, place=f"config {path}"
+    )
+
+
+def _refuse_bare_keys(path: Path) -> None:
+    """Raises ConfigError for a key with nothing behind its colon: whether the section is wanted cannot be told."""
+    root = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
+    for key, value in root.value if isinstance(root, yaml.MappingNode) else ():
+        if isinstance(value, yaml.ScalarNode) and not (value.value or value.style):
+            raise ConfigError(
+                f"config {path}: nothing stands after {key.value!r}: write its keys ({{}} for none of them), or drop it"
+            )
+
+
+def validated(model: type[Model], values: dict[str, Any], *, place: str) -> Model:
+    """The values of all sections as a config; ``place`` is where they come from, for the message.
+
+    Raises:
+        ConfigError: a key is unknown, a value is of the wrong type or out of range.
+    """
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        raise ConfigError(f"{place}: {explain(error)}") from error

@@ -1,0 +1,73 @@
+"""What a path means: which file system it names, and whether that is surely this machine's. Needs no Spark."""
+
+import os
+import re
+from functools import cache
+from pathlib import Path
+
+from pyarrow import fs
+
+from equipoise.errors import ConfigError
+
+CATALOG_NAME = re.compile(r"\w+\.\w+")
+"""catalog.schema, in the place of a folder."""
+_SCHEME = re.compile(r"^([A-Za-z][A-Za-z0-9+.\-]+):")
+_ELSEWHERE = ("HADOOP_CONF_DIR", "YARN_CONF_DIR", "DATABRICKS_RUNTIME_VERSION")
+"""Where one of these is set, a path without a scheme may be of another file system."""
+
+
+def local_path(path: str) -> Path | None:
+    """The path on this machine, where it is surely one: ``file:``, or no scheme and no other file system set up."""
+    match = _SCHEME.match(path)
+    if match:
+        return Path("/" + path[match.end() :].lstrip("/")) if match[1].lower() == "file" else None
+    return None if any(os.environ.get(name) for name in _ELSEWHERE) else Path(path)
+
+
+def check_writable(path: str, key: str) -> None:
+    """Checks that files can be made below a folder that is surely local, or below what is there of it.
+
+    Raises:
+        ConfigError: they cannot.
+    """
+    local = local_path(path)
+    if local is None or (CATALOG_NAME.fullmatch(path) and not local.exists()):
+        return
+    there = next(one for one in (local.absolute(), *local.absolute().parents) if one.exists())
+    if not there.is_dir():
+        raise ConfigError(f"{key} {path}: {there} is a file, and tables need a folder: name another")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise ConfigError(f"{key} {path}: nothing can be written to {there}: change its permissions, or name another")
+
+
+def missing(path: str, key: str) -> str:
+    """The message for a path that is not there."""
+    place = "" if ":" in path or path.startswith("/") else f" (from here: {Path(path).absolute()})"
+    return f"{key} {path} does not exist{place}; check its spelling and the directory that you start from"
+
+
+def locate(uri: str) -> tuple[fs.FileSystem, str]:
+    """The file system of a uri and the path in it. Nothing in the uri is decoded: names are as they are.
+
+    Known: ``file:``, ``s3:`` (``s3a:``, ``s3n:``), ``gs:``, ``hdfs:``, ``abfs(s):``, plain paths,
+    and Databricks' ``dbfs:`` through its FUSE mount.
+
+    Raises:
+        OSError, ValueError: the scheme is unknown or its file system does not answer.
+    """
+    match = _SCHEME.match(uri)
+    scheme = match.group(1).lower() if match else ""
+    rest = uri[match.end() :] if match else os.path.abspath(uri)
+    absolute = "/" + rest.lstrip("/")
+    if scheme in ("", "file"):
+        return fs.LocalFileSystem(), absolute
+    if scheme == "dbfs":
+        return fs.LocalFileSystem(), absolute if absolute.startswith("/Volumes/") else "/dbfs" + absolute
+    authority, _, path = (rest[2:] if rest.startswith("//") else rest).partition("/")
+    filesystem, root = _remote({"s3a": "s3", "s3n": "s3"}.get(scheme, scheme), authority)
+    return filesystem, f"{root.rstrip('/')}/{path}"
+
+
+@cache
+def _remote(scheme: str, authority: str) -> tuple[fs.FileSystem, str]:
+    return fs.FileSystem.from_uri(f"{scheme}://{authority or 'default'}/")

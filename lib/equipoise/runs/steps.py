@@ -1,0 +1,122 @@
+"""What follows from a graph and a record: a pure function, the one truth of jobs, refusals, ``graph`` and ``next``."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from equipoise.config import shown
+from equipoise.errors import RunError
+from equipoise.runs.graph import AnyNode, Graph
+from equipoise.runs.record import DONE, Event, Record
+
+Outside = Mapping[str, int | None]
+
+
+class State(Enum):
+    """What is to be done with a node."""
+
+    DONE = "done"
+    TO_DO = "to do"
+    CONTINUE = "to go on with"
+    AGAIN = "to do again"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True)
+class Step:
+    """A node, what is to be done with it, and why; ``outside`` are the states that its fingerprint has."""
+
+    node: AnyNode
+    state: State
+    why: str
+    fingerprint: str
+    outside: Mapping[str, int]
+    is_forced: bool = False
+
+
+def steps_of(
+    graph: Graph,
+    record: Record,
+    *,
+    force: Sequence[str] = (),
+    outside: Mapping[str, Outside] | None = None,
+) -> dict[str, Step]:
+    """The step of every node, in order.
+
+    Args:
+        graph: what the config asks for.
+        record: what the run did.
+        force: families to replace, with all that stands on them.
+        outside: states of data outside the workspace, by node and path; None: that one is not known, and no change.
+    """
+    steps: dict[str, Step] = {}
+    for node in graph.order:
+        states = _known(record.get(node.name), (outside or {}).get(node.name, {}))
+        parents = [steps[name] for name in graph.parents(node.name)]
+        fingerprint = node.fingerprint([parent.fingerprint for parent in parents], states)
+        is_forced = node.family in force or any(parent.is_forced for parent in parents)
+        state, why = _state(node, record.get(node.name), fingerprint, is_forced=is_forced)
+        steps[node.name] = Step(node, state, why, fingerprint, states, is_forced)
+    return steps
+
+
+def check_parents(step: Step, graph: Graph, record: Record, *, run_id: str) -> None:
+    """Checks that what a node stands on is finished.
+
+    Raises:
+        RunError: it is not.
+    """
+    for name in graph.parents(step.node.name):
+        if not record.is_done(name):
+            raise RunError(
+                f"run {run_id!r} has not finished stage {name}, which {step.node.name} stands on: "
+                f"run that stage first, or pass the --run-id of a run that has it"
+            )
+
+
+def refusal(step: Step, *, run_id: str) -> str:
+    """The message for a finished node that another config now asks for."""
+    return (
+        f"stage {step.node.name} of run {run_id!r} is finished with other settings ({step.why}): "
+        f"start a run with another --run-id, or replace it and all that stands on it with --force {step.node.family}"
+    )
+
+
+def _state(node: AnyNode, event: Event | None, fingerprint: str, *, is_forced: bool) -> tuple[State, str]:
+    if event is None or not event.has_begun:
+        return State.TO_DO, ""
+    if is_forced:
+        return State.AGAIN, "--force"
+    is_same, is_done = event.fingerprint == fingerprint, event.status == DONE
+    if is_same:
+        return (State.DONE, "") if is_done else (State.CONTINUE, "it was broken off")
+    why = _changes(event, node)
+    return (State.REFUSED if is_done and not node.judges else State.AGAIN), why
+
+
+def _known(event: Event | None, states: Outside) -> dict[str, int]:
+    before = event.pins if event else {}
+    found = {path: before.get(path) if state is None else state for path, state in states.items()}
+    return {path: state for path, state in found.items() if state is not None}
+
+
+def _changes(event: Event, node: AnyNode) -> str:
+    before, now = _flat(json.loads(event.config)), _flat(json.loads(json.dumps(shown(node.settings), default=str)))
+    changes = [
+        f"{key} was {before.get(key)!r}, is {now.get(key)!r}"
+        for key in sorted(before.keys() | now.keys())
+        if before.get(key) != now.get(key)
+    ]
+    if event.seed != node.seed:
+        changes.append(f"seed was {event.seed!r}, is {node.seed!r}")
+    return "; ".join(changes) or "what it stands on, or how it works, changed"
+
+
+def _flat(settings: Any, prefix: str = "") -> dict[str, Any]:
+    """Nested settings as dotted keys."""
+    if not isinstance(settings, dict | list) or not settings:
+        return {prefix.rstrip("."): settings}
+    pairs = settings.items() if isinstance(settings, dict) else enumerate(settings)
+    return {key: value for name, part in pairs for key, value in _flat(part, f"{prefix}{name}.").items()}

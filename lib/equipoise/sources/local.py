@@ -1,0 +1,45 @@
+"""What can be said of a source before Spark starts: whether its local files are there and can be read."""
+
+import os
+
+from equipoise.config import EmbeddingsSource, Place, Source
+from equipoise.errors import InputError
+from equipoise.pipeline.locating import local_path, missing
+from equipoise.sources.npy import open_ids, open_vectors
+
+
+def check_source(source: Source, place: Place) -> None:
+    """Checks what lies on this machine; other file systems answer later.
+
+    Raises:
+        InputError: a path is missing or not readable; a ``.npy`` is broken, of another shape or type, or there is not
+            one id a vector.
+    """
+    if local_path(source.path) is None:
+        return
+    if isinstance(source, EmbeddingsSource) and source.is_npy:
+        vectors = open_vectors(source.path, place)
+        if source.ids is not None and local_path(source.ids):
+            open_ids(source.ids, vectors, place)
+        return
+    check_path(source.path, place.key("path"), is_table=source.kind in ("table", "embeddings"))
+
+
+def check_path(path: str, key: str, *, is_table: bool = False) -> None:
+    """Checks a path that is surely local.
+
+    Args:
+        path: what the user gave.
+        key: where.
+        is_table: it may also be the name of one in the catalog: only what is plainly a path is looked for.
+
+    Raises:
+        InputError: it is not there, or may not be read.
+    """
+    local = local_path(path)
+    if local is None or (is_table and not local.exists() and "/" not in path):
+        return
+    if not local.exists():
+        raise InputError(missing(path, key))
+    if not os.access(local, os.R_OK | (os.X_OK if local.is_dir() else 0)):
+        raise InputError(f"{key} {path} may not be read by this user: change its permissions, or run as another one")

@@ -1,0 +1,127 @@
+"""Vectors of the pool -> the levels that the run does not have yet."""
+
+from collections.abc import Callable
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from equipoise.errors import InputError
+from equipoise.kernels.levels import KMeans, LevelState
+from equipoise.kernels.placement import DriverLimit, partitions_for
+from equipoise.kernels.seeding import MOST_SOUGHT
+from equipoise.kernels.vectors import Vectors
+from equipoise.pipeline.blocks import is_zero
+from equipoise.pipeline.fitting import Fitting, fit_levels
+from equipoise.pipeline.frames import persisted
+from equipoise.pipeline.hierarchy import open_vectors
+from equipoise.runs.account import Account
+from equipoise.runs.context import Context
+from equipoise.schemas import REJECTS, Col
+from equipoise.stages.cluster.levels import as_level
+from equipoise.stages.cluster.section import Cluster
+from equipoise.tables import DeltaCheckpoint
+
+ZERO_VECTOR = "zero_vector"
+
+
+def cluster(context: Context, settings: Cluster) -> Account:
+    """Builds the levels that the run does not have yet.
+
+    Raises:
+        InputError: fewer vectors than clusters, or all of them equal.
+    """
+    n_in = context.n_vectors()
+    n_rejected = _reject_zero_vectors(context) if settings.metric == "cosine" else 0
+    n_usable = n_in - n_rejected
+    _check_size(settings, n_usable)
+    if settings.seeding != "random" and any(as_level(level).k0 > MOST_SOUGHT for level in settings.levels):
+        context.progress.message(f"cluster: levels above {MOST_SOUGHT:,} clusters start from random centroids")
+    opened: list[Vectors] = []
+    levels = fit_levels(
+        lambda: _opened(context, settings, n_usable, opened.append),
+        [as_level(level) for level in settings.levels],
+        fitting=_fitting(context, settings),
+    )
+    n_items = levels[0].total_items()
+    dim = opened[0].dim if opened else _dim(context)
+    return Account(
+        n_items + n_rejected, n_items, n_rejected, n_partitions=settings.partitions or partitions_for(n_items, dim)
+    )
+
+
+def _fitting(context: Context, settings: Cluster) -> Fitting:
+    checkpoint = DeltaCheckpoint(
+        context.workspace, context.run_id, context.node.name, len(settings.levels), is_new=context.is_first_attempt
+    )
+
+    def on_step(number: int, state: LevelState) -> None:
+        checkpoint.record(number, state)
+        context.progress.iteration(number, len(settings.levels), state)
+
+    assert context.node.seed is not None
+    return Fitting(
+        kmeans=KMeans(settings.metric, settings.seeding, settings.iterations, settings.tolerance),
+        seed=context.node.seed,
+        spark=context.spark,
+        driver_limit=DriverLimit(settings.driver_limit.bytes, settings.driver_limit.flops),
+        checkpoint=checkpoint,
+        checkpoint_every=settings.checkpoint_every,
+        on_step=on_step,
+        say=context.progress.message,
+        backend=settings.backend,
+        split_bytes=int(settings.split_bytes),
+    )
+
+
+def _opened(context: Context, settings: Cluster, n_expected: int, note: Callable[[Vectors], None]) -> Vectors:
+    """The vectors as they lie; held against the items where there are others, which another run added meanwhile."""
+    opened = _open(context.vectors(), settings)
+    if opened.count != n_expected:
+        with opened:
+            items = context.items().select(Col.item_id)
+            opened = _open(context.vectors().join(items, Col.item_id, "left_semi"), settings)
+    note(opened)
+    return opened
+
+
+def _open(embeddings: DataFrame, settings: Cluster) -> Vectors:
+    is_spherical = settings.metric == "cosine"
+    return open_vectors(
+        embeddings.filter(~is_zero(Col.embedding)) if is_spherical else embeddings,
+        spherical=is_spherical,
+        partitions=settings.partitions,
+        half=settings.half,
+        backend=settings.backend,
+    )
+
+
+def _reject_zero_vectors(context: Context) -> int:
+    """Writes the items whose vector is zero to the rejects; returns how many."""
+    with persisted(context.vectors().filter(is_zero(Col.embedding)).select(Col.item_id)) as zero:
+        n_zero = zero.count()
+        if not n_zero:
+            return 0
+        named = zero.join(context.items().select(Col.item_id, Col.key, Col.uri), Col.item_id, "inner")
+        rejects = named.select(
+            Col.item_id,
+            Col.key,
+            Col.uri,
+            F.lit(ZERO_VECTOR).alias(Col.reason),
+            F.lit("a vector of zeros has no direction, which metric: cosine needs").alias(Col.detail),
+        )
+        context.write(REJECTS, rejects)
+        return n_zero
+
+
+def _dim(context: Context) -> int:
+    first = context.vectors().select(F.size(Col.embedding)).first()
+    assert first is not None, "there are vectors"
+    return int(first[0])
+
+
+def _check_size(settings: Cluster, n_vectors: int) -> None:
+    if settings.levels[0].k > n_vectors:
+        raise InputError(
+            f"cluster.levels.0.k = {settings.levels[0].k} is above the number of usable embeddings, {n_vectors}: "
+            "lower it, or bring more items"
+        )

@@ -1,0 +1,133 @@
+"""The items of a source -> vectors, in chunks, so that a killed run goes on where it was."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from pyspark.errors import PythonException
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from equipoise.errors import ConfigError, InputError
+from equipoise.pipeline.embedding import filter_without, vectors, with_chunk
+from equipoise.pipeline.frames import persisted
+from equipoise.pipeline.items import embedding_rows, rejects
+from equipoise.runs.account import Account
+from equipoise.runs.context import Context
+from equipoise.schemas import EMBEDDINGS, REJECTS, Col
+from equipoise.stages.embed import Embedding
+
+ALREADY_EMBEDDED = "already_embedded"
+_MENDABLE = re.compile(rf"{ConfigError.__module__}\.{ConfigError.__name__}: (.+)")
+
+
+@dataclass(frozen=True)
+class Todo:
+    """What is to be embedded: ``n_items`` go in, ``n_fresh`` of them were not there when the run began with it."""
+
+    items: DataFrame
+    n_items: int
+    n_fresh: int
+    n_rejected: int
+
+
+def embed(context: Context, settings: Embedding) -> Account:
+    """Embeds the items of the source that this encoder has not embedded before.
+
+    Raises:
+        ConfigError: the encoder or its model is not to be had on the executors.
+        InputError: not one item could be embedded.
+    """
+    todo = _todo(context)
+    n_rejected = todo.n_rejected + _embed_chunks(context, settings, todo)
+    if n_rejected == todo.n_items:
+        raise InputError(_nothing_embedded(context, settings, todo.n_items))
+    n_before = todo.n_items - todo.n_fresh
+    drops = {ALREADY_EMBEDDED: n_before} if n_before else {}
+    return Account(todo.n_items, todo.n_fresh - n_rejected, n_rejected, drops, n_items=todo.n_items - n_rejected)
+
+
+def _todo(context: Context) -> Todo:
+    """What has no vector; of an attempt that was broken off also counts what it did, as of its beginning."""
+    items = context.items().select(Col.item_id, Col.uri, Col.content)
+    own = context.own(EMBEDDINGS)
+    if not context.workspace.exists(EMBEDDINGS):
+        return Todo(items, n := context.n_items(), n, 0)
+    fresh = filter_without(items, context.workspace.read(own))
+    if context.is_first_attempt:
+        return Todo(fresh, context.n_items(), fresh.count(), 0)
+    refused = context.workspace.read(context.own(REJECTS))
+    began = context.pins.get(EMBEDDINGS.name)
+    n_fresh = filter_without(items, context.workspace.read(own, began)).count() if began is not None else None
+    n_items = context.n_items()
+    return Todo(filter_without(fresh, refused), n_items, n_items if n_fresh is None else n_fresh, refused.count())
+
+
+def _embed_chunks(context: Context, settings: Embedding, todo: Todo) -> int:
+    """Embeds and writes chunk by chunk; returns how many items were refused."""
+    # From the counts at the start of the run, so that a run that goes on cuts the same chunks.
+    n_chunks, n_refused = -(-todo.n_fresh // settings.items_per_commit), 0
+    if not n_chunks:
+        return 0
+    since = context.workspace.version(EMBEDDINGS)
+    with _chunked(todo, n_chunks) as (items, sizes):
+        n_done = todo.n_fresh - sum(size for _, size in sizes)
+        context.progress.count(context.node.name, n_done, todo.n_fresh)
+        for chunk, size in sizes:
+            encoded = vectors(
+                items.where(F.col(Col.chunk) == chunk) if n_chunks > 1 else items,
+                settings.encoder,
+                settings.options,
+                n_items=-(-todo.n_fresh // n_chunks),
+                batch_size=settings.batch_size,
+            )
+            refused, since = _write(context, settings, encoded, since)
+            n_refused, n_done = n_refused + refused, n_done + size
+            context.progress.count(context.node.name, n_done, todo.n_fresh)
+    return n_refused
+
+
+@contextmanager
+def _chunked(todo: Todo, n_chunks: int) -> Iterator[tuple[DataFrame, list[tuple[int, int]]]]:
+    """The items by chunk, and how many each has; one chunk needs neither."""
+    if n_chunks == 1:
+        yield todo.items, [(0, todo.n_fresh)]
+        return
+    with persisted(with_chunk(todo.items, n_chunks)) as chunked:
+        yield chunked, sorted((chunk, size) for chunk, size in chunked.groupBy(Col.chunk).count().collect())
+
+
+def _write(context: Context, settings: Embedding, encoded: DataFrame, since: int | None) -> tuple[int, int | None]:
+    """Writes a chunk: the refused, then the vectors; returns how many were refused, and the version that it made."""
+    with persisted(encoded) as outcome:
+        n_refused, n_encoded = _counts(outcome)
+        if n_refused:
+            context.append(REJECTS, rejects(outcome, run_id=context.run_id, stage=context.node.name))
+        if n_encoded:
+            rows = embedding_rows(outcome, settings.encoder_id, settings.source)
+            since = context.insert_new(EMBEDDINGS, rows, since=since).version
+    return n_refused, since
+
+
+def _counts(outcome: DataFrame) -> tuple[int, int]:
+    """Items without and with a vector; the look is what runs the encoder.
+
+    Raises:
+        ConfigError: the workers found an option or a model wrong: the user can mend that.
+    """
+    is_refused = F.col(Col.reason).isNotNull()
+    try:
+        n_refused, n = outcome.agg(F.count(F.when(is_refused, 1)), F.count(F.lit(1))).collect()[0]  # one row
+        return n_refused, n - n_refused
+    except PythonException as error:
+        mendable = _MENDABLE.search(str(error))
+        if mendable is None:
+            raise
+        raise ConfigError(mendable.group(1)) from error
+
+
+def _nothing_embedded(context: Context, settings: Embedding, n_in: int) -> str:
+    example = context.workspace.read(context.own(REJECTS)).first()
+    cause = "the pool holds none" if example is None else f"for example: {example[Col.reason]}: {example[Col.detail]}"
+    return f"source {settings.source!r}: no item could be embedded, of {n_in:,} in the pool; {cause}"

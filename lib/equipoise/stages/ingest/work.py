@@ -1,0 +1,188 @@
+"""Raw items of a source -> what the pool does not hold yet."""
+
+from collections import Counter
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+from pyspark.sql import DataFrame, Row
+from pyspark.sql import functions as F
+
+from equipoise.config import ImagesSource, Place, TextsSource
+from equipoise.errors import InputError
+from equipoise.pipeline.content import with_content
+from equipoise.pipeline.frames import persisted
+from equipoise.pipeline.items import (
+    ALREADY_IN_POOL,
+    embedding_rows,
+    filter_new,
+    pool_rows,
+    rejects,
+    vector_lengths,
+    verdict_counts,
+    with_finite_vectors,
+    with_item_id,
+    with_verdict,
+)
+from equipoise.runs.account import Account
+from equipoise.runs.context import Context
+from equipoise.schemas import EMBEDDINGS, POOL, REJECTS, Col, Slice
+from equipoise.sources.reading import nothing_found, raw_items
+from equipoise.stages.ingest import Ingestion
+
+# A task reads this many files; beyond the most tasks, more of them.
+_FILES_PER_TASK = 1024
+_MOST_TASKS = 20_000
+
+
+@dataclass(frozen=True)
+class Judged:
+    """The items of the source with their verdicts, counted by reason; ``since`` is the pool's version before."""
+
+    items: DataFrame
+    counts: Mapping[str | None, Row]
+    since: int | None
+
+    def count(self, reason: str | None) -> int:
+        """Items with a reason; None: those that are new."""
+        row = self.counts.get(reason)
+        return int(row[Col.n_items]) if row else 0
+
+    @property
+    def total(self) -> int:
+        """All items."""
+        return sum(int(row[Col.n_items]) for row in self.counts.values())
+
+
+def ingest(context: Context, settings: Ingestion) -> Account:
+    """Adds the items of the source that the pool does not hold yet; the unusable go to the rejects.
+
+    Raises:
+        InputError: the source cannot be read, has vectors of different lengths, ids that are another source's, or
+            nothing that can be used.
+    """
+    context.progress.message(f"{context.node.name}: listing the source")
+    with ExitStack() as stack:
+        judged = _judged(context, settings, stack)
+        taken, read = judged.items, Counter({reason: judged.count(reason) for reason in judged.counts})
+        if settings.encoder_id is None:
+            taken, read = _read(context, settings, judged, stack)
+        n_out, n_known = read[None], judged.count(ALREADY_IN_POOL)
+        n_rejected = judged.total - n_out - n_known
+        if n_rejected:
+            context.append(REJECTS, _refused(context, judged, taken))
+        if n_out:
+            _write(context, settings, taken, judged.since)
+        if n_out + n_known == 0:
+            raise InputError(_nothing_usable(context, settings, judged, taken, read))
+    drops = {ALREADY_IN_POOL: n_known} if n_known else {}
+    return Account(judged.total, n_out, n_rejected, drops, n_items=_n_held(context, n_out, judged.since))
+
+
+def _judged(context: Context, settings: Ingestion, stack: ExitStack) -> Judged:
+    if not context.is_first_attempt:
+        context.workspace.clear(context.own(REJECTS))
+    raw = raw_items(context.spark, settings.source, Place(settings.place))
+    raw = raw if settings.encoder_id is None else with_finite_vectors(raw)
+    is_own = getattr(settings.source, "id_space", None) == "own"
+    items = with_item_id(raw, settings.name, is_own_space=is_own)
+    since = context.workspace.version(POOL)
+    pool = None if since is None else context.workspace.read(POOL, since)
+    verdicts = stack.enter_context(persisted(with_verdict(items, pool)))
+    judged = Judged(verdicts, {row[Col.reason]: row for row in verdict_counts(verdicts).collect()}, since)
+    _check(context, settings, judged)
+    return judged
+
+
+def _check(context: Context, settings: Ingestion, judged: Judged) -> None:
+    place = Place(settings.place)
+    if not judged.total:
+        raise InputError(nothing_found(settings.source, place))
+    n_foreign = sum(int(row[Col.n_clashes]) for row in judged.counts.values())
+    if n_foreign and getattr(settings.source, "id_space", None) == "shared":
+        example = next(row[Col.given_id] for row in judged.counts.values() if row[Col.n_clashes])
+        raise InputError(
+            f"source {settings.name!r}: {n_foreign:,} of its {judged.total:,} ids are those of another source's items "
+            f"in the pool, {example} for one; {place.key('id_space')}: own gives this source a space of its own, "
+            "by hashes of source and id"
+        )
+    if settings.encoder_id is not None:
+        _check_lengths(context, settings, judged)
+
+
+def _read(
+    context: Context, settings: Ingestion, judged: Judged, stack: ExitStack
+) -> tuple[DataFrame, Counter[str | None]]:
+    """The new items with what their contents say, and how many of them can be used."""
+    n_new = judged.count(None)
+    context.progress.message(f"{context.node.name}: reading {n_new:,} new items of {judged.total:,}")
+    if not n_new:
+        return filter_new(judged.items), Counter()
+    source = settings.source
+    kind = source.kind if isinstance(source, ImagesSource | TextsSource) else None
+    keep = isinstance(source, ImagesSource | TextsSource) and source.inline
+    n_tasks = min(_MOST_TASKS, max(1, -(-n_new // _FILES_PER_TASK)))
+    spread = filter_new(judged.items).repartition(n_tasks, Col.item_id)
+    taken = stack.enter_context(persisted(with_content(spread, kind, keep=keep)))
+    counts = {row[Col.reason]: int(row[Col.n_items]) for row in verdict_counts(taken).collect()}
+    return taken, Counter(counts)
+
+
+def _write(context: Context, settings: Ingestion, taken: DataFrame, since: int | None) -> None:
+    """The pool comes last: what it holds counts as done when a killed run starts again."""
+    if settings.encoder_id is not None:
+        # Vectors without items may be there, of a run that was killed between the two: keys are compared.
+        compared = -1 if context.workspace.exists(EMBEDDINGS) else None
+        context.insert_new(EMBEDDINGS, embedding_rows(taken, settings.encoder_id, settings.name), since=compared)
+    context.insert_new(POOL, pool_rows(taken), since=since)
+
+
+def _refused(context: Context, judged: Judged, taken: DataFrame) -> DataFrame:
+    frames = [judged.items] if taken is judged.items else [taken, judged.items]
+    first, *rest = (rejects(items, run_id=context.run_id, stage=context.node.name) for items in frames)
+    for more in rest:
+        first = first.unionByName(more)
+    return first
+
+
+def _n_held(context: Context, n_out: int, since: int | None) -> int:
+    """Items of the source in the pool."""
+    return n_out if since is None else context.workspace.read(context.own(POOL)).count()
+
+
+def _check_lengths(context: Context, settings: Ingestion, judged: Judged) -> None:
+    rows = [row for row in judged.counts.values() if row[Col.longest] is not None]
+    if not rows:
+        return
+    who = f"source {settings.name!r}: the vectors of {settings.source.path}"
+    shortest, longest = min(row[Col.shortest] for row in rows), max(row[Col.longest] for row in rows)
+    if shortest != longest:
+        lengths = vector_lengths(judged.items).take(3)
+        shown = ", ".join(f"{length} ({count:,} rows)" for length, count in lengths)
+        raise InputError(f"{who} differ in length: {shown}; all vectors of a source must come from one encoder")
+    if not context.workspace.exists(EMBEDDINGS):
+        return
+    of_encoder = Slice(EMBEDDINGS, {Col.encoder_id: str(settings.encoder_id)})
+    before = context.workspace.read(of_encoder).select(F.size(Col.embedding)).first()
+    if before is not None and before[0] != longest:
+        n_rows = sum(int(row[Col.n_items]) for row in rows)
+        raise InputError(
+            f"{who} have length {longest} ({n_rows:,} rows), those from before have {before[0]}; "
+            "give these another source.name"
+        )
+
+
+def _nothing_usable(
+    context: Context, settings: Ingestion, judged: Judged, taken: DataFrame, read: Counter[str | None]
+) -> str:
+    causes = read + Counter({reason: judged.count(reason) for reason in judged.counts if reason is not None})
+    if taken is judged.items:
+        causes = read
+    causes.pop(None, None)
+    shown = ", ".join(f"{reason} ({count:,})" for reason, count in causes.most_common())
+    first = _refused(context, judged, taken).first()
+    example = "no rows at all" if first is None else first[Col.detail]
+    return (
+        f"source {settings.name!r}: no item of {settings.source.path} can be used: {shown or 'it is empty'}; "
+        f"for example: {example}; the table rejects names each item"
+    )
