@@ -12,7 +12,9 @@ from equipoise.runs.account import Account
 from equipoise.runs.node import Node
 from equipoise.schemas import Col
 
-RUNNING, DONE, FAILED, REPLACED = "running", "done", "failed", "replaced"
+RUNNING, DONE, FAILED = "running", "done", "failed"
+REPLACED, FORGOTTEN = "replaced", "forgotten"
+"""Its rows go, or went; forgotten: those that other runs share, too."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,7 @@ class Event:
     @property
     def has_begun(self) -> bool:
         """Whether some of its rows may be there and stand."""
-        return self.status != REPLACED
+        return self.status not in (REPLACED, FORGOTTEN)
 
     def row(self, run_id: str, application_id: str) -> dict[str, Any]:
         """The row of the table ``runs``."""

@@ -1,7 +1,7 @@
 """A run: brings the nodes of a graph up to date, one after the other, and writes down what became of each."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 
 from pyspark.sql import SparkSession
@@ -11,7 +11,7 @@ from equipoise.runs.account import SILENT, Account, Progress
 from equipoise.runs.context import Context, RunView
 from equipoise.runs.graph import AnyNode, Graph
 from equipoise.runs.node import loaded
-from equipoise.runs.record import DONE, FAILED, REPLACED, Event, Record, begun, ended, event_of
+from equipoise.runs.record import DONE, FAILED, FORGOTTEN, REPLACED, Event, Record, begun, ended, event_of
 from equipoise.runs.steps import Outside, State, Step, check_parents, refusal, steps_of
 from equipoise.schemas import RUNS, Col, Slice, slice_of
 from equipoise.tables import Workspace
@@ -90,7 +90,8 @@ class Run:
                 self.progress.message(f"{step.node.name}: settings or what it reads changed, it is done again")
             self._replace(step.node, is_forced=step.is_forced)
         elif event is not None and not event.has_begun:
-            self._clear(event)  # it was replaced, perhaps by a process that was killed before all was removed
+            # it was replaced, perhaps by a process that was killed before all was removed
+            self._clear(event, shared=event.status == FORGOTTEN)
         return self._worked(step, is_first_attempt=step.state is not State.CONTINUE)
 
     def _worked(self, step: Step, *, is_first_attempt: bool) -> Outcome:
@@ -101,7 +102,8 @@ class Run:
         self._write_down()
         context = replace(self._context(node), is_first_attempt=is_first_attempt, pins=pins)
         try:
-            account = loaded(node.work)(context, node.settings)
+            with _grouped(self.spark, f"{self.run_id}/{node.name}"):
+                account = loaded(node.work)(context, node.settings)
             done = ended(event, DONE, account=account, made=self._made(node))
         except Exception:  # of any kind, and raised again: the event is for those who read the table
             with suppress(Exception):  # Spark itself may be gone
@@ -126,14 +128,15 @@ class Run:
         names = {node.name, *self.graph.descendants(node.name, also=self.record.edges)}
         gone = [event for event in self.record.events if event.stage in names and event.has_begun]
         for event in gone:
-            self._note(ended(event, REPLACED, pins={}))
+            shares = any(not part.table.is_of_run for part in _slices(event))
+            self._note(ended(event, FORGOTTEN if is_forced and shares else REPLACED, pins={}))
         self._write_down()
         for event in reversed(gone):
             self._clear(event, shared=is_forced)
 
     def _clear(self, event: Event, *, shared: bool = False) -> None:
         """Removes what a node made, as its record has it: what belongs to no run by ``--force`` alone."""
-        for part in filter(None, map(slice_of, event.made)):
+        for part in _slices(event):
             if part.table.is_of_run or shared:
                 self.workspace.clear(part.of_run(self.run_id))
 
@@ -158,3 +161,18 @@ class Run:
         schema = RUNS.schema
         events = self.spark.createDataFrame([tuple(row[name] for name in schema.names) for row in rows], schema)
         self.workspace.append(Slice(RUNS), events)
+
+
+def _slices(event: Event) -> list[Slice]:
+    return [part for part in map(slice_of, event.made) if part is not None]
+
+
+@contextmanager
+def _grouped(spark: SparkSession, name: str) -> Iterator[None]:
+    """Spark's pages and logs name the node with its jobs."""
+    spark.sparkContext.setJobGroup(name, name)
+    try:
+        yield
+    finally:
+        for key in ("spark.jobGroup.id", "spark.job.description"):
+            spark.sparkContext.setLocalProperty(key, None)  # type: ignore[arg-type]

@@ -7,7 +7,7 @@ from typing import Any
 import yaml
 
 from equipoise.report.content import RunFacts, StageFacts
-from equipoise.runs.record import DONE, REPLACED, RUNNING, Event
+from equipoise.runs.record import DONE, FORGOTTEN, REPLACED, RUNNING, Event
 from equipoise.runs.tables import RunTables
 from equipoise.schemas import TABLES, slice_of
 
@@ -28,7 +28,7 @@ def run_facts(run: RunTables) -> RunFacts:
         began=run.history[0].at.astimezone(UTC) if newest else None,  # Spark gives local times
         config=_config(run, names),
         versions=_versions(run),
-        stages=[stage for stage in facts if stage.status != REPLACED],
+        stages=[stage for stage in facts if stage.status not in (REPLACED, FORGOTTEN)],
     )
 
 
