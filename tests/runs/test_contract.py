@@ -1,0 +1,195 @@
+"""What every stage of the registry keeps to: killed, resumed, forced, made on other partitions, it makes the same."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from equipoise.runs.account import SILENT
+from equipoise.runs.run import Run, read_record
+from equipoise.schemas import RUNS, TABLES, Col, Slice
+from equipoise.stages import STAGES
+from equipoise.stages.configuration import config_from, graph_of
+from equipoise.tables import Workspace
+
+VOLATILE = {Col.seconds, Col.modified_at, Col.at, Col.application_id}
+IN_ORDER = (
+    "rejects", "pool", "embeddings", "checkpoints", "iterations", "assignments", "centroids", "curated", "metrics",
+)  # fmt: skip
+PARTITIONS = "spark.sql.shuffle.partitions"
+
+
+class Killed(BaseException):
+    """As by SIGKILL: nobody handles it."""
+
+
+def write_data(folder: Path) -> None:
+    """Images of two classes, of which one is broken and one black, and a benchmark."""
+    for number in range(21):  # the last of them is black
+        pixels = np.full((4, 4), 30 + 9 * number, np.uint8) if number < 20 else np.zeros((4, 4), np.uint8)
+        pixels[number % 4, : number % 3] //= 2
+        path = folder / "images" / "ab"[number % 2] / f"{number:02}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(pixels).save(path)
+    (folder / "images" / "a" / "broken.png").write_bytes(b"no picture")
+    random = np.random.default_rng(0)
+    split = np.array(["train", "test"] * 10)
+    vectors = random.normal(size=(20, 3)).astype(np.float32)
+    np.savez(folder / "bench.npz", embedding=vectors, split=split, label=np.array(list("xyxyy") * 4))
+
+
+def config_of(folder: Path, workspace: Path):
+    """A config with all stages, every level of k-means on Spark."""
+    return config_from(
+        {
+            "name": "contract",
+            "workspace": str(workspace),
+            "seed": 3,
+            "source": {"kind": "images", "path": str(folder / "images"), "label": "parent_folder"},
+            "embed": {"encoder": "pixels", "size": 4, "mode": "L", "items_per_commit": 8},
+            "cluster": {
+                "metric": "cosine",
+                "checkpoint_every": 1,
+                "driver_limit": {"bytes": 0},
+                "levels": [{"k": 5}, {"k": 2, "resampling": {"rounds": 1}}],
+            },
+            "select": [{"name": "even", "target": 6}, {"name": "near", "per_cluster": 2, "within": "closest"}],
+            "evaluate": {"top": 3},
+            "benchmark": {
+                "features": [{"name": "toy", "models": {"m": str(folder / "bench.npz")}}],
+                "probe": False,
+                "rounds": 20,
+            },
+        }
+    )
+
+
+@dataclass
+class Lab:
+    """One run over one workspace."""
+
+    spark: object
+    folder: Path
+    workspace: Path
+
+    def bring(self, *force: str):
+        graph = graph_of(config_of(self.folder, self.workspace))
+        tables = Workspace(self.spark, str(self.workspace))
+        run = Run(graph, spark=self.spark, workspace=tables, run_id="r", progress=SILENT)
+        return list(run.bring([node.name for node in graph.order], force))
+
+    def rows(self):
+        """All rows of all tables but the events, without times."""
+        tables = Workspace(self.spark, str(self.workspace))
+        found = {}
+        for table in TABLES.values():
+            if table is RUNS:
+                continue
+            kept = [name for name in table.columns if name not in VOLATILE]
+            found[table.name] = sorted(str(row) for row in tables.read(Slice(table)).select(*kept).collect())
+        return found
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    made = tmp_path_factory.mktemp("contract")
+    write_data(made)
+    return made
+
+
+@pytest.fixture(scope="module")
+def whole(spark, folder):
+    """A run that nobody disturbed."""
+    lab = Lab(spark, folder, folder / "whole")
+    lab.bring()
+    return lab
+
+
+@pytest.fixture(scope="module")
+def expected(whole):
+    return whole.rows()
+
+
+def test_the_contract_is_about_every_stage_and_makes_rows_of_every_table(whole, expected):
+    families = {node.family for node in graph_of(config_of(whole.folder, whole.workspace)).order}
+    assert families == {stage.family for stage in STAGES}
+    empty = {name for name, rows in expected.items() if not rows}
+    assert empty == {"checkpoints", "failures"}  # no level is unfinished, and there is no retrieval
+
+
+def test_in_is_out_and_rejected_and_dropped(spark, whole):
+    record = read_record(Workspace(spark, str(whole.workspace)), "r")
+    for event in record.events:
+        account = event.account
+        assert account.n_in == account.n_out + account.n_rejected + sum(account.drops.values()), event.stage
+    counts = {
+        event.stage: (event.account.n_in, event.account.n_out, event.account.n_rejected) for event in record.events
+    }
+    assert counts["ingest"] == (22, 21, 1) and counts["embed"] == (21, 21, 0)
+    assert counts["cluster"] == (21, 20, 1) and counts["select:even"] == (20, 6, 0)
+
+
+def test_a_second_time_nothing_is_done(whole, expected):
+    assert all(outcome.was_skipped for outcome in whole.bring())
+    assert whole.rows() == expected
+
+
+def test_killed_after_the_first_write_to_each_table_and_resumed_it_is_the_same(spark, folder, expected, monkeypatch):
+    lab = Lab(spark, folder, folder / "killed")
+    written = Workspace._written
+    deaths = []
+
+    def bring_until_written(name):
+        def dying(self, part, rows, options):
+            commit = written(self, part, rows, options)
+            if part.table.name == name and name not in deaths:
+                deaths.append(name)
+                raise Killed
+            return commit
+
+        with monkeypatch.context() as patched:
+            patched.setattr(Workspace, "_written", dying)
+            try:
+                lab.bring()
+            except Killed:
+                return
+
+    names = (
+        "rejects",
+        "pool",
+        "embeddings",
+        "checkpoints",
+        "iterations",
+        "assignments",
+        "centroids",
+        "curated",
+        "metrics",
+    )
+    for name in names:
+        bring_until_written(name)
+    assert deaths == list(names)
+    lab.bring()
+    assert lab.rows() == expected
+
+
+@pytest.mark.parametrize("family", ["ingest", "embed", "cluster", "select", "evaluate", "benchmark"])
+def test_forced_it_makes_the_same_again(spark, whole, expected, family):
+    outcomes = {outcome.stage: outcome.was_skipped for outcome in whole.bring(family)}
+    graph = graph_of(config_of(whole.folder, whole.workspace))
+    forced = {node.name for node in graph.order if node.family == family}
+    replaced = forced.union(*(graph.descendants(name) for name in forced))
+    assert {name for name, was_skipped in outcomes.items() if not was_skipped} == replaced
+    assert whole.rows() == expected
+
+
+def test_on_other_partitions_it_makes_the_same(spark, folder, expected):
+    before = spark.conf.get(PARTITIONS)
+    spark.conf.set(PARTITIONS, "7")
+    try:
+        lab = Lab(spark, folder, folder / "partitions")
+        lab.bring()
+        assert lab.rows() == expected
+    finally:
+        spark.conf.set(PARTITIONS, before)
