@@ -10,10 +10,14 @@ from equipoise.errors import ConfigError, nearest
 from equipoise.runs.graph import AnyNode, Graph
 from equipoise.runs.record import Record
 from equipoise.runs.steps import State, Step, steps_of
+from equipoise.schemas import CHECKPOINTS, ITERATIONS, REJECTS
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
+BESIDE = (REJECTS, CHECKPOINTS, ITERATIONS)
+"""What a step makes beside what others read."""
+WIDTH = 200  # off a terminal nothing needs to be folded
 STYLES = {
     State.DONE: "green",
     State.TO_DO: "",
@@ -49,6 +53,8 @@ def show(
     if force and force not in families:
         raise ConfigError(f"--force {force}: not a stage of this config; {nearest(force, families)}")
     steps = _steps(graph, run_id, spark, force=(force,) if force else ())
+    if not console.is_terminal:
+        console = Console(file=console.file, width=WIDTH, highlight=False)
     if form == "mermaid":
         console.print(mermaid(graph, steps), markup=False, soft_wrap=True)
         return
@@ -66,10 +72,17 @@ def tree(graph: Graph, steps: dict[str, Step], *, title: str) -> Tree:
     root = Tree(title)
     branches: dict[str, Tree] = {}
     for node in graph.order:
-        parents = graph.parents(node.name)
+        parents = _nearest(graph, node)
         place = branches[parents[-1]] if parents else root
         branches[node.name] = place.add(_line(node, steps[node.name], others=parents[:-1]))
     return root
+
+
+def _nearest(graph: Graph, node: AnyNode) -> tuple[str, ...]:
+    """The parents on which no other parent stands."""
+    parents = graph.parents(node.name)
+    implied = {one.name for parent in parents for one in graph.ancestors(parent)}
+    return tuple(parent for parent in parents if parent not in implied)
 
 
 def mermaid(graph: Graph, steps: dict[str, Step]) -> str:
@@ -78,7 +91,7 @@ def mermaid(graph: Graph, steps: dict[str, Step]) -> str:
     lines = ["flowchart LR"]
     lines += [f'    {number[name]}["{name}<br/>{step.state.value}"]' for name, step in steps.items()]
     for node in graph.order:
-        lines += [f"    {number[parent]} --> {number[node.name]}" for parent in graph.parents(node.name)]
+        lines += [f"    {number[parent]} --> {number[node.name]}" for parent in _nearest(graph, node)]
     return "\n".join(lines)
 
 
@@ -101,6 +114,6 @@ def _line(node: AnyNode, step: Step, *, others: tuple[str, ...]) -> Text:
         line.append(f" ({step.why})", style="not bold")
     if others:
         line.append(f"  and on {', '.join(others)}", style="not bold dim")
-    makes = ", ".join(str(part) for part in node.makes)
+    makes = ", ".join(str(part) for part in node.makes if part.table not in BESIDE)
     line.append(f"  -> {makes}", style="not bold dim")
     return line
