@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from equipoise.errors import ConfigError
 from equipoise.kernels.draws import Purpose, draws
-from equipoise.kernels.quotas import cut_of, quotas
+from equipoise.kernels.quotas import cut_of, grouped_quotas, quotas
 
 SIZES = st.lists(st.integers(0, 12), max_size=12)
 
@@ -72,3 +72,15 @@ def test_bad_input() -> None:
         shares_of([1], -1)
     with pytest.raises(ConfigError, match="one draw for each size"):
         quotas(np.array([1, 2]), 1, draws=np.zeros(1, dtype=np.int64))
+
+
+@given(st.lists(st.tuples(SIZES, st.integers(0, 150)), max_size=6), st.randoms())
+def test_many_groups_at_once_equal_each_by_itself(groups: list[tuple[list[int], int]], random) -> None:
+    rows = [(size, group) for group, (sizes, _) in enumerate(groups) for size in sizes]
+    random.shuffle(rows)
+    sizes, owners = (np.array([row[place] for row in rows], dtype=np.int64) for place in (0, 1))
+    order = draws(7, Purpose.REMAINDER, np.arange(len(rows)) // 2)  # some are equal
+    shares = grouped_quotas(sizes, owners, np.array([budget for _, budget in groups], dtype=np.int64), draws=order)
+    for group, (_, budget) in enumerate(groups):
+        mine = owners == group
+        assert shares[mine].tolist() == quotas(sizes[mine], budget, draws=order[mine]).tolist()

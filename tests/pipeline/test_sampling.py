@@ -15,7 +15,9 @@ from equipoise.errors import ConfigError
 from equipoise.kernels.draws import Purpose, draws
 from equipoise.kernels.quotas import quotas as array_quotas
 from equipoise.pipeline.quotas import draw_of, quotas
-from equipoise.pipeline.sampling import available, check_where, count_levels, random_items, select
+from equipoise.pipeline.rules import Rule, check_where
+from equipoise.pipeline.samples import sample
+from equipoise.pipeline.sampling import available, count_levels, random_items, select
 
 CLUSTERS = "level int, cluster_id long, parent_id long, n_children long, n_items long, mean_distance_sq double"
 ASSIGNMENTS = "item_id long, cluster_id long, distance_sq float"
@@ -25,6 +27,18 @@ Chosen = dict[int, tuple[int, int]]  # item_id: copies, cluster_id
 
 def keep(rows: DataFrame) -> DataFrame:
     return rows.localCheckpoint()
+
+
+def by_sql(clusters: DataFrame, assignments: DataFrame, *, seed: int, levels: int = 3, **options) -> DataFrame:
+    return select(clusters, assignments, levels=levels, seed=seed, checkpoint=keep, **options)
+
+
+def on_driver(clusters: DataFrame, assignments: DataFrame, *, seed: int, levels: int = 3, **options) -> DataFrame:
+    return sample(clusters, assignments, Rule(**options), seed=seed).rows
+
+
+Draw = Callable[..., DataFrame]
+BOTH = pytest.mark.parametrize("draw", [by_sql, on_driver])
 
 
 def chosen(selected: DataFrame) -> Chosen:
@@ -208,11 +222,11 @@ def test_a_small_tree_by_hand(spark: SparkSession) -> None:
         ],
         curated,
     )  # fmt: skip
-    selected = select(clusters, assignments, levels=2, seed=0, within="closest", target=5, keep=keep)
+    selected = select(clusters, assignments, levels=2, seed=0, within="closest", target=5, checkpoint=keep)
     assert_df_equality(selected, expected, ignore_row_order=True, ignore_nullable=True)
-    farthest = select(clusters, assignments, levels=2, seed=0, within="farthest", per_cluster=2, keep=keep)
+    farthest = select(clusters, assignments, levels=2, seed=0, within="farthest", per_cluster=2, checkpoint=keep)
     assert set(chosen(farthest)) == {13, 11, 20, 30, 31}
-    twice = select(clusters, assignments, levels=2, seed=0, within="closest", target=10, max_copies=2, keep=keep)
+    twice = select(clusters, assignments, levels=2, seed=0, within="closest", target=10, max_copies=2, checkpoint=keep)
     # 10 of at most 14: 4 for the smaller top cluster, 6 for the larger, of which 2 for the single item.
     assert copies_of(chosen(twice)) == {30: 2, 31: 2, 20: 2, 10: 1, 11: 1, 12: 1, 13: 1}
 
@@ -228,8 +242,9 @@ def test_a_small_tree_by_hand(spark: SparkSession) -> None:
         {"target": 10**12}, {"target": 1},
     ],
 )  # fmt: skip
-def test_equals_the_oracle(tables: tuple[DataFrame, DataFrame], tree: Tree, options: dict) -> None:
-    selection = chosen(select(*tables, levels=3, seed=3, keep=keep, **options))
+@BOTH
+def test_equals_the_oracle(tables: tuple[DataFrame, DataFrame], tree: Tree, options: dict, draw: Draw) -> None:
+    selection = chosen(draw(*tables, seed=3, **options))
     assert copies_of(selection) == tree.select(seed=3, **options)
     labels = dict(zip(tree.item_ids.tolist(), tree.labels.tolist(), strict=True))
     assert all(labels[item_id] == cluster for item_id, (_, cluster) in selection.items())
@@ -239,9 +254,10 @@ def test_equals_the_oracle(tables: tuple[DataFrame, DataFrame], tree: Tree, opti
 
 
 @pytest.mark.parametrize("ks", [(25,), (60, 20, 7, 2)])
-def test_trees_of_other_heights_equal_the_oracle(spark: SparkSession, ks: tuple[int, ...]) -> None:
+@BOTH
+def test_trees_of_other_heights_equal_the_oracle(spark: SparkSession, ks: tuple[int, ...], draw: Draw) -> None:
     tree = random_tree(len(ks), ks=ks)
-    selected = select(*frames(spark, tree), levels=len(ks), seed=1, target=150, keep=keep)
+    selected = draw(*frames(spark, tree), levels=len(ks), seed=1, target=150)
     assert copies_of(chosen(selected)) == tree.select(seed=1, target=150)
 
 
@@ -255,13 +271,14 @@ def test_smaller_targets_are_nested(tables: tuple[DataFrame, DataFrame]) -> None
     for options in ({"max_copies": 3}, {"method": "flat", "within": "farthest", "max_copies": 2}):
         smaller: Counter[int] = Counter()
         for target in (40, 41, 420, 700):
-            larger = copies_of(chosen(select(*tables, levels=3, seed=0, target=target, keep=keep, **options)))
+            larger = copies_of(chosen(select(*tables, levels=3, seed=0, target=target, checkpoint=keep, **options)))
             assert larger.total() == target
             assert smaller <= larger
             smaller = larger
 
 
-def test_where_excludes_whole_subtrees(tables: tuple[DataFrame, DataFrame], tree: Tree) -> None:
+@BOTH
+def test_where_excludes_whole_subtrees(tables: tuple[DataFrame, DataFrame], tree: Tree, draw: Draw) -> None:
     sizes = np.bincount(tree.labels, minlength=30)
 
     def excluded(node: Node) -> bool:
@@ -269,15 +286,17 @@ def test_where_excludes_whole_subtrees(tables: tuple[DataFrame, DataFrame], tree
 
     where = "(level <> 2 or cluster_id <> 1) and (level > 1 or n_items >= 6)"
     for options in ({"target": 60}, {"target": 60, "method": "flat"}, {"per_cluster": 3}):
-        selection = chosen(select(*tables, levels=3, seed=0, where=where, keep=keep, **options))
+        selection = chosen(draw(*tables, seed=0, where=where, **options))
         assert copies_of(selection) == tree.select(seed=0, excluded=excluded, **options)
     left = available(tables[0], levels=3, where=where, max_copies=2).first()
     n = sum(len(tree.items(node, excluded)) for node in tree.top())
     assert (left.n_items, left.copies) == (n, 2 * n)
 
 
-def test_where_null_excludes_and_nothing_may_be_left(tables: tuple[DataFrame, DataFrame]) -> None:
-    assert chosen(select(*tables, levels=3, seed=0, where="cast(null as boolean)", target=5, keep=keep)) == {}
+@BOTH
+def test_where_null_excludes_and_nothing_may_be_left(tables: tuple[DataFrame, DataFrame], draw: Draw) -> None:
+    assert chosen(draw(*tables, seed=0, where="cast(null as boolean)", target=5)) == {}
+    assert chosen(draw(*tables, seed=0, where="level > 1", per_cluster=5)) == {}
     nothing = available(tables[0], levels=3, where="parent_id >= 0").first()  # null at the top
     assert (nothing.n_items, nothing.copies) == (0, 0)
 
@@ -287,7 +306,7 @@ def test_salted_ranking_changes_nothing(tables: tuple[DataFrame, DataFrame], tre
         {"target": 130}, {"target": 60, "method": "flat", "within": "closest"},
         {"target": 700, "method": "flat", "max_copies": 3}, {"target": 10**6, "within": "farthest"},
     ):  # fmt: skip
-        salted = select(*tables, levels=3, seed=2, keep=keep, ranked_at_once=7, **options)
+        salted = select(*tables, levels=3, seed=2, checkpoint=keep, ranked_at_once=7, **options)
         assert copies_of(chosen(salted)) == tree.select(seed=2, **options)
 
 
@@ -302,7 +321,7 @@ def test_partitioning_changes_nothing(spark: SparkSession, tables: tuple[DataFra
             moved = (clusters.repartition(n), assignments.repartition(n, "item_id"))
             selections.append(
                 (
-                    chosen(select(*moved, levels=3, seed=4, target=111, keep=keep)),
+                    chosen(select(*moved, levels=3, seed=4, target=111, checkpoint=keep)),
                     {row.item_id for row in random_items(moved[1], 111, 4).collect()},
                 )
             )
@@ -312,7 +331,7 @@ def test_partitioning_changes_nothing(spark: SparkSession, tables: tuple[DataFra
 
 
 def test_seeds_differ(tables: tuple[DataFrame, DataFrame]) -> None:
-    one, two = (set(chosen(select(*tables, levels=3, seed=seed, per_cluster=3, keep=keep))) for seed in (0, 1))
+    one, two = (set(chosen(select(*tables, levels=3, seed=seed, per_cluster=3, checkpoint=keep))) for seed in (0, 1))
     assert one != two
 
 
@@ -377,3 +396,21 @@ def test_where_that_is_none(spark: SparkSession, where: str, said: str) -> None:
 def test_bad_arguments(tables: tuple[DataFrame, DataFrame], options: dict, said: str) -> None:
     with pytest.raises(ConfigError, match=re.escape(said)):
         select(*tables, levels=3, seed=0, **options)
+
+
+@pytest.mark.parametrize("most", [41, 40])
+def test_a_sample_says_what_it_could_take_and_a_tree_above_the_limit_is_shared_in_sql(
+    tables: tuple[DataFrame, DataFrame], tree: Tree, most: int
+) -> None:
+    drawn = sample(*tables, Rule(target=1000, max_copies=2), seed=3, most=most)
+    assert drawn.n_available == 800
+    assert copies_of(chosen(drawn.rows)) == tree.select(seed=3, target=1000, max_copies=2)
+
+
+def test_a_small_tree_takes_one_job_before_its_rows(spark: SparkSession, tables: tuple[DataFrame, DataFrame]) -> None:
+    spark.sparkContext.setJobGroup("small tree", "small tree")
+    try:
+        sample(*tables, Rule(target=100), seed=3)
+    finally:
+        spark.sparkContext.setLocalProperty("spark.jobGroup.id", None)
+    assert len(spark.sparkContext.statusTracker().getJobIdsForGroup("small tree")) <= 2

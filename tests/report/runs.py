@@ -52,7 +52,9 @@ def write_run(spark: SparkSession, location: str, *, n_items: int, ks: list[int]
     workspace.append(CENTROIDS, spark.createDataFrame(_tree(assignments, ks)).withColumn(Col.run_id, F.lit(run_id)))
     clusters = workspace.read(CENTROIDS)
     for name, rule in _rules(n_items).items():
-        rows = select(clusters, assignments, levels=len(ks), seed=0, keep=lambda rows: rows.localCheckpoint(), **rule)
+        rows = select(
+            clusters, assignments, levels=len(ks), seed=0, checkpoint=lambda rows: rows.localCheckpoint(), **rule
+        )
         marked = rows.withColumns({Col.run_id: F.lit(run_id), Col.selection: F.lit(name)})
         workspace.append(CURATED, marked)
     _write_events(spark, workspace, run_id, n_items)

@@ -3,9 +3,8 @@
 import io
 
 import pandas as pd
-from rich.console import Console
-
 from equipoise.studies.benchmark_report import MOST_PRINTED, _failures_table, _scores_table
+from rich.console import Console
 
 
 def printed(table) -> str:

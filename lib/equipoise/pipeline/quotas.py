@@ -16,11 +16,11 @@ _BUCKET_BITS = 6  # 64 buckets: 10M children of one parent are ranked 160,000 at
 _SIZE, _COUNT, _LARGER, _FILLED, _REST = "size", "n", "n_larger", "filled", "rest"
 _CUT, _REMAINDER, _BEFORE, _LAST = "cut", "remainder", "before", "last"
 
-Keep = Callable[[DataFrame], DataFrame]
+Checkpoint = Callable[[DataFrame], DataFrame]
 
 
 def unchanged(rows: DataFrame) -> DataFrame:
-    """Keep nothing: return ``rows`` as they are."""
+    """Cut nothing: return ``rows`` as they are."""
     return rows
 
 
@@ -105,23 +105,25 @@ def quotas(
     return limited.select(Col.cluster_id, Col.n_items, quota).where(F.col(Col.quota) > 0)
 
 
-def rolled_up(clusters: DataFrame, levels: int, *, where: str | None = None, keep: Keep = unchanged) -> list[DataFrame]:
+def rolled_up(
+    clusters: DataFrame, levels: int, *, where: str | None = None, checkpoint: Checkpoint = unchanged
+) -> list[DataFrame]:
     """Roll items up, without what ``where`` excludes: cluster_id, parent_id, n_items by level, lowest first.
 
     Clusters below an excluded one stay here: no budget reaches them, as their parent has no row.
     """
     kept = clusters if where is None else clusters.where(where)
-    rolled = [keep(kept.where(F.col(Col.level) == 1).select(Col.cluster_id, Col.parent_id, Col.n_items))]
+    rolled = [checkpoint(kept.where(F.col(Col.level) == 1).select(Col.cluster_id, Col.parent_id, Col.n_items))]
     for level in range(2, levels + 1):
         parent = F.col(Col.parent_id).alias(Col.cluster_id)
         below = rolled[-1].groupBy(parent).agg(F.sum(Col.n_items).alias(Col.n_items))
         above = kept.where(F.col(Col.level) == level).select(Col.cluster_id, Col.parent_id)
-        rolled.append(keep(above.join(below, Col.cluster_id, "inner")))
+        rolled.append(checkpoint(above.join(below, Col.cluster_id, "inner")))
     return rolled
 
 
 def shared_down(
-    sizes: list[DataFrame], lowest: int, *, target: int, max_copies: int, seed: int, keep: Keep = unchanged
+    sizes: list[DataFrame], lowest: int, *, target: int, max_copies: int, seed: int, checkpoint: Checkpoint = unchanged
 ) -> DataFrame:
     """Share ``target`` down the tree to level ``lowest``: cluster_id, n_items, quota."""
     root = root_of(sizes[-1])
@@ -130,7 +132,7 @@ def shared_down(
     for level in range(len(sizes), lowest - 1, -1):
         is_top = level == len(sizes)
         nodes = top if is_top else sizes[level - 1]
-        shared = keep(quotas(nodes, budgets, level=level, seed=seed, max_copies=max_copies, is_top=is_top))
+        shared = checkpoint(quotas(nodes, budgets, level=level, seed=seed, max_copies=max_copies, is_top=is_top))
         budgets = shared.select(F.col(Col.cluster_id).alias(Col.parent_id), F.col(Col.quota).alias(Col.budget))
     return shared
 

@@ -4,15 +4,13 @@ Every choice is a function of the seed and the ids, so the same seed gives the s
 partitioning, and a smaller target's selection lies inside a larger one's.
 """
 
-from pyspark.errors import AnalysisException, ParseException
-from pyspark.sql import DataFrame, SparkSession, Window
+from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
-from pyspark.sql import types as t
 
 from equipoise.errors import ConfigError
 from equipoise.kernels.draws import Purpose
 from equipoise.pipeline.quotas import (
-    Keep,
+    Checkpoint,
     bucket_of,
     draw_of,
     groups_below,
@@ -25,42 +23,14 @@ from equipoise.pipeline.quotas import (
     shared_down,
     unchanged,
 )  # fmt: skip
-from equipoise.schemas import CENTROIDS, Col
+from equipoise.pipeline.rules import Rule, check_at_least_one, check_where
+from equipoise.schemas import Col
 
-METHODS = ("flat", "hierarchical")
-WITHIN = ("random", "closest", "farthest")
-PREDICATE_COLUMNS = (
-    Col.level, Col.cluster_id, Col.parent_id, Col.n_children, Col.n_items, Col.mean_distance_sq,
-)  # fmt: skip
 RANKED_AT_ONCE = 1_000_000  # items of one group that one task sorts without cutting them up first
 _ITEM_BUCKET_BITS = 16  # 65,536 buckets: a billion items are ranked 15,000 at a time
 _FROM_CLUSTERS = "cluster"
 _PART, _PLACE, _SURPLUS = "part", "place", "surplus"
 _LAST, _COUNT, _BEFORE, _NEEDED = "last", "n", "before", "needed"
-
-
-def check_where(spark: SparkSession, where: str) -> None:
-    """Check that ``where`` is a predicate on cluster rows, before any work.
-
-    Args:
-        spark: the session that parses it.
-        where: SQL on the columns level, cluster_id, parent_id, n_children, n_items, mean_distance_sq.
-
-    Raises:
-        ConfigError: no SQL, an unknown column, not a boolean, or not deterministic.
-    """
-    fields = [CENTROIDS.schema[name] for name in PREDICATE_COLUMNS]
-    try:
-        clusters = spark.createDataFrame([], t.StructType(fields)).where(where)
-        # Aggregates refuse what is not deterministic, filters do not; .schema has Spark Connect look now.
-        _ = clusters.agg(F.max(F.expr(where).cast("int"))).schema
-    except (AnalysisException, ParseException) as error:
-        lines = [line.strip() for line in str(error).splitlines()]
-        said = next((line for line in lines if line), type(error).__name__).split(" SQLSTATE")[0]
-        raise ConfigError(
-            f"where is {where!r}, which Spark refuses: {said} It must be a deterministic SQL condition on "
-            f"{', '.join(PREDICATE_COLUMNS)}; clusters for which it is true are kept"
-        ) from error
 
 
 def count_levels(clusters: DataFrame) -> int:
@@ -96,9 +66,9 @@ def select(
     max_copies: int = 1,
     where: str | None = None,
     ranked_at_once: int = RANKED_AT_ONCE,
-    keep: Keep = unchanged,
+    checkpoint: Checkpoint = unchanged,
 ) -> DataFrame:
-    """Select items so that clusters are represented evenly. Lazy: runs no Spark job, unless ``keep`` does.
+    """Select items so that clusters are represented evenly. Lazy: runs no Spark job, unless ``checkpoint`` does.
 
     Args:
         clusters: the tree of one run: level INT (1 = clusters of items), cluster_id BIGINT, parent_id BIGINT
@@ -117,8 +87,8 @@ def select(
             size before any exclusion). As with SQL's WHERE, rows for which it is true are kept; where it is
             false or null, the cluster goes with all below it. For one level: ``level <> 1 or n_items >= 10``.
         ranked_at_once: clusters with more items are ranked in two steps, by salt first, to the same result.
-        keep: called with frames of clusters, two a level, whose plan is best cut there: pass
-            ``lambda rows: rows.localCheckpoint()``, say. Without it, the plan of many levels is slow to make.
+        checkpoint: called with frames of clusters, two a level, whose plan is best cut there: pass
+            :func:`cut_plan`, say. Without it, the plan of many levels is slow to make.
 
     Returns:
         item_id BIGINT, copies INT (at least 1), cluster_id BIGINT (level 1), origin STRING ("cluster").
@@ -128,19 +98,19 @@ def select(
 
     Source: Vo et al. 2024, section 3.4; DESIGN section 3.
     """
-    _check_choice(method=method, within=within, target=target, per_cluster=per_cluster)
-    _check_at_least_one(levels=levels, target=target, per_cluster=per_cluster, max_copies=max_copies)
+    rule = Rule(method, within, target, per_cluster, max_copies, where)
+    check_at_least_one(levels=levels)
     if where is not None:
         check_where(clusters.sparkSession, where)
-    lowest = levels if method == "flat" else 1
-    sizes = rolled_up(clusters, levels, where=where, keep=keep)
+    lowest = rule.lowest(levels)
+    sizes = rolled_up(clusters, levels, where=where, checkpoint=checkpoint)
     if target is None:
         quota = F.least(F.col(Col.n_items) * max_copies, F.lit(per_cluster)).cast("bigint")
         shared = reached_at(sizes, lowest).select(Col.cluster_id, Col.n_items, quota.alias(Col.quota))
     else:
-        shared = shared_down(sizes, lowest, target=target, max_copies=max_copies, seed=seed, keep=keep)
+        shared = shared_down(sizes, lowest, target=target, max_copies=max_copies, seed=seed, checkpoint=checkpoint)
     members = assignments.join(groups_below(sizes, shared, lowest), Col.cluster_id, "inner")
-    return _taken(members, within=within, seed=seed, ranked_at_once=ranked_at_once)
+    return taken(members, within=within, seed=seed, ranked_at_once=ranked_at_once)
 
 
 def random_items(items: DataFrame, n: int, seed: int) -> DataFrame:
@@ -176,22 +146,15 @@ def random_items(items: DataFrame, n: int, seed: int) -> DataFrame:
     return ranked.where(is_within(_LAST, F.col(Col.rank))).select(Col.item_id)
 
 
-def _check_choice(*, method: str, within: str, target: int | None, per_cluster: int | None) -> None:
-    for key, value, choices in (("method", method, METHODS), ("within", within, WITHIN)):
-        if value not in choices:
-            raise ConfigError(f"{key} is {value!r}; it must be one of {', '.join(choices)}")
-    if (target is None) == (per_cluster is None):
-        raise ConfigError(f"target is {target} and per_cluster is {per_cluster}: give exactly one of them")
+def taken(members: DataFrame, *, within: str, seed: int, ranked_at_once: int = RANKED_AT_ONCE) -> DataFrame:
+    """Turn the quota q of a group of n items into copies: q div n each, one more where rank <= q mod n.
 
+    A group of many items is ranked in parts first. Say q = 2 of n = 6 items, in parts of 3; by their order
 
-def _check_at_least_one(**values: int | None) -> None:
-    for key, value in values.items():
-        if value is not None and value < 1:
-            raise ConfigError(f"{key} is {value}; it must be at least 1")
-
-
-def _taken(members: DataFrame, *, within: str, seed: int, ranked_at_once: int) -> DataFrame:
-    """Turn the quota q of a group of n items into copies: q div n each, one more where rank <= q mod n."""
+        part 0: a1 a4 a5  -> ranks 1 2 3, of which a1 and a4 can be among the first 2 of the group
+        part 1: a2 a3 a6  -> ranks 1 2 3, of which a2 and a3 can
+        group:  a1 a2 a3 a4 -> ranks 1 2 3 4, and a1 and a2 are taken
+    """
     item, size, quota = F.col(Col.item_id), F.col(Col.n_items), F.col(Col.quota)
     order = {
         "random": draw_of(seed, Purpose.WITHIN, item),
@@ -211,5 +174,5 @@ def _taken(members: DataFrame, *, within: str, seed: int, ranked_at_once: int) -
     )  # fmt: skip
     copies = (F.col(Col.copies) + F.when(F.col(_PLACE) <= surplus, 1).otherwise(0)).cast("int")
     origin = F.lit(_FROM_CLUSTERS).alias(Col.origin)
-    taken = ranked.select(Col.item_id, copies.alias(Col.copies), Col.cluster_id, origin)
-    return taken.where(F.col(Col.copies) > 0)
+    chosen = ranked.select(Col.item_id, copies.alias(Col.copies), Col.cluster_id, origin)
+    return chosen.where(F.col(Col.copies) > 0)

@@ -1,14 +1,16 @@
 """The cluster tree -> one selection."""
 
-from equipoise.pipeline.frames import persisted
-from equipoise.pipeline.sampling import available, check_where, count_levels
-from equipoise.pipeline.sampling import select as selected
+from dataclasses import fields
+
+from equipoise.pipeline.rules import Rule, check_where
+from equipoise.pipeline.samples import sample
 from equipoise.runs.account import Account
 from equipoise.runs.context import Context
-from equipoise.schemas import ASSIGNMENTS, CENTROIDS, CURATED, Col
+from equipoise.schemas import ASSIGNMENTS, CENTROIDS, CURATED
 from equipoise.stages.select.section import Selection
 
 NOT_SELECTED = "not_selected"
+RULE = tuple(field.name for field in fields(Rule))
 
 
 def check(context: Context, settings: Selection) -> None:
@@ -24,28 +26,12 @@ def check(context: Context, settings: Selection) -> None:
 def select(context: Context, settings: Selection) -> Account:
     """Writes one selection; a target above the pool takes it all."""
     assert context.node.seed is not None
-    with persisted(context.rows(CENTROIDS).drop(Col.centroid)) as clusters:
-        levels = count_levels(clusters)
-        allowed = available(clusters, levels=levels, max_copies=settings.max_copies, where=settings.where)
-        most = allowed.collect()[0]  # one row
-        if settings.target and settings.target > most[Col.copies]:
-            context.progress.message(
-                f"{context.node.name}: target {settings.target:,} is above the {most[Col.copies]:,} "
-                "that the clusters hold: takes them all"
-            )
-        rows = selected(
-            clusters,
-            context.rows(ASSIGNMENTS),
-            levels=levels,
-            seed=context.node.seed,
-            method=settings.method,
-            within=settings.within,
-            target=settings.target,
-            per_cluster=settings.per_cluster,
-            max_copies=settings.max_copies,
-            where=settings.where,
-            keep=lambda rows: rows.localCheckpoint(),  # cuts the plan, which doubles with every level
+    rule = Rule(**{name: getattr(settings, name) for name in RULE})
+    drawn = sample(context.rows(CENTROIDS), context.rows(ASSIGNMENTS), rule, seed=context.node.seed)
+    if settings.target and settings.target > drawn.n_available:
+        context.progress.message(
+            f"{context.node.name}: target {settings.target:,} is above the {drawn.n_available:,} "
+            "that the clusters hold: takes them all"
         )
-        n_out = context.write(CURATED, rows).n_rows
-    n_in = context.counted(ASSIGNMENTS)
+    n_in, n_out = context.counted(ASSIGNMENTS), context.write(CURATED, drawn.rows).n_rows
     return Account(n_in, n_out, drops={NOT_SELECTED: n_in - n_out})
