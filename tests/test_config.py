@@ -5,9 +5,12 @@ from pathlib import Path
 import pytest
 import yaml
 
-from equipoise.config import DriverLimit, Resampling, load_config
+from equipoise.config import identity
 from equipoise.encoders import encoder_id
 from equipoise.errors import ConfigError
+from equipoise.stages.cluster.section import DriverLimit, Resampling
+from equipoise.stages.configuration import graph_of, load_config
+from equipoise.stages.running import planned
 
 SHIPPED = sorted((Path(__file__).parents[1] / "conf").glob("*.yaml"))
 PLAIN = {
@@ -33,6 +36,15 @@ def refusal(folder: Path, *overrides: str, **sections) -> str:
     assert message.startswith(f"config {path}") or message.startswith("override")
     assert "\n" not in message
     return message
+
+
+def misfit(folder: Path, *overrides: str, **sections) -> str:
+    """What is said of sections that are each right and do not fit together: before any work, by the graph."""
+    config = load_config(written(folder, **sections), overrides)
+    with pytest.raises(ConfigError) as caught:
+        graph_of(config)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
 
 
 # What is read
@@ -117,7 +129,7 @@ def test_the_dotted_keys_of_spark_are_written_plainly_or_in_brackets(tmp_path, o
 )
 def test_a_source_is_named_after_the_end_of_its_path(tmp_path, source, name):
     config = load_config(written(tmp_path, source=source, embed=None))
-    assert config.source.source_name == name
+    assert config.source.own_name == name
 
 
 def test_a_configuration_cannot_be_changed(tmp_path):
@@ -170,7 +182,6 @@ def test_a_configuration_cannot_be_changed(tmp_path):
         ("cluster.levels.0.splits=7", "cluster.levels.0: k: 30 is no multiple of splits: 7"),
         ("select.0.per_cluster=2", "selection 'balanced' has both target and per_cluster: keep one"),
         ("select.0.target=null", "selection 'balanced' needs one of target and per_cluster"),
-        ("cluster=null", "select samples clusters: add the section cluster"),
     ],
 )
 def test_a_wrong_value_is_refused_by_name(tmp_path, override, said):
@@ -180,11 +191,6 @@ def test_a_wrong_value_is_refused_by_name(tmp_path, override, said):
 @pytest.mark.parametrize(
     "sections, said",
     [
-        (
-            {"select": [{"name": "a", "target": 1}, {"name": "a", "per_cluster": 1}]},
-            "select has 2 entries named 'a'; names must differ",
-        ),
-        ({"source": {"kind": "embeddings", "path": "v.npy"}}, "drop the section embed"),
         (
             {"source": {"kind": "embeddings", "path": "v.npy", "label": "c"}, "embed": None},
             "source: label: 'c' does not go with v.npy, which has no columns: drop it",
@@ -200,6 +206,34 @@ def test_a_wrong_value_is_refused_by_name(tmp_path, override, said):
 )
 def test_sections_that_do_not_fit_are_refused(tmp_path, sections, said):
     assert said in refusal(tmp_path, **sections)
+
+
+@pytest.mark.parametrize(
+    "sections, said",
+    [
+        ({"cluster": None}, "select needs centroids, which no section of config 'small' makes: add 'cluster'"),
+        (
+            {"select": [{"name": "a", "target": 1}, {"name": "a", "per_cluster": 1}]},
+            "select has 2 entries named 'a'; names must differ",
+        ),
+        ({"source": {"kind": "embeddings", "path": "v.npy"}}, "drop the section embed"),
+        ({"source": {"kind": "texts", "path": "t"}}, "embed.encoder: 'pixels' reads images, the source holds texts"),
+        (
+            {"embed": None},
+            "cluster needs embeddings, which no section of config 'small' makes: add 'source' or 'embed'",
+        ),
+        ({"source": None}, "embed has nothing to embed: add the section 'source'"),
+        ({"source": None, "embed": None}, "cluster needs embeddings"),
+        ({"embed": {"encoder": "pixel"}}, "encoder 'pixel' is unknown; did you mean 'pixels'?"),
+        ({"select": [{"name": "b", "targets": [5, 5]}]}, "2 entries named 'b-5'"),
+        (
+            {"select": [], "evaluate": {}},
+            "evaluate needs curated, which no section of config 'small' makes: add 'select'",
+        ),
+    ],
+)
+def test_sections_that_miss_each_other_are_refused(tmp_path, sections, said):
+    assert said in misfit(tmp_path, **sections)
 
 
 def test_several_mistakes_are_told_at_once(tmp_path):
@@ -223,8 +257,8 @@ def test_a_key_with_nothing_behind_it_is_refused_but_null_is_no_section(tmp_path
 def test_a_file_without_a_source_is_refused(tmp_path):
     path = written(tmp_path)
     path.write_text("workspace: w\n")
-    with pytest.raises(ConfigError, match="source: is needed and not there"):
-        load_config(path)
+    with pytest.raises(ConfigError, match="has no section 'source', so no stage: add it"):
+        planned(load_config(path))
 
 
 @pytest.mark.parametrize(
@@ -262,7 +296,7 @@ def test_a_file_that_is_no_mapping_is_refused(tmp_path, text):
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.name)
 def test_the_shipped_configurations_are_valid(path):
     config = load_config(path)
-    assert config.cluster and config.select
+    assert config.cluster and config.select and graph_of(config).order
     if config.embed:
         assert encoder_id(config.embed.encoder, config.embed.options)
 
@@ -297,11 +331,9 @@ def test_an_empty_section_evaluates_with_defaults(tmp_path):
 @pytest.mark.parametrize(
     "sections, words",
     [
-        ({"select": [{"name": "b", "targets": [5, 5]}]}, ["2 entries named 'b-5'"]),
         ({"select": [{"name": "b", "targets": []}]}, ["select.0.targets"]),
         ({"select": [{"name": "b", "targets": [5], "target": 5}]}, ["has both target and targets: keep one"]),
         ({"select": [{"name": "pool", "target": 5}]}, ["the whole pool", "another name"]),
-        ({"select": [], "evaluate": {}}, ["evaluate measures selections", "select"]),
         ({"evaluate": {"groop": ["region"]}}, ["unknown key 'groop'", "groups"]),
         ({"evaluate": {"groups": ["class"]}}, ["'class'", "drop it"]),
         ({"evaluate": {"top": 0}}, ["evaluate.top", "0"]),
@@ -315,3 +347,145 @@ def test_an_empty_section_evaluates_with_defaults(tmp_path):
 def test_mistakes_in_what_is_judged_are_answered(tmp_path, sections, words):
     message = refusal(tmp_path, **sections)
     assert all(word in message for word in words), message
+
+
+# Several sources and encoders
+
+
+SEVERAL = {
+    "source": None,
+    "embed": None,
+    "sources": {
+        "web": {"kind": "images", "path": "w"},
+        "news": {"kind": "images", "path": "n"},
+        "notes": {"kind": "texts", "path": "t"},
+    },
+    "pool": ["web", "news"],
+    "encoders": {"dino": {"encoder": "pixels", "size": 8}, "sscd": {"encoder": "pixels", "size": 4}},
+}
+LEVELS = [{"k": 30}, {"k": 5}]
+
+
+def nodes(folder: Path, **sections) -> dict[str, tuple[str, ...]]:
+    """Names of the nodes, and what each stands on."""
+    graph = graph_of(load_config(written(folder, **sections)))
+    return {node.name: graph.parents(node.name) for node in graph.order}
+
+
+def test_the_short_form_has_plain_names(tmp_path):
+    assert nodes(tmp_path) == {
+        "ingest": (),
+        "embed": ("ingest",),
+        "cluster": ("embed",),
+        "select:balanced": ("cluster",),
+    }
+
+
+def test_nodes_are_named_by_encoder_and_source_and_only_the_pool_is_clustered(tmp_path):
+    found = nodes(tmp_path, **SEVERAL, cluster={"levels": LEVELS, "encoder": "dino"})
+    assert {name for name in found if name.startswith("ingest")} == {"ingest:web", "ingest:news", "ingest:notes"}
+    # an encoder of images leaves texts alone
+    assert {name for name in found if name.startswith("embed")} == {
+        "embed:dino/web", "embed:dino/news", "embed:sscd/web", "embed:sscd/news",
+    }  # fmt: skip
+    assert found["embed:dino/web"] == ("ingest:web",)
+    assert found["cluster"] == ("embed:dino/web", "embed:dino/news")
+
+
+@pytest.mark.parametrize(
+    "sections, names",
+    [
+        ({"encoders": {}, "embed": {"encoder": "pixels"}}, {"embed:web", "embed:news"}),
+        (
+            {"sources": {}, "pool": None, "source": {"kind": "images", "path": "w"}},
+            {"embed:dino", "embed:sscd"},
+        ),
+    ],
+)
+def test_the_short_form_of_one_goes_with_several_of_the_other(tmp_path, sections, names):
+    encoder = None if "embed" in sections else "sscd"
+    found = nodes(tmp_path, **{**SEVERAL, **sections}, cluster={"levels": LEVELS, "encoder": encoder})
+    assert {name for name in found if name.startswith("embed")} == names
+
+
+def test_another_source_or_encoder_changes_no_fingerprint_of_what_does_not_use_it(tmp_path):
+    def prints(**sections):
+        graph = graph_of(load_config(written(tmp_path, **{**SEVERAL, **sections})))
+        found: dict[str, str] = {}
+        for node in graph.order:
+            found[node.name] = node.fingerprint([found[name] for name in graph.parents(node.name)], {})
+        return found
+
+    clustered = {"cluster": {"levels": LEVELS, "encoder": "dino"}}
+    before = prints(**clustered)
+    more = {**SEVERAL["sources"], "seeds": {"kind": "images", "path": "s"}}
+    encoders = {**SEVERAL["encoders"], "third": {"encoder": "pixels", "size": 2}}
+    after = prints(**clustered, sources=more, encoders=encoders)
+    assert {"ingest:seeds", "embed:third/web"} <= after.keys()
+    assert {name: after[name] for name in before} == before
+
+
+def test_the_pool_is_all_sources_by_default(tmp_path):
+    images = {name: SEVERAL["sources"][name] for name in ("web", "news")}
+    found = nodes(tmp_path, source=None, sources=images)
+    assert found["cluster"] == ("embed:web", "embed:news")
+
+
+def test_given_vectors_of_one_model_go_together(tmp_path):
+    given = {name: {"kind": "embeddings", "path": f"{name}.npy", "encoder": "clip"} for name in ("web", "news")}
+    found = nodes(tmp_path, source=None, embed=None, sources=given)
+    assert found["cluster"] == ("ingest:web", "ingest:news")
+    mixed = {**given, "more": {"kind": "images", "path": "m"}}
+    found = nodes(tmp_path, source=None, embed=None, sources=mixed, encoders={"clip": {"encoder": "pixels"}})
+    assert found["cluster"] == ("ingest:web", "ingest:news", "embed:clip/more")
+
+
+@pytest.mark.parametrize(
+    "sections, said",
+    [
+        ({"source": {"kind": "images", "path": "x"}}, "source is the short form of sources"),
+        ({"embed": {"encoder": "pixels"}}, "embed is the short form of encoders"),
+        ({"pool": ["wbe"]}, "pool: there is no source 'wbe'; did you mean 'web'?"),
+        ({"pool": []}, "pool: "),
+        ({"sources": {"a b": {"kind": "images", "path": "x"}}}, "sources.a b"),
+        ({"sources": {"web": {"kind": "images", "path": "x", "name": "other"}}}, "sources.web.name: 'other' and 'web'"),
+        ({"sources": {"web": {"kind": "imges", "path": "x"}}}, "sources.web: unknown kind 'imges'"),
+        ({"sources": {"web": {"kind": "images", "pth": "x"}}}, "sources.web: unknown key 'pth'; did you mean 'path'?"),
+        ({"encoders": {"dino": {"encoder": "pixels", "batch_size": 0}}}, "encoders.dino.batch_size"),
+    ],
+)
+def test_mistakes_in_names_are_refused(tmp_path, sections, said):
+    assert said in refusal(tmp_path, **{**SEVERAL, **sections})
+
+
+@pytest.mark.parametrize(
+    "sections, said",
+    [
+        ({}, "cluster.encoder is needed, since several encoders make vectors: dino, sscd; name one"),
+        ({"cluster": {"levels": LEVELS, "encoder": "dno"}}, "cluster.encoder: 'dno' makes no vectors of 'web', 'news'"),
+        ({"cluster": {"levels": LEVELS, "encoder": "dno"}}, "did you mean 'dino'?"),
+        ({"pool": ["notes"]}, "cluster.encoder: no encoder makes vectors of all of 'notes'"),
+        (
+            {
+                "encoders": {},
+                "pool": None,
+                "sources": {name: {"kind": "embeddings", "path": f"{name}.npy"} for name in ("web", "news")},
+            },
+            "where they bring vectors that one model made, say so by the key encoder of each source",
+        ),
+    ],
+)
+def test_names_that_miss_each_other_are_refused(tmp_path, sections, said):
+    assert said in misfit(tmp_path, **{**SEVERAL, **sections})
+
+
+def test_keys_that_say_how_and_defaults_are_no_part_of_what_is_made(tmp_path):
+    plain = load_config(written(tmp_path))
+    same = load_config(
+        written(tmp_path), ["cluster.checkpoint_every=9", "cluster.iterations=50", "cluster.driver_limit.flops=1.0e+13"]
+    )
+    assert (
+        identity(plain.cluster)
+        == identity(same.cluster)
+        == {"levels": [{"k": 30}, {"k": 5, "resampling": {"rounds": 3}}]}
+    )

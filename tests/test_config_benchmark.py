@@ -2,10 +2,10 @@
 
 import pytest
 
-from equipoise.config import Config, validated
+from equipoise.config import Config
 from equipoise.errors import ConfigError
-from equipoise.runs.run import FAMILIES
-from equipoise.stages.curate import planned
+from equipoise.stages.configuration import config_from
+from equipoise.stages.running import planned
 
 PLAIN = {"name": "c", "workspace": "w", "source": {"kind": "images", "path": "x"}}
 BIRDS = {"name": "birds", "models": {"raw": "raw.npz", "curated": "curated.parquet"}}
@@ -13,7 +13,7 @@ TABLES = {"raw": {"queries": "q.parquet", "gallery": "g.parquet"}}
 
 
 def loaded(**section) -> Config:
-    return validated({**PLAIN, "benchmark": section}, place="config c.yaml")
+    return config_from({**PLAIN, "benchmark": section}, place="config c.yaml")
 
 
 def streets(**keys) -> dict:
@@ -29,13 +29,14 @@ def test_defaults():
 
 
 def test_a_benchmark_needs_no_source_but_all_else_does():
-    alone = validated({"name": "c", "workspace": "w", "benchmark": {"features": [BIRDS]}}, place="config c.yaml")
-    assert [stage.name for stage in planned(alone, families=("benchmark",))] == ["benchmark"]
-    for families in (FAMILIES, ("cluster",)):
+    values = {"name": "c", "workspace": "w", "benchmark": {"features": [BIRDS]}}
+    alone = config_from(values, place="config c.yaml")
+    assert planned(alone, family="benchmark").targets == ("benchmark",)
+    for family in (None, "cluster"):
         with pytest.raises(ConfigError, match="'c' has no section 'source'"):
-            planned(alone, families=families)
-    with pytest.raises(ConfigError, match="source: is needed and not there"):
-        validated({**alone.model_dump(), "cluster": {"levels": [{"k": 3}]}}, place="config c.yaml")
+            planned(alone, family=family)
+    with pytest.raises(ConfigError, match="cluster needs embeddings, which no section of config 'c' makes"):
+        planned(config_from({**values, "cluster": {"levels": [{"k": 3}]}}), family="benchmark")
 
 
 def test_evaluation_without_a_selection_says_what_is_missing():
@@ -46,7 +47,7 @@ def test_evaluation_without_a_selection_says_what_is_missing():
         "compare": {"target": 5},
     }
     with pytest.raises(ConfigError, match="selects nothing: add the section 'select'"):
-        planned(validated({**PLAIN, **sections}, place="config c.yaml"), families=("evaluate",))
+        planned(config_from({**PLAIN, **sections}), family="evaluate")
 
 
 def test_lists_are_the_columns_that_are_named():

@@ -33,7 +33,7 @@ def _follows_from_another(problem: ErrorDetails, problems: Sequence[ErrorDetails
 def _place(location: tuple[int | str, ...]) -> Iterator[str]:
     """The keys of the file alone: pydantic also names the kind of a source, and the types that a value may have."""
     for number, part in enumerate(location):
-        is_kind = number == 1 and location[0] == "source"
+        is_kind = (number, location[0]) in ((1, "source"), (2, "sources"))
         is_type = isinstance(part, str) and (part == "int" or "[" in part or part.startswith("constrained-"))
         if not (is_kind or is_type):
             yield str(part)

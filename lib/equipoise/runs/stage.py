@@ -33,6 +33,7 @@ class Stage(Generic[S]):
         told: ``module:function``, (RunTables, Console) -> None: what a job of it prints at its end.
         key: of its section, where that is not the family's name.
         query: SQL over what it makes, with ``{run_id}``: the next thing to look at.
+        idle: what to say where its section is there and makes no node.
         on_request: no part of ``curate``: it has a job of its own alone.
     """
 
@@ -45,6 +46,7 @@ class Stage(Generic[S]):
     refers_to: Callable[[Config], Iterable[str]] = _none
     told: str | None = None
     query: str | None = None
+    idle: str | None = None
     on_request: bool = False
     key: str | None = None
 

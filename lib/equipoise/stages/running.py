@@ -87,6 +87,8 @@ def _nothing_to_do(config: Config, family: str | None) -> str:
     if family is None:
         return f"config {config.name!r} has no section 'source', so no stage: add it, or run its benchmark"
     stage = next(stage for stage in STAGES if stage.family == family)
+    if stage.section is not None and stage.of(config) and stage.idle:
+        return f"config {config.name!r} {stage.idle}"
     section = stage.key or stage.family
     if not config.named_sources and not stage.on_request:
         section = "source"

@@ -55,6 +55,7 @@ EVALUATE: Stage[Evaluate | None] = Stage(
     "measure how balanced the pool and the selections are",
     nodes,
     section=Evaluate | None,
+    idle="selects nothing: add the section 'select', or run its compare",
     query="select selection, name, value from metrics where run_id = '{run_id}' and `group` = 'level_1'",
     told="equipoise.stages.evaluate.told:print_balance",
 )
