@@ -4,13 +4,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from equipoise.config import Benchmark
-from equipoise.config.benchmark import FeatureBenchmark, RetrievalBenchmark
 from equipoise.errors import InputError
 from equipoise.stages.benchmark.data import Wanted, named_problems, read_rows
 from equipoise.stages.benchmark.features import load_features
 from equipoise.stages.benchmark.retrieval import load_retrieval
 from equipoise.stages.benchmark.rows import MOST_SHOWN, Loaded, check_same
+from equipoise.stages.benchmark.section import Benchmark, FeatureBenchmark, RetrievalBenchmark
 from equipoise.stages.benchmark.states import state_of
 
 TEXTS = {"split": "split", "label": "label"}

@@ -3,8 +3,9 @@
 import io
 
 import pandas as pd
-from equipoise.studies.benchmark_report import MOST_PRINTED, _failures_table, _scores_table
 from rich.console import Console
+
+from equipoise.stages.benchmark.told import MOST_PRINTED, _failures_table, _scores_table
 
 
 def printed(table) -> str:

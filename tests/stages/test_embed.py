@@ -1,14 +1,11 @@
 """The stage embed: what is done is not done again, what cannot be done is named."""
 
-from dataclasses import replace
-
 import pytest
 
+from equipoise.encoders import encoder_id
 from equipoise.errors import ConfigError, InputError
-from equipoise.schemas import EMBEDDINGS, POOL, REJECTS, Col
-from equipoise.stages import embed as stage
-from equipoise.stages.embed import embed, encoder_id_of
-from equipoise.stages.ingest import ingest
+from equipoise.schemas import EMBEDDINGS, REJECTS, Col
+from equipoise.stages.embed import work as stage
 from stages.fakes import Lab, png, write_images
 
 PIXELS = {"encoder": "pixels", "size": 2, "mode": "L", "batch_size": 2, "items_per_commit": 3}
@@ -22,8 +19,12 @@ def lab(spark, tmp_path):
 def ingested(lab, *names, embed=PIXELS, run_id="r"):
     write_images(lab.folder / "in", *names)
     run = lab.run(run_id, source={"kind": "images", "path": str(lab.folder / "in")}, embed=embed)
-    ingest(run)
-    return replace(run, versions={table.name: run.workspace.version(table) for table in (POOL, EMBEDDINGS)})
+    run.bring("ingest")
+    return run
+
+
+def embed(run):
+    return run.bring("embed")["embed"]
 
 
 def vectors(run):
@@ -56,6 +57,7 @@ def test_a_killed_run_goes_on_and_ends_like_an_unbroken_one(lab, spark, tmp_path
         if len(written) == 1:
             raise KeyboardInterrupt
         written.append(write(*arguments))
+        return written[-1]
 
     monkeypatch.setattr(stage, "_write", killed)
     with pytest.raises(KeyboardInterrupt):
@@ -66,6 +68,8 @@ def test_a_killed_run_goes_on_and_ends_like_an_unbroken_one(lab, spark, tmp_path
     account = embed(run)
     assert (account.n_in, account.n_out, account.n_rejected, dict(account.drops)) == (9, 9, 0, {})
     assert before.items() <= vectors(run).items()
+
+    assert run.statuses("embed") == ["running", "running", "done"]
 
     unbroken = ingested(Lab(spark, tmp_path / "other"), *names)
     embed(unbroken)
@@ -80,7 +84,7 @@ def test_only_new_items_are_embedded_and_every_encoder_has_its_own(lab, tmp_path
     assert (account.n_in, account.n_out, dict(account.drops)) == (3, 1, {"already_embedded": 2})
     third = ingested(lab, "a.png", run_id="t", embed={**PIXELS, "size": 3})
     assert embed(third).n_out == 3
-    assert {name for name, _ in vectors(third)} == {encoder_id_of(first.config), encoder_id_of(third.config)}
+    assert {name for name, _ in vectors(third)} == {encoder_id("pixels", {"size": n, "mode": "L"}) for n in (2, 3)}
 
 
 def test_no_item_that_can_be_embedded_is_an_error_with_an_example(lab, tmp_path):
@@ -90,19 +94,32 @@ def test_no_item_that_can_be_embedded_is_an_error_with_an_example(lab, tmp_path)
         embed(ingested(lab))
 
 
-def test_an_encoder_of_another_kind_is_refused(lab, tmp_path):
-    sections = {"source": {"kind": "texts", "path": str(tmp_path)}, "embed": PIXELS}
-    with pytest.raises(ConfigError, match="'pixels' reads images, the source holds texts"):
-        embed(lab.run(**sections))
-
-
 def test_what_the_workers_find_wrong_with_the_encoder_is_said_in_one_line(lab):
     with pytest.raises(ConfigError, match=r"^encoder pixels: size is 0; it must be an integer of at least 1$"):
         embed(ingested(lab, "a.png", embed={**PIXELS, "size": 0}))
 
 
-def test_the_encoder_id_follows_the_config(lab, tmp_path):
-    given = lab.run(source={"kind": "embeddings", "path": "x/clip.npy"})
-    assert encoder_id_of(given.config) == "given-clip"
-    with pytest.raises(ConfigError, match="add the section embed"):
-        encoder_id_of(lab.run(source={"kind": "images", "path": "x"}).config)
+def test_an_item_that_could_not_be_embedded_does_not_go_on_and_is_counted_once(lab, tmp_path):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in/cut.png").write_bytes(png(size=(64, 64))[:-40])
+    run = ingested(lab, "a.png", "b.png")
+    first = embed(run)
+    assert (first.n_in, first.n_out, first.n_rejected, first.goes_on) == (3, 2, 1, 2)
+    other = ingested(lab, "a.png", run_id="s")
+    again = embed(other)  # another run tries it again
+    assert (again.n_in, again.n_out, again.n_rejected, dict(again.drops)) == (3, 0, 1, {"already_embedded": 2})
+    assert again.goes_on == 2
+
+
+def test_vectors_of_sources_and_encoders_lie_in_slices_of_their_own(lab, tmp_path):
+    for name in ("one", "two"):
+        write_images(tmp_path / name, "a.png", "b.png")
+    run = lab.run(
+        sources={name: {"kind": "images", "path": str(tmp_path / name)} for name in ("one", "two")},
+        encoders={"small": PIXELS, "large": {**PIXELS, "size": 3}},
+    )
+    accounts = run.bring()
+    names = {"embed:small/one", "embed:small/two", "embed:large/one", "embed:large/two"}
+    assert {name for name in accounts if name.startswith("embed")} == names
+    slices = {(row[Col.encoder_id], row[Col.source]) for row in run.workspace.read(EMBEDDINGS).collect()}
+    assert len(slices) == 4

@@ -8,7 +8,6 @@ import pytest
 from equipoise.encoders import given_encoder_id
 from equipoise.errors import InputError
 from equipoise.schemas import EMBEDDINGS, POOL, REJECTS, Col
-from equipoise.stages.ingest import ingest
 from stages.fakes import Lab, png, write_images
 
 
@@ -35,7 +34,7 @@ def test_images_become_items_and_a_second_run_adds_only_the_new(spark, tmp_path)
     (tmp_path / "in/dog/corrupt.png").write_bytes(b"no image")
     (tmp_path / "in/dog/cut.png").write_bytes(png(size=(64, 64))[:-40])
     run = lab.run(source=images(tmp_path / "in"))
-    account = ingest(run)
+    account = run.bring("ingest")["ingest"]
     assert (account.n_in, account.n_out, account.n_rejected, dict(account.drops)) == (4, 3, 1, {})
     first = pool(run)
     # Only the header is read here: the file that was cut off falls out when it is embedded.
@@ -49,7 +48,7 @@ def test_images_become_items_and_a_second_run_adds_only_the_new(spark, tmp_path)
     assert reasons(run) == ["unreadable_image"]
 
     write_images(tmp_path / "in", "cat/new.png")
-    again = ingest(lab.run("s", source=images(tmp_path / "in")))
+    again = lab.run("s", source=images(tmp_path / "in")).bring("ingest")["ingest"]
     assert (again.n_in, again.n_out, again.n_rejected) == (5, 1, 1)
     assert dict(again.drops) == {"already_in_pool": 3}
     second = pool(run)
@@ -60,7 +59,7 @@ def test_images_become_items_and_a_second_run_adds_only_the_new(spark, tmp_path)
 def test_inline_images_carry_their_bytes(lab, tmp_path):
     write_images(tmp_path / "in", "a.png")
     run = lab.run(source=images(tmp_path / "in", inline=True))
-    ingest(run)
+    run.bring("ingest")
     assert pool(run)["a.png"][Col.content] == png(0)
 
 
@@ -70,7 +69,7 @@ def test_texts_of_both_forms_are_ingested_and_equal_texts_once(lab, tmp_path):
     lines = [json.dumps({"text": text}) for text in ("x", "y", "x")] + ["{broken"]
     (tmp_path / "in/more.jsonl").write_text("\n".join(lines))
     run = lab.run(source={"kind": "texts", "path": str(tmp_path / "in")})
-    account = ingest(run)
+    account = run.bring("ingest")["ingest"]
     assert (account.n_in, account.n_out, account.n_rejected) == (5, 3, 2)
     contents = {bytes(row[Col.content]) for row in run.workspace.read(POOL).collect()}
     assert contents == {b"a document", b"x", b"y"}
@@ -88,14 +87,15 @@ def test_ready_made_vectors_go_to_the_pool_and_the_embeddings(lab, tmp_path, vec
     vectors[2, 0] = np.nan
     np.save(tmp_path / "v.npy", vectors)
     run = lab.run(source={"kind": "embeddings", "path": str(tmp_path / "v.npy")})
-    account = ingest(run)
+    account = run.bring("ingest")["ingest"]
     assert (account.n_in, account.n_out, account.n_rejected) == (4, 3, 1)
     found = {row[Col.item_id]: row for row in run.workspace.read(EMBEDDINGS).collect()}
     assert {item: row[Col.embedding] for item, row in found.items()} == {i: vectors[i].tolist() for i in (0, 1, 3)}
     assert {row[Col.encoder_id] for row in found.values()} == {given_encoder_id("v")}
     assert {row[Col.item_id] for row in run.workspace.read(POOL).collect()} == {0, 1, 3}
     assert reasons(run) == ["not_finite"]
-    assert dict(ingest(run).drops) == {"already_in_pool": 3}
+    (account,) = lab.run("again", source=run.sections["source"]).bring("ingest").values()
+    assert dict(account.drops) == {"already_in_pool": 3}
     assert run.workspace.read(EMBEDDINGS).count() == 3
 
 
@@ -104,26 +104,68 @@ def test_vectors_of_different_lengths_are_refused_before_anything_is_written(lab
     lab.spark.createDataFrame(rows, "id long, embedding array<float>").write.parquet(f"{tmp_path}/p")
     run = lab.run(source={"kind": "embeddings", "path": f"{tmp_path}/p", "id": "id"})
     with pytest.raises(InputError, match=r"differ in length: 2 \(2 rows\), 1 \(1 rows\)"):
-        ingest(run)
+        run.bring("ingest")
     assert run.workspace.read(POOL).isEmpty() and run.workspace.read(REJECTS).isEmpty()
 
 
 def test_vectors_of_another_length_than_before_are_refused(lab, tmp_path, vectors):
     source = {"kind": "embeddings", "path": str(tmp_path / "v.npy")}
-    ingest(lab.run(source=source))
+    lab.run(source=source).bring("ingest")
     np.save(tmp_path / "v.npy", np.ones((9, 5)))
     with pytest.raises(InputError, match=r"have length 5 \(9 rows\), those from before have 3"):
-        ingest(lab.run("s", source=source))
+        lab.run("s", source=source).bring("ingest")
 
 
-def test_the_ids_of_another_source_collide(lab, tmp_path, vectors):
+def test_whole_number_ids_that_are_another_sources_are_refused_with_the_way_out(lab, tmp_path, vectors):
     source = {"kind": "embeddings", "path": str(tmp_path / "v.npy")}
-    ingest(lab.run(source=source))
+    lab.run(source=source).bring("ingest")
     np.save(tmp_path / "v.npy", np.ones((5, 3)))
     run = lab.run("s", source={**source, "name": "other"})
-    account = ingest(run)
-    assert (account.n_in, account.n_out, account.n_rejected) == (5, 1, 4)
-    assert set(reasons(run)) == {"id_collision"}
+    with pytest.raises(InputError, match=r"4 of its 5 ids are those of another source's .* source.id_space: own"):
+        run.bring("ingest")
+    assert len(run.workspace.read(POOL).collect()) == 4 and reasons(run) == []
+
+    own = lab.run("t", source={**source, "name": "other", "id_space": "own"})
+    assert own.bring("ingest")["ingest"].n_out == 5
+    rows = own.workspace.read(POOL).where("source = 'other'").collect()
+    assert {row[Col.key] for row in rows} == set("01234")  # yours leads back to your data
+    assert len({row[Col.item_id] for row in rows} - set(range(5))) == 5
+
+
+def test_a_run_that_was_killed_between_vectors_and_pool_adds_neither_twice(lab, tmp_path, vectors, monkeypatch):
+    source = {"kind": "embeddings", "path": str(tmp_path / "v.npy")}
+    insert = lab.workspace.insert_new
+
+    def killed(part, rows, *, since):
+        if part.table is POOL:
+            raise KeyboardInterrupt
+        return insert(part, rows, since=since)
+
+    for run_id in ("r", "s"):  # another run finds the same
+        monkeypatch.setattr(lab.workspace, "insert_new", killed)
+        with pytest.raises(KeyboardInterrupt):
+            lab.run(run_id, source=source).bring("ingest")
+        assert lab.workspace.read(EMBEDDINGS).count() == 4
+    monkeypatch.setattr(lab.workspace, "insert_new", insert)
+    account = lab.run("s", source=source).bring("ingest")["ingest"]
+    assert (account.n_out, lab.workspace.read(EMBEDDINGS).count(), lab.workspace.read(POOL).count()) == (4, 4, 4)
+
+
+def test_a_folder_without_files_of_the_kind_is_refused(lab, tmp_path):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in/a.txt").write_text("x")
+    with pytest.raises(InputError, match=r"source.path .*in holds no file with one of the extensions png, jpg"):
+        lab.run(source=images(tmp_path / "in")).bring("ingest")
+
+
+def test_each_source_has_its_part_of_the_pool_and_its_account(lab, tmp_path):
+    write_images(tmp_path / "a", "1.png", "2.png")
+    write_images(tmp_path / "b", "1.png")
+    run = lab.run(sources={"one": images(tmp_path / "a"), "two": images(tmp_path / "b")})
+    accounts = run.bring()
+    assert {name: account.n_out for name, account in accounts.items()} == {"ingest:one": 2, "ingest:two": 1}
+    sources = sorted(row[Col.source] for row in run.workspace.read(POOL).collect())
+    assert sources == ["one", "one", "two"]
 
 
 def test_nothing_usable_is_refused_with_the_reasons_and_an_example(lab, tmp_path):
@@ -132,5 +174,5 @@ def test_nothing_usable_is_refused_with_the_reasons_and_an_example(lab, tmp_path
         (tmp_path / "in" / name).write_bytes(b"no image")
     run = lab.run(source=images(tmp_path / "in"))
     with pytest.raises(InputError, match=r"unreadable_image \(2\); for example: UnidentifiedImageError"):
-        ingest(run)
+        run.bring("ingest")
     assert reasons(run) == ["unreadable_image"] * 2

@@ -115,8 +115,8 @@ class Workspace:
     def _merged(self, part: Slice, rows: DataFrame) -> Commit:
         tests = [f"old.`{name}` <=> new.`{name}`" for name in part.table.key]
         tests += [predicate(part.where, of="old.")] if part.where else []
-        delta, fitted = self._delta(part.table), _fitted(part, rows)
-        merge = delta.alias("old").merge(fitted.alias("new"), " and ".join(tests)).whenNotMatchedInsertAll()
+        delta, prepared = self._delta(part.table), fitted(part, rows)
+        merge = delta.alias("old").merge(prepared.alias("new"), " and ".join(tests)).whenNotMatchedInsertAll()
         retried(merge.execute, f"rows cannot be added to {self.place(part.table)}")
         return Commit(delta, None)
 
@@ -126,11 +126,11 @@ class Workspace:
         self.replace(part, once)
 
     def _written(self, part: Slice, rows: DataFrame, options: Mapping[str, str]) -> Commit:
-        table, fitted = part.table, _fitted(part, rows)
-        if not self.exists(table) and self._born(table, fitted):
+        table, prepared = part.table, fitted(part, rows)
+        if not self.exists(table) and self._born(table, prepared):
             return Commit(self._delta(table), None)
         mark, place = uuid.uuid4().hex, self.place(table)
-        writer = fitted.write.format("delta").options(**options, userMetadata=mark)
+        writer = prepared.write.format("delta").options(**options, userMetadata=mark)
         writer = writer.mode("overwrite" if options else "append")
         retried(
             lambda: writer.saveAsTable(place) if self.is_catalog else writer.save(place),
@@ -185,7 +185,7 @@ class Workspace:
             )
 
 
-def _fitted(part: Slice, rows: DataFrame) -> DataFrame:
+def fitted(part: Slice, rows: DataFrame) -> DataFrame:
     """The rows in the columns and types of the table: the slice's own values, null for what else they lack."""
     have = set(rows.columns)
 

@@ -84,7 +84,7 @@ def named_problems(entry: str, model: str) -> Iterator[None]:
     try:
         yield
     except InputError as error:
-        raise InputError(f"benchmark {entry}, model {model}: {error}") from error
+        raise InputError(f"benchmark {entry}, models.{model}: {error}") from error
 
 
 def _from_file(path: str, wanted: Wanted, *, most_bytes: float) -> Rows:
