@@ -6,10 +6,10 @@ import pytest
 from chispa import assert_df_equality
 from pyspark.sql import SparkSession
 
-from equipoise.config import Selection
 from equipoise.evaluation.clusters import cluster_sizes, shrunk, size_histograms
 from equipoise.evaluation.metrics import cluster_metrics
 from equipoise.schemas import POOL_NAME
+from equipoise.stages.select.section import Selection
 
 CLUSTERS = "level int, cluster_id long, parent_id long, n_items long"
 CURATED = "selection string, item_id long, copies int, cluster_id long"

@@ -322,6 +322,6 @@ def test_models_with_other_items_are_refused_by_name(spark, section, tmp_path, c
     assert main(["benchmark", "--config", config, "--run-id", "r", "--quiet"]) == 2
     told = " ".join(capsys.readouterr().err.split())
     assert (
-        "benchmark insects, model curated: it has 58 test items, model raw has 59; ids of one of them alone: 1, '140'"
+        "benchmark insects, models.curated: it has 58 test items, model raw has 59; ids of one of them alone: 1, '140'"
         in told
     )

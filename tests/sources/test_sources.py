@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 from pydantic import TypeAdapter
 
-from equipoise.config import Source
+from equipoise.config import Place, Source
 from equipoise.errors import InputError
 from equipoise.pipeline.items import RAW
 from equipoise.schemas import Col
-from equipoise.sources import raw_items
+from equipoise.sources.local import check_source
+from equipoise.sources.reading import nothing_found, raw_items
 from stages.fakes import write_images
 
 
@@ -20,14 +21,14 @@ def source(**values):
 
 
 def rows(spark, **values):
-    raw = raw_items(spark, source(**values))
+    raw = raw_items(spark, source(**values), Place("source"))
     assert raw.columns[: len(RAW.names)] == RAW.names
     return sorted(raw.collect(), key=lambda row: str(row[Col.key]))
 
 
-def refusal(spark, **values):
+def refusal(spark, *, place="source", **values):
     with pytest.raises(InputError) as caught:
-        raw_items(spark, source(**values)).collect()
+        raw_items(spark, source(**values), Place(place)).collect()
     message = str(caught.value)
     assert "\n" not in message
     return message
@@ -67,7 +68,9 @@ def test_the_same_file_has_the_same_uri_however_the_folder_is_written(spark, tmp
 @pytest.mark.parametrize("kind", ["images", "texts"])
 def test_an_empty_folder_is_refused_with_its_name_and_the_extensions(spark, tmp_path, kind):
     (tmp_path / "a.doc").write_text("x")
-    message = refusal(spark, kind=kind, path=tmp_path)
+    assert rows(spark, kind=kind, path=tmp_path) == []
+    message = nothing_found(source(kind=kind, path=tmp_path), Place("sources.web"))
+    assert message.startswith("sources.web.path")
     assert str(tmp_path) in message and {"images": "png, jpg", "texts": "txt, jsonl"}[kind] in message
 
 
@@ -224,7 +227,7 @@ def vectors(found):
 
 @pytest.mark.parametrize("dtype", ["float16", "float32", "float64", ">f4"])
 def test_npy_rows_are_items_numbered_from_zero(spark, tmp_path, dtype, monkeypatch):
-    monkeypatch.setattr("equipoise.sources.vector_files._SLICE_BYTES", 64)
+    monkeypatch.setattr("equipoise.sources.npy.SLICE_BYTES", 64)
     matrix = np.random.default_rng(0).normal(size=(25, 3)).astype(dtype)
     np.save(tmp_path / "v.npy", matrix)
     found = rows(spark, kind="embeddings", path=tmp_path / "v.npy")
@@ -234,7 +237,7 @@ def test_npy_rows_are_items_numbered_from_zero(spark, tmp_path, dtype, monkeypat
 
 @pytest.mark.parametrize("ids", ["int.npy", "text.npy", "ids.txt"])
 def test_npy_ids_come_from_a_file_beside(spark, tmp_path, ids, monkeypatch):
-    monkeypatch.setattr("equipoise.sources.vector_files._SLICE_BYTES", 30)
+    monkeypatch.setattr("equipoise.sources.npy.SLICE_BYTES", 30)
     matrix = np.arange(22, dtype=np.float32).reshape(11, 2)
     np.save(tmp_path / "v.npy", matrix)
     names = [f"ü{i}" for i in range(11)] if ids != "int.npy" else list(range(100, 111))
@@ -292,6 +295,65 @@ def test_vectors_of_a_table(spark, tmp_path):
     assert (found[Col.uri], found[Col.label], found[Col.attributes]) == ("a", "a", {"name": "a"})
     more = {"id": "name", "vector": "v", "attributes": ["region"]}
     assert "source.attributes.region" in refusal(spark, kind="embeddings", path=tmp_path / "p", **more)
+    assert "sources.web.attributes.region" in refusal(
+        spark, place="sources.web", kind="embeddings", path=tmp_path / "p", **more
+    )
     assert "source.id is missing" in refusal(spark, kind="embeddings", path=tmp_path / "p", vector="v")
     assert "did you mean" in refusal(spark, kind="embeddings", path=tmp_path / "p", id="names", vector="v")
     assert "array<float>" in refusal(spark, kind="embeddings", path=tmp_path / "p", id="name", vector="name")
+
+
+# What is told before Spark starts
+
+
+def early(**values) -> str:
+    with pytest.raises(InputError) as caught:
+        check_source(source(**values), Place("sources.web"))
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("kind", ["images", "texts", "embeddings"])
+def test_a_missing_local_path_is_told_early(tmp_path, kind):
+    more = {"id": "i"} if kind == "embeddings" else {}
+    assert early(kind=kind, path=tmp_path / "gone", **more).startswith(
+        f"sources.web.path {tmp_path}/gone does not exist"
+    )
+
+
+@pytest.mark.parametrize("values", [{"kind": "table", "content": "c"}, {"kind": "embeddings", "id": "i"}])
+def test_a_name_may_be_one_of_the_catalog(tmp_path, values):
+    check_source(source(path="main.web.pages", **values), Place("source"))
+    assert "does not exist" in early(path=tmp_path / "gone.parquet", **values)
+
+
+def test_what_another_file_system_has_is_asked_later(monkeypatch, tmp_path):
+    check_source(source(kind="images", path="s3://bucket/gone"), Place("source"))
+    monkeypatch.setenv("HADOOP_CONF_DIR", str(tmp_path))  # a path without a scheme may lie in HDFS
+    check_source(source(kind="images", path="/gone"), Place("source"))
+    assert "does not exist" in early(kind="images", path="file:/gone")
+
+
+def test_what_may_not_be_read_is_told_early(monkeypatch, tmp_path):
+    monkeypatch.setattr("os.access", lambda path, mode: False)  # root may read everything
+    assert "may not be read by this user" in early(kind="images", path=tmp_path)
+
+
+@pytest.mark.parametrize(
+    "array, said",
+    [
+        (np.ones(3), "has the shape (3,); it must be (n, d)"),
+        (np.ones((3, 2), int), "holds int64; it must hold float16, float32 or float64"),
+        (np.asfortranarray(np.ones((3, 2))), "is in Fortran order"),
+    ],
+)
+def test_vectors_of_another_shape_or_type_are_told_early(tmp_path, array, said):
+    np.save(tmp_path / "v.npy", array)
+    assert said in early(kind="embeddings", path=tmp_path / "v.npy")
+
+
+def test_ids_beside_vectors_are_counted_early(tmp_path):
+    np.save(tmp_path / "v.npy", np.ones((3, 2)))
+    (tmp_path / "ids.txt").write_text("a\nb\n")
+    message = early(kind="embeddings", path=tmp_path / "v.npy", ids=str(tmp_path / "ids.txt"))
+    assert message.startswith("sources.web.ids") and "has 2 ids for 3 vectors" in message
+    assert "sources.web.ids" in early(kind="embeddings", path=tmp_path / "v.npy", ids=str(tmp_path / "gone.txt"))

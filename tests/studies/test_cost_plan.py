@@ -14,11 +14,12 @@ import yaml
 
 from equipoise.cli import main
 from equipoise.cli.plan_arguments import add_plan_arguments
-from equipoise.config import Cluster, load_config
 from equipoise.kernels.levels import Level
 from equipoise.kernels.placement import DriverLimit
 from equipoise.planning.costs import PlannedKMeans
 from equipoise.planning.machines import GFLOPS_PER_CORE, GIB, GPU_MEMORY_BYTES, TFLOPS_PER_GPU, Machine
+from equipoise.stages.cluster.section import Cluster
+from equipoise.stages.configuration import load_config
 from equipoise.studies.costs import command
 from equipoise.studies.costs.machine import LOCAL, as_bytes, machine_of
 from equipoise.studies.costs.plan import as_kmeans, as_level, cost_plan

@@ -7,7 +7,7 @@ from pyspark.sql import SparkSession
 from rich.console import Console
 
 from equipoise.evaluation.balance import imbalance, normalised_entropy
-from equipoise.studies.summary import MOST_CLASSES, print_classes
+from equipoise.stages.select.told import MOST_CLASSES, print_classes
 
 
 @pytest.mark.parametrize("n_classes", [3, MOST_CLASSES + 7])

@@ -1,9 +1,9 @@
 """Folders for reports: on this machine."""
 
 import pytest
-from equipoise.studies.report.folder import Folder
 
 from equipoise.errors import InputError
+from equipoise.tables.folder import Folder
 
 
 @pytest.mark.parametrize("prefix", ["", "file:", "file://"])

@@ -1,12 +1,19 @@
+"""A workspace: slices written, replaced, read at a version and removed; on Delta, and in memory for other tests."""
+
 import pytest
+from delta.tables import DeltaTable
 
 from equipoise.errors import TableError
-from equipoise.schemas import CURATED, POOL, REJECTS, SCHEMA_VERSION, Col
+from equipoise.schemas import CURATED, EMBEDDINGS, POOL, REJECTS, SCHEMA_VERSION, TABLES, Col, Slice
 from equipoise.tables import Workspace, read_table, register_views
+from stages.fakes import MemoryWorkspace
 
 
-@pytest.fixture(params=["folder", "catalog"])
+@pytest.fixture(params=["folder", "catalog", "memory"])
 def workspace(request, spark, tmp_path):
+    if request.param == "memory":
+        yield MemoryWorkspace(spark)
+        return
     if request.param == "folder":
         yield Workspace(spark, str(tmp_path / "space"))
         return
@@ -15,53 +22,139 @@ def workspace(request, spark, tmp_path):
     spark.sql("drop schema tables_test cascade")
 
 
-def selected(spark, *rows):
-    return spark.createDataFrame(
-        list(rows), "run_id string, selection string, item_id bigint, copies int, cluster_id bigint, origin string"
-    )
+@pytest.fixture
+def delta(spark, tmp_path):
+    return Workspace(spark, str(tmp_path / "space"))
 
 
-def items_of(workspace, table=CURATED, version=None):
-    return sorted(row[Col.item_id] for row in workspace.read(table, version).collect())
+def part(table=CURATED, **where):
+    return Slice(table, where)
 
 
-def test_rows_are_written_replaced_read_at_a_version_and_deleted(spark, workspace):
-    first = selected(spark, ("a", "x", 1, 1, 0, "cluster"), ("a", "x", 2, 1, 0, "cluster"))
-    workspace.replace(CURATED, first, where={Col.run_id: "a", Col.selection: "x"})
-    before = workspace.version(CURATED)
-    other = selected(spark, ("b", "x", 3, 1, 0, "cluster"))
-    workspace.replace(CURATED, other, where={Col.run_id: "b", Col.selection: "x"})
-    again = selected(spark, ("a", "x", 4, 1, 0, "cluster"))
-    workspace.replace(CURATED, again, where={Col.run_id: "a", Col.selection: "x"})
-    assert items_of(workspace) == [3, 4]
-    assert items_of(workspace, version=before) == [1, 2]
-    workspace.delete(CURATED, where={Col.run_id: ["b", "c"]})
-    assert items_of(workspace) == [4]
+def rows_of(spark, *ids, **columns):
+    frame = spark.createDataFrame([(one,) for one in ids], "item_id bigint")
+    for name, value in columns.items():
+        frame = frame.selectExpr("*", f"'{value}' as {name}")
+    return frame
 
 
-def test_only_new_keys_are_inserted_and_missing_columns_are_null(spark, workspace):
-    workspace.insert_new(POOL, spark.createDataFrame([(1, "s"), (2, "s")], "item_id bigint, source string"))
-    more = spark.createDataFrame([(2, "t"), (3, "t")], "item_id bigint, source string")
-    workspace.insert_new(POOL, more)
-    rows = {row[Col.item_id]: row for row in workspace.read(POOL).collect()}
-    assert {key: row[Col.source] for key, row in rows.items()} == {1: "s", 2: "s", 3: "t"}
-    assert rows[3][Col.uri] is None
-    workspace.delete_matching(POOL, more.select("item_id"))
-    assert items_of(workspace, POOL) == [1]
+def items_of(workspace, part=CURATED, version=None):
+    return sorted(row[Col.item_id] for row in workspace.read(part, version).collect())
+
+
+def operations(workspace, table):
+    history = DeltaTable.forPath(workspace.spark, workspace.place(table)).history()
+    return [row["operation"] for row in history.orderBy("version").collect()]
+
+
+A, B = part(run_id="a", selection="x"), part(run_id="b", selection="x")
+
+
+def test_slices_are_written_replaced_read_at_a_version_and_removed(spark, workspace):
+    assert not workspace.exists(CURATED) and workspace.version(CURATED) is None
+    assert items_of(workspace) == [] and workspace.read(CURATED).columns == CURATED.columns
+    first = workspace.append(A, rows_of(spark, 1, 2))
+    assert (first.version, first.n_rows) == (0, 2)
+    assert workspace.exists(CURATED) and workspace.version(CURATED) == 0
+    workspace.append(B, rows_of(spark, 3))
+    again = workspace.replace(A, rows_of(spark, 4, 5, 6))
+    assert (again.version, again.n_rows) == (2, 3)
+    assert items_of(workspace) == [3, 4, 5, 6]
+    assert items_of(workspace, version=0) == [1, 2]
+    assert items_of(workspace, A) == [4, 5, 6] and items_of(workspace, part(run_id=("b", "c"))) == [3]
+    workspace.clear(A)
+    assert items_of(workspace) == [3]
+    workspace.clear(part(REJECTS, run_id="a"))  # a table that is not there has none
+    assert not workspace.exists(REJECTS)
+
+
+def test_a_slice_gives_its_values_and_missing_columns_are_null(spark, workspace):
+    workspace.append(A, rows_of(spark, 1, selection="another", origin="cluster"))
+    (row,) = workspace.read(CURATED).collect()
+    assert (row[Col.run_id], row[Col.selection], row[Col.origin], row[Col.copies]) == ("a", "x", "cluster", None)
+
+
+def test_only_keys_that_others_did_not_add_meanwhile_are_inserted(spark, workspace):
+    mine = part(POOL, source="s")
+    workspace.insert_new(mine, rows_of(spark, 1, 2), since=None)
+    assert workspace.insert_new(mine, rows_of(spark, 3), since=0).n_rows == 1
+    late = workspace.insert_new(mine, rows_of(spark, 3, 4), since=0)  # version 1 came after
+    assert late.n_rows == 1
+    assert items_of(workspace, POOL) == [1, 2, 3, 4]
 
 
 def test_a_quote_in_a_value_stays_a_value(spark, workspace):
-    columns = "run_id string, item_id bigint, stage string"
-    workspace.replace(REJECTS, spark.createDataFrame([("it's", 1, "embed")], columns), where={Col.run_id: "it's"})
-    workspace.delete(REJECTS, where={Col.run_id: "it' or 'a' = 'a"})
-    assert items_of(workspace, REJECTS) == [1]
+    workspace.append(part(REJECTS, run_id="it's", stage="embed"), rows_of(spark, 1))
+    workspace.clear(part(REJECTS, run_id="it' or 'a' = 'a"))
+    assert items_of(workspace, REJECTS) == [1] == items_of(workspace, part(REJECTS, run_id="it's"))
 
 
-def test_a_workspace_without_tables_and_a_table_that_is_not_there_are_named(spark, workspace):
+def test_a_table_is_born_with_its_first_rows(spark, delta):
+    delta.append(A, rows_of(spark, 1))
+    assert operations(delta, CURATED) == ["CREATE TABLE AS SELECT"]
+    detail = DeltaTable.forPath(spark, delta.place(CURATED)).detail().collect()[0]
+    assert detail["partitionColumns"] == [Col.run_id, Col.selection]
+    assert detail["description"] == CURATED.meaning
+    assert detail["properties"] == {
+        "equipoise.schemaVersion": str(SCHEMA_VERSION),
+        "delta.logRetentionDuration": "interval 30 days",
+        "delta.deletedFileRetentionDuration": "interval 30 days",
+    }
+    assert delta.read(CURATED).schema == CURATED.schema
+
+
+def test_every_table_can_be_born(spark, delta):
+    for table in TABLES.values():
+        empty = spark.createDataFrame([], table.schema)
+        delta.append(Slice(table), empty)
+        assert delta.read(table).schema == table.schema
+
+
+def test_a_table_that_another_process_made_in_the_same_moment_is_added_to(spark, delta, monkeypatch):
+    Workspace(spark, delta.location).append(A, rows_of(spark, 1))
+    seen = []
+    exists = Workspace.exists
+    # the first look comes before the other process, all others after
+    monkeypatch.setattr(Workspace, "exists", lambda self, table: (bool(seen) and exists(self, table)) or seen.append(1))
+    delta.append(B, rows_of(spark, 2))
+    assert items_of(delta) == [1, 2]
+
+
+def test_rows_are_appended_where_nobody_wrote_meanwhile_and_merged_where_somebody_did(spark, delta):
+    mine = part(POOL, source="s")
+    delta.insert_new(mine, rows_of(spark, 1), since=None)
+    delta.insert_new(mine, rows_of(spark, 2), since=0)
+    delta.insert_new(mine, rows_of(spark, 2, 3), since=0)
+    assert operations(delta, POOL) == ["CREATE TABLE AS SELECT", "WRITE", "MERGE"]
+    assert items_of(delta, POOL) == [1, 2, 3]
+
+
+def test_of_rows_that_two_runs_added_in_one_moment_one_stays(spark, delta, monkeypatch):
+    mine = part(EMBEDDINGS, encoder_id="e", source="s")
+    delta.insert_new(mine, rows_of(spark, 1), since=None)
+    other = Workspace(spark, delta.location)
+    monkeypatch.setattr(Workspace, "version", lambda self, table: 0)  # both look, then both write
+    other.append(mine, rows_of(spark, 2))
+    delta.insert_new(mine, rows_of(spark, 2, 3), since=0)
+    assert items_of(delta, EMBEDDINGS) == [1, 2, 3]
+
+
+def test_what_is_not_there_is_read_without_a_job(spark, delta):
+    spark.sparkContext.setJobGroup("absent", "absent")
+    try:
+        assert delta.read(A).collect() == [] and delta.read(POOL).first() is None
+    finally:
+        spark.sparkContext.setLocalProperty("spark.jobGroup.id", None)
+    assert not spark.sparkContext.statusTracker().getJobIdsForGroup("absent")
+
+
+def test_a_workspace_without_tables_and_a_table_that_is_not_there_are_named(spark, delta):
     with pytest.raises(TableError, match="holds no Equipoise table"):
-        register_views(spark, workspace.location)
+        register_views(spark, delta.location)
     with pytest.raises(TableError, match="did you mean 'curated'"):
-        read_table(spark, workspace.location, "curate")
+        read_table(spark, delta.location, "curate")
+    with pytest.raises(TableError, match="has no table 'curated' yet"):
+        read_table(spark, delta.location, "curated")
 
 
 def test_a_table_of_another_schema_version_is_refused_by_name(spark, tmp_path):
@@ -69,3 +162,13 @@ def test_a_table_of_another_schema_version_is_refused_by_name(spark, tmp_path):
     spark.sql(f"create table delta.`{place}` (a int) using delta tblproperties ('equipoise.schemaVersion' = '99')")
     with pytest.raises(TableError, match=f"curated has schema version 99, this code writes {SCHEMA_VERSION}:"):
         Workspace(spark, str(tmp_path)).read(CURATED)
+
+
+def test_the_schema_version_is_looked_at_once_a_workspace(spark, delta, monkeypatch):
+    delta.append(A, rows_of(spark, 1))
+    delta.append(part(POOL, source="s"), rows_of(spark, 1))
+    looks = []
+    monkeypatch.setattr(Workspace, "_check_version", lambda self, table: looks.append(table.name))
+    other = Workspace(spark, delta.location)
+    assert other.exists(CURATED) and other.exists(POOL) and other.exists(CURATED)
+    assert looks == ["curated"]
