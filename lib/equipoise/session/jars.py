@@ -20,6 +20,7 @@ from pyspark.java_gateway import launch_gateway
 
 from equipoise.errors import SessionError
 from equipoise.session.checks import delta_packages
+from equipoise.session.java import local_java_home
 from equipoise.session.places import environment, place_for, spark_home
 
 # What Spark's own resolution of packages goes by: repositories, proxies, a cache of another place.
@@ -33,7 +34,7 @@ def delta_jars(settings: Mapping[str, str]) -> list[str]:
         settings: Spark's, which say where packages come from.
 
     Raises:
-        SessionError: the folder holds no Delta, or Maven does not answer.
+        SessionError: the folder holds no Delta, Maven does not answer, or there is no Java.
         OSError: there is no place to keep them.
     """
     named = os.environ.get("EQUIPOISE_JARS")
@@ -116,7 +117,7 @@ def resolve(packages: str, settings: Mapping[str, str]) -> list[Path]:
 
 def _resolved(conf: SparkConf, output: int) -> list[Path]:
     # The user's own arguments may name packages that are not Delta's.
-    with environment(PYSPARK_SUBMIT_ARGS="pyspark-shell"):
+    with environment(PYSPARK_SUBMIT_ARGS="pyspark-shell", JAVA_HOME=str(local_java_home())):
         gateway = launch_gateway(conf, {"stdout": output, "stderr": output})  # type: ignore[no-untyped-call]
     jars = gateway.jvm.SparkConf().get("spark.jars")
     gateway.shutdown()
@@ -132,11 +133,9 @@ def _gist(report: str) -> str:
 
 
 if __name__ == "__main__":
-    from equipoise.session.java import local_java_home
     from equipoise.session.launch import installed_settings
 
     try:
-        with environment(JAVA_HOME=str(local_java_home())):
-            sys.stdout.write(f"{','.join(delta_jars(installed_settings()))}\n")
+        sys.stdout.write(f"{','.join(delta_jars(installed_settings()))}\n")
     except (SessionError, OSError) as error:
         sys.exit(str(error))
