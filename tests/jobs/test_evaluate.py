@@ -11,10 +11,10 @@ from pyspark.sql import functions as F
 
 import equipoise
 from equipoise.cli import main
-from equipoise.config import load_config
 from equipoise.evaluation.balance import measures
 from equipoise.evaluation.fairness import gap
 from equipoise.schemas import CURATED, METRICS, RUNS, Col
+from equipoise.stages.configuration import load_config
 from equipoise.studies.variants import comparison_id, variant_runs
 from equipoise.tables import Workspace, register_views
 

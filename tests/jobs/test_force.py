@@ -3,21 +3,14 @@
 import numpy as np
 import pytest
 
-from equipoise.config import Config
 from equipoise.errors import EquipoiseError
+from equipoise.runs.account import SILENT
 from equipoise.schemas import ASSIGNMENTS, CURATED, EMBEDDINGS, POOL, Col
-from equipoise.stages.curate import perform
+from equipoise.stages.configuration import config_from
+from equipoise.stages.running import perform, planned
 from equipoise.tables import Workspace
 
 pytestmark = pytest.mark.slow
-
-
-class Silent:
-    def message(self, text): ...
-
-    def count(self, stage, done, total): ...
-
-    def iteration(self, number, n_levels, state): ...
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +19,7 @@ def make(spark, tmp_path_factory):
     np.save(folder / "v.npy", np.random.default_rng(0).normal(size=(40, 3)))
 
     def config(k=6, target=10, path="v.npy"):
-        return Config.model_validate(
+        return config_from(
             {
                 "name": "t",
                 "workspace": str(folder / "workspace"),
@@ -37,7 +30,8 @@ def make(spark, tmp_path_factory):
         )
 
     def run(run_id, force=None, **settings):
-        return perform(config(**settings), spark=spark, progress=Silent(), run_id=run_id, force=force)
+        plan = planned(config(**settings), force=force)
+        return perform(plan, spark=spark, progress=SILENT, run_id=run_id)
 
     run.workspace = Workspace(spark, config().workspace)
     return run

@@ -11,22 +11,13 @@ import yaml
 from pyspark.sql import functions as F
 
 from conftest import SETTINGS
-from equipoise.config import load_config
+from equipoise.runs.account import SILENT
 from equipoise.schemas import ASSIGNMENTS, CENTROIDS, CHECKPOINTS, ITERATIONS, Col
-from equipoise.stages.curate import perform
+from equipoise.stages.configuration import load_config
+from equipoise.stages.running import perform, planned
 from equipoise.tables import Workspace
 
 DYING = Path(__file__).with_name("dying.py")
-
-
-class Quiet:
-    """Hears everything, says nothing."""
-
-    def message(self, text: str) -> None: ...
-
-    def count(self, stage: str, done: int, total: int) -> None: ...
-
-    def iteration(self, number, n_levels, state) -> None: ...
 
 
 @pytest.fixture
@@ -77,7 +68,7 @@ def test_a_run_whose_jvm_is_killed_three_times_ends_with_the_bits_of_an_unbroken
     assert {tuple(step[:2]) for step in last} == {(2, 1), (2, 2)}
 
     config = load_config(path)
-    perform(config, spark=spark, progress=Quiet(), run_id="unbroken")
+    perform(planned(config), spark=spark, progress=SILENT, run_id="unbroken")
     workspace = Workspace(spark, config.workspace)
 
     def rows(table, run_id: str) -> list[tuple]:

@@ -2,14 +2,14 @@
 
 import pytest
 
-from equipoise.config import Config
 from equipoise.errors import ConfigError
+from equipoise.stages.configuration import config_from
 from equipoise.studies.variants import comparison_id, default_variants, variant_runs, variants_of
 
 LEVELS = [{"k": 90}, {"k": 30}, {"k": 9, "resampling": {"rounds": 10, "points": "half"}}]
 
 
-def made(compare: dict | None = None, **sections) -> Config:
+def made(compare: dict | None = None, **sections):
     plain = {
         "name": "t",
         "workspace": "w",
@@ -18,7 +18,7 @@ def made(compare: dict | None = None, **sections) -> Config:
         "cluster": {"levels": LEVELS},
         "compare": compare or {"target": 100},
     }
-    return Config.model_validate({**plain, **sections})
+    return config_from({**plain, **sections})
 
 
 def test_the_methods_that_a_user_need_not_write() -> None:
