@@ -146,10 +146,10 @@ def _plan(options: argparse.Namespace) -> None:
 
 
 def _sql(options: argparse.Namespace) -> None:
-    from equipoise.session import get_session
-    from equipoise.studies.query import query
+    from equipoise.studies.sql import query
 
-    query(get_session(), options.query, workspace=options.workspace, limit=options.limit, console=Console())
+    place = {"workspace": options.workspace, "engine": options.engine}
+    query(options.query, **place, limit=options.limit, console=Console())
 
 
 def _demo_data(options: argparse.Namespace) -> None:

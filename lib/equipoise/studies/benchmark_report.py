@@ -11,7 +11,7 @@ from rich.text import Text
 from equipoise.config.benchmark import AVERAGE
 from equipoise.evaluation.benchmarks import ACCURACIES, MEAN, RETRIEVALS, SCORES, STD
 from equipoise.schemas import FAILURES, METRICS, Col
-from equipoise.studies.query import WIDEST
+from equipoise.studies.sql.printing import WIDEST
 from equipoise.tables import Workspace
 
 KINDS = {"frozen features": ACCURACIES, "retrieval": RETRIEVALS}

@@ -13,9 +13,8 @@ from pyspark.sql import functions as F
 
 from equipoise.errors import TableError
 from equipoise.schemas import SCHEMA_VERSION, Table
+from equipoise.tables.local import CATALOG_NAME, VERSION_PROPERTY
 
-CATALOG_NAME = re.compile(r"\w+\.\w+")
-VERSION_PROPERTY = "equipoise.schemaVersion"
 RETENTION = "interval 30 days"
 ATTEMPTS = 3
 
