@@ -148,8 +148,8 @@ def _plan(options: argparse.Namespace) -> None:
 def _sql(options: argparse.Namespace) -> None:
     from equipoise.studies.sql import query
 
-    place = {"workspace": options.workspace, "engine": options.engine}
-    query(options.query, **place, limit=options.limit, console=Console())
+    place, engine = options.workspace, options.engine
+    query(options.query, workspace=place, engine=engine, limit=options.limit, console=Console())
 
 
 def _demo_data(options: argparse.Namespace) -> None:
