@@ -94,6 +94,8 @@ def _add_sql(jobs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> Non
     sql = jobs.add_parser("sql", help=meaning, description=meaning, allow_abbrev=False)
     sql.add_argument("query", help='for example "select * from runs"')
     sql.add_argument("--workspace", required=True, help="a folder or catalog.schema")
+    engines = "duckdb (no JVM, local folders, seconds), spark, or auto: duckdb where it answers as Spark does (default)"
+    sql.add_argument("--engine", choices=("auto", "duckdb", "spark"), default="auto", help=engines)
     sql.add_argument("--limit", type=int, default=100, metavar="N", help="rows to print at most (default: 100)")
 
 

@@ -117,10 +117,10 @@ def plan(options: argparse.Namespace) -> None:
 
 def sql(options: argparse.Namespace) -> None:
     """Runs a query over the tables of a workspace."""
-    from equipoise.session import get_session
-    from equipoise.studies.query import query
+    from equipoise.studies.sql import query
 
-    query(get_session(), options.query, workspace=options.workspace, limit=options.limit, console=Console())
+    place, engine = options.workspace, options.engine
+    query(options.query, workspace=place, engine=engine, limit=options.limit, console=Console())
 
 
 def demo_data(options: argparse.Namespace) -> None:

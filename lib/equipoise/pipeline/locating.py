@@ -12,8 +12,12 @@ from equipoise.errors import ConfigError
 CATALOG_NAME = re.compile(r"\w+\.\w+")
 """catalog.schema, in the place of a folder."""
 _SCHEME = re.compile(r"^([A-Za-z][A-Za-z0-9+.\-]+):")
-_ELSEWHERE = ("HADOOP_CONF_DIR", "YARN_CONF_DIR", "DATABRICKS_RUNTIME_VERSION")
-"""Where one of these is set, a path without a scheme may be of another file system."""
+_ELSEWHERE = ("SPARK_HOME", "HADOOP_CONF_DIR", "YARN_CONF_DIR", "DATABRICKS_RUNTIME_VERSION")
+
+
+def is_local_alone() -> bool:
+    """Whether a path without a scheme is one of this machine: an installed Spark or Hadoop may have another default."""
+    return not any(os.environ.get(name) for name in _ELSEWHERE)
 
 
 def local_path(path: str) -> Path | None:
@@ -21,7 +25,7 @@ def local_path(path: str) -> Path | None:
     match = _SCHEME.match(path)
     if match:
         return Path("/" + path[match.end() :].lstrip("/")) if match[1].lower() == "file" else None
-    return None if any(os.environ.get(name) for name in _ELSEWHERE) else Path(path)
+    return Path(path) if is_local_alone() else None
 
 
 def check_writable(path: str, key: str) -> None:

@@ -1,14 +1,11 @@
 """The tables of a workspace as views for SQL."""
 
 from pyspark.sql import DataFrame, SparkSession
-from pyspark.sql import functions as F
 
 from equipoise.errors import TableError, nearest
-from equipoise.schemas import ASSIGNMENTS, CENTROIDS, RUNS, TABLES, Col
+from equipoise.schemas import TABLES
+from equipoise.tables.definitions import DEPTH, ITEM_PATHS, LATEST, LATEST_RUN, item_paths, view_names, without_tables
 from equipoise.tables.workspace import Workspace
-
-ITEM_PATHS = "item_paths"
-LATEST_RUN = "latest_run"
 
 
 def read_table(spark: SparkSession, workspace: str, name: str, *, version: int | None = None) -> DataFrame:
@@ -40,30 +37,13 @@ def register_views(spark: SparkSession, workspace: str) -> list[str]:
     space = Workspace(spark, workspace)
     present = [table for table in TABLES.values() if space.exists(table)]
     if not present:
-        raise TableError(f"workspace {workspace!r} holds no Equipoise table: check the path (folder or catalog.schema)")
+        raise without_tables(workspace)
     for table in present:
         space.read(table).createOrReplaceTempView(table.name)
-    names = [table.name for table in present]
-    if ASSIGNMENTS in present and CENTROIDS in present:
-        item_paths(space.read(ASSIGNMENTS), space.read(CENTROIDS)).createOrReplaceTempView(ITEM_PATHS)
-        names.append(ITEM_PATHS)
-    if RUNS in present:
-        latest = space.read(RUNS).agg(F.max_by(Col.run_id, Col.at).alias(Col.run_id)).select(Col.run_id)
-        latest.createOrReplaceTempView(LATEST_RUN)
-        names.append(LATEST_RUN)
+    names = view_names([table.name for table in present])
+    if ITEM_PATHS in names:
+        depth = spark.sql(DEPTH).collect()[0][0]  # one row
+        spark.sql(item_paths(depth)).createOrReplaceTempView(ITEM_PATHS)
+    if LATEST_RUN in names:
+        spark.sql(LATEST).createOrReplaceTempView(LATEST_RUN)
     return names
-
-
-def item_paths(assignments: DataFrame, centroids: DataFrame) -> DataFrame:
-    """(run_id, item_id, level_1, ..., level_T): as many levels as the deepest run has; reads that number."""
-    row = centroids.agg(F.max(Col.level)).first()
-    depth = int(row[0] or 1) if row else 1
-    paths = assignments.select(Col.run_id, Col.item_id, F.col(Col.cluster_id).alias(f"{Col.level}_1"))
-    for level in range(1, depth):
-        lower, upper = f"{Col.level}_{level}", f"{Col.level}_{level + 1}"
-        parents = centroids.filter(F.col(Col.level) == level).select(
-            Col.run_id, F.col(Col.cluster_id).alias(lower), F.col(Col.parent_id).alias(upper)
-        )
-        paths = paths.join(parents, on=[Col.run_id, lower], how="left")
-    levels = [f"{Col.level}_{level}" for level in range(1, depth + 1)]
-    return paths.select(Col.run_id, Col.item_id, *levels)

@@ -14,9 +14,8 @@ from equipoise.errors import TableError
 from equipoise.pipeline.locating import CATALOG_NAME
 from equipoise.schemas import SCHEMA_VERSION, Slice, Table
 from equipoise.tables.commits import Commit, retried, short
+from equipoise.tables.local import VERSION_PROPERTY
 from equipoise.tables.predicates import is_in, literal, predicate
-
-VERSION_PROPERTY = "equipoise.schemaVersion"
 
 
 class Workspace:

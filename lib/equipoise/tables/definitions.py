@@ -1,0 +1,49 @@
+"""The views beside the tables, as SQL of Spark's."""
+
+from collections.abc import Collection
+
+from equipoise.errors import TableError
+from equipoise.schemas import ASSIGNMENTS, CENTROIDS, RUNS, Col
+
+ITEM_PATHS = "item_paths"
+LATEST_RUN = "latest_run"
+NEEDS = {ITEM_PATHS: (ASSIGNMENTS.name, CENTROIDS.name), LATEST_RUN: (RUNS.name,)}
+"""The tables that a view is made of."""
+
+DEPTH = f"select coalesce(max({Col.level}), 1) from {CENTROIDS.name}"
+"""How many levels :func:`item_paths` is to show: those of the deepest run."""
+
+LATEST = f"select max_by({Col.run_id}, {Col.at}) as {Col.run_id} from {RUNS.name}"
+
+
+def view_names(tables: Collection[str]) -> list[str]:
+    """All names that a query may use where these tables are there."""
+    return [*tables, *(view for view, needs in NEEDS.items() if set(needs) <= set(tables))]
+
+
+def level_names(depth: int) -> list[str]:
+    """The columns ``level_1`` (the finest), ``level_2``, ..."""
+    return [f"{Col.level}_{level}" for level in range(1, depth + 1)]
+
+
+def item_paths(depth: int) -> str:
+    """(run_id, item_id, level_1, ..., level_T) of all items."""
+    names = level_names(depth)
+    columns = [f"items.{Col.run_id}", f"items.{Col.item_id}", f"items.{Col.cluster_id} as {names[0]}"]
+    columns += [f"up_{level}.{Col.parent_id} as {name}" for level, name in enumerate(names[1:], start=1)]
+    joins = [f"from {ASSIGNMENTS.name} as items", *(_step(level) for level in range(1, depth))]
+    return f"select {', '.join(columns)} {' '.join(joins)}"
+
+
+def _step(level: int) -> str:
+    here = f"items.{Col.cluster_id}" if level == 1 else f"up_{level - 1}.{Col.parent_id}"
+    up = f"up_{level}"
+    return (
+        f"left join {CENTROIDS.name} as {up} on {up}.{Col.run_id} = items.{Col.run_id} "
+        f"and {up}.{Col.level} = {level} and {up}.{Col.cluster_id} = {here}"
+    )
+
+
+def without_tables(workspace: str) -> TableError:
+    """What is raised where a workspace holds no table."""
+    return TableError(f"workspace {workspace!r} holds no Equipoise table: check the path (folder or catalog.schema)")

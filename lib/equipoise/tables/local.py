@@ -1,0 +1,48 @@
+"""The tables of a workspace in a local folder, read without a JVM."""
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from equipoise.errors import TableError
+from equipoise.pipeline.locating import CATALOG_NAME
+from equipoise.schemas import SCHEMA_VERSION, TABLES
+
+if TYPE_CHECKING:
+    from deltalake import DeltaTable
+
+VERSION_PROPERTY = "equipoise.schemaVersion"
+MAPPING_PROPERTY = "delta.columnMapping.mode"
+_ELSEWHERE = re.compile(r"(?!file:)[A-Za-z][\w+.\-]*:|.*%")
+
+
+def local_folder(workspace: str) -> Path | None:
+    """The folder of a workspace; None for a catalog, another scheme, and a path that Spark may take otherwise."""
+    if CATALOG_NAME.fullmatch(workspace) or _ELSEWHERE.match(workspace):
+        return None
+    return Path(re.sub(r"^file:(//(?=/))?", "", workspace))
+
+
+def present_tables(folder: Path) -> list[str]:
+    """The names of the tables in the folder."""
+    return [name for name in TABLES if (folder / name / "_delta_log").is_dir()]
+
+
+def open_table(folder: Path, name: str) -> "DeltaTable":
+    """The newest version of a table.
+
+    Raises:
+        TableError: the table is of another schema version, or its columns have other names in the files.
+        deltalake.exceptions.DeltaError: there is no such table, or it has a feature that needs another reader.
+    """
+    from deltalake import DeltaTable  # the package's users need not all have it loaded
+
+    table = DeltaTable(folder / name)
+    settings = table.metadata().configuration
+    found = settings.get(VERSION_PROPERTY)
+    if found != str(SCHEMA_VERSION):
+        raise TableError(f"table {name} has schema version {found}, this code reads {SCHEMA_VERSION}")
+    # Of protocols before table features, delta-rs reads such a table without a word: all of it null.
+    if settings.get(MAPPING_PROPERTY, "none") != "none":
+        raise TableError(f"table {name} has {MAPPING_PROPERTY}")
+    return table
