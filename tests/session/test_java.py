@@ -167,6 +167,8 @@ def test_a_local_run_gets_the_wrapper_around_the_users_java(nowhere: Path, monke
     home = java.local_java_home()
     command = [str(home / "bin" / "java"), "--add-modules=jdk.incubator.vector", "-Xmx1g"]
     assert subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines() == ["-Xmx1g"]
+    monkeypatch.setenv("JAVA_HOME", str(home))
+    assert java.local_java_home() == home
 
 
 def test_java_itself_serves_where_the_wrapper_cannot_be_written(nowhere: Path, monkeypatch: pytest.MonkeyPatch) -> None:

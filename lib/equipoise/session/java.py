@@ -97,6 +97,8 @@ def local_java_home() -> Path:
     found = _find_java()
     if not found:
         return _wrap_wheel()
+    if _wrappers() in found.home.parents:  # JAVA_HOME is of a process above this one
+        return found.home
     try:
         return write_wrapper(found)
     except OSError:
