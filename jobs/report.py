@@ -1,4 +1,4 @@
-"""`spark-submit jobs/report.py --config FILE --run-id ID`: the same as `equipoise report`."""
+"""`spark-submit jobs/report.py --config FILE`: the same as `equipoise report`."""
 
 import os
 import sys

@@ -8,7 +8,6 @@ import pytest
 import yaml
 from PIL import Image
 from pyspark.sql import functions as F
-from pyspark.sql import types as t
 
 from browser import Visit, started
 from equipoise import schemas
@@ -16,29 +15,29 @@ from equipoise.cli import main
 from equipoise.report import formats
 from equipoise.schemas import FAILURES, METRICS, POOL, Col
 from equipoise.studies.report.failures import MOST_FAILURES
-from equipoise.studies.report.folder import beside
 from equipoise.studies.report.metrics import MOST_METRICS
 from equipoise.studies.report.tree import MOST_CHILDREN, MOST_LOWEST, MOST_TOP, children_a_parent
 from equipoise.tables import Workspace
+from equipoise.tables.folder import beside
 from report.fakes import ATTACK
 from report.runs import LONG, write_run
 
 SECTIONS = 8
 NOTHING = {"name": "nothing", "target": 5, "where": "n_items < 0"}
-FIELDS = {
-    Col.run_id: t.StringType(),
-    Col.item_id: t.LongType(),
-    Col.component_id: t.LongType(),
-    Col.is_kept: t.BooleanType(),
-    Col.kept_id: t.LongType(),
-    Col.similarity: t.FloatType(),
-    "method": t.StringType(),
-}
 DUPLICATES = schemas.Table(
     "duplicates",
     "items that are the same to the eye",
-    t.StructType([t.StructField(name, kind) for name, kind in FIELDS.items()]),
+    {
+        Col.run_id: "string",
+        Col.item_id: "bigint",
+        Col.component_id: "bigint",
+        Col.is_kept: "boolean",
+        Col.kept_id: "bigint",
+        Col.similarity: "float",
+        "method": "string",
+    },
     key=(Col.run_id, Col.item_id),
+    partitions=(Col.run_id,),
 )
 
 
@@ -160,13 +159,13 @@ def test_a_scheme_that_nothing_answers_to_is_named(config, capsys):
 def test_files_go_to_any_file_system_of_spark(spark, tmp_path):
     mount = "fs.viewfs.mounttable.test.link./mounted"  # a file system of another scheme that needs no network
     spark.sparkContext._jsc.hadoopConfiguration().set(mount, tmp_path.as_uri())
-    folder = beside(spark, "viewfs://test/mounted/workspace/", "reports")
+    folder = beside(Workspace(spark, "viewfs://test/mounted/workspace/"), "reports")
     for content in (b"one", b"two" * 10**6):
         assert folder.write("r.html", content) == "viewfs://test/mounted/workspace/reports/r.html"
         assert (tmp_path / "workspace/reports/r.html").read_bytes() == content
     assert not list(tmp_path.rglob("*unfinished"))
-    assert beside(spark, "spark_catalog.default", "reports").place == str(Path("reports").resolve())
-    assert beside(spark, "warehouse/demo", "reports").place == "warehouse/demo/reports"
+    assert beside(Workspace(spark, "spark_catalog.default"), "reports").place == str(Path("reports").resolve())
+    assert beside(Workspace(spark, "warehouse/demo"), "reports").place == "warehouse/demo/reports"
 
 
 @pytest.fixture(scope="module")
@@ -175,20 +174,24 @@ def compared(spark, texts) -> Path:
     workspace, picture = Workspace(spark, str(texts.parent / "workspace")), texts.parent / "a b.png"
     Image.fromarray(np.zeros((8, 8), np.uint8)).save(picture)
     classes = [
-        ("compared", name, measure, f"class={number:03d} {LONG}", value)
+        ("compared", "compare", name, measure, f"class={number:03d} {LONG}", value)
         for number in range(1000)
         for name, size in (("pool", 1000 - number), ("ours", 10))
         for measure, value in (("n_clusters", 5.0), ("mean_cluster_size", size / 5))
     ]
-    whole = [("compared", name, "gini", group, 0.25) for name in ("pool", "ours") for group in ("class", "level_1")]
-    workspace.append(METRICS, spark.createDataFrame([*classes, *whole], METRICS.schema))
+    whole = [
+        ("compared", "compare", name, "gini", group, 0.25)
+        for name in ("pool", "ours")
+        for group in ("class", "level_1")
+    ]
+    workspace.append(schemas.Slice(METRICS), spark.createDataFrame([*classes, *whole], METRICS.schema))
     shown = (str(picture), "/gone.png", None)
     failures = [
         ("compared", model, "landmarks", rank, f"q{rank}", "p", "c", 0.25, 0.75, *shown)
         for model in "abcdefg"
         for rank in range(1, 21)
     ]
-    workspace.append(FAILURES, spark.createDataFrame(failures, FAILURES.schema))
+    workspace.append(schemas.Slice(FAILURES), spark.createDataFrame(failures, FAILURES.schema))
     out = ["--out", str(texts.parent), "--run-id", "compared"]
     assert main(["report", "--workspace", str(texts.parent / "workspace"), *out]) == 0
     return texts.parent / "compared.html"
@@ -243,7 +246,7 @@ def test_duplicates_are_shown_where_their_table_is(spark, config, tmp_path, monk
     first, *others = [row[Col.item_id] for row in workspace.read(POOL).orderBy(Col.item_id).limit(4).collect()]
     rows = [("r", first, first, True, first, None, "copies")]
     rows += [("r", one, first, False, first, 0.7 + place / 10, "copies") for place, one in enumerate(others)]
-    workspace.append(DUPLICATES, spark.createDataFrame(rows, DUPLICATES.schema))
+    workspace.append(schemas.Slice(DUPLICATES), spark.createDataFrame(rows, DUPLICATES.schema))
     assert main(["report", "--config", config, "--run-id", "r", "--out", str(tmp_path)]) == 0
     text = plain(tmp_path / "r.html")
     assert "4 items lie in 1 groups of duplicates; 3 of them were removed." in text

@@ -18,6 +18,7 @@ from equipoise.schemas import (
     REJECTS,
     RUNS,
     Col,
+    Slice,
 )
 from equipoise.tables import Workspace
 
@@ -46,17 +47,16 @@ def write_run(spark: SparkSession, location: str, *, n_items: int, ks: list[int]
             Col.distance_sq: F.pmod(F.xxhash64("id", F.lit(1)), F.lit(1000)).cast("float"),
         }
     )
-    workspace.append(POOL, items)
-    workspace.append(ASSIGNMENTS, items)
+    workspace.append(Slice(POOL), items)
+    workspace.append(Slice(ASSIGNMENTS), items)
     assignments = workspace.read(ASSIGNMENTS)
-    workspace.append(CENTROIDS, spark.createDataFrame(_tree(assignments, ks)).withColumn(Col.run_id, F.lit(run_id)))
+    workspace.append(Slice(CENTROIDS, {Col.run_id: run_id}), spark.createDataFrame(_tree(assignments, ks)))
     clusters = workspace.read(CENTROIDS)
     for name, rule in _rules(n_items).items():
         rows = select(
             clusters, assignments, levels=len(ks), seed=0, checkpoint=lambda rows: rows.localCheckpoint(), **rule
         )
-        marked = rows.withColumns({Col.run_id: F.lit(run_id), Col.selection: F.lit(name)})
-        workspace.append(CURATED, marked)
+        workspace.append(Slice(CURATED, {Col.run_id: run_id, Col.selection: name}), rows)
     _write_events(spark, workspace, run_id, n_items)
     return run_id
 
@@ -79,21 +79,23 @@ def _tree(assignments: DataFrame, ks: list[int]) -> pd.DataFrame:
 
 
 def _write_events(spark: SparkSession, workspace: Workspace, run_id: str, n_items: int) -> None:
-    settings = {"ingest": SOURCE, "cluster": {"levels": [{"k": 1}], "seed": 0}}
+    settings = {"ingest": {"name": "pool", "source": SOURCE}, "cluster": {"levels": [{"k": 1}], "seed": 0}}
     settings |= {f"select:{name}": {"name": name, **rule, "seed": 0} for name, rule in _rules(n_items).items()}
+    made = {"ingest": {"pool/source=pool": 0}, "cluster": {"centroids": None, "assignments": None}}
     events, at = [], BEGAN
     for stage, config in settings.items():
         for status in ("running", "done"):
             at += timedelta(seconds=10)
             event = {Col.run_id: run_id, Col.stage: stage, Col.status: status, Col.config: json.dumps(config)}
             counts = {Col.n_in: n_items, Col.n_out: n_items, Col.n_rejected: 0, Col.drops: {}}
-            pins = {Col.seed: 0, Col.code_version: "0.1.0", Col.at: at, Col.input_versions: {"pool": 1}}
+            pins = {Col.seed: 0, Col.code_version: "0.1.0", Col.at: at, Col.made: made.get(stage, {})}
+            pins[Col.stands_on] = ["ingest"] if stage == "cluster" else []
             events.append({**event, **pins, **(counts if status == "done" else {})})
     rows = [tuple(event.get(name) for name in RUNS.columns) for event in events]
-    workspace.append(RUNS, spark.createDataFrame(rows, RUNS.schema))
+    workspace.append(Slice(RUNS), spark.createDataFrame(rows, RUNS.schema))
     steps = [(run_id, 1, 0, step, 100.0 / step, 0, 0.5) for step in range(1, 6)]
-    workspace.append(ITERATIONS, spark.createDataFrame(steps, ITERATIONS.schema))
+    workspace.append(Slice(ITERATIONS), spark.createDataFrame(steps, ITERATIONS.schema))
     rejects = [(run_id, -1, "ingest", "k", "file:/gone.txt", "unreadable_file", "gone")]
-    workspace.append(REJECTS, spark.createDataFrame(rejects, REJECTS.schema))
-    metrics = [(run_id, name, "gini", "level_1", 0.5) for name in ("pool", "even")]
-    workspace.append(METRICS, spark.createDataFrame(metrics, METRICS.schema))
+    workspace.append(Slice(REJECTS), spark.createDataFrame(rejects, REJECTS.schema))
+    metrics = [(run_id, "evaluate", name, "gini", "level_1", 0.5) for name in ("pool", "even")]
+    workspace.append(Slice(METRICS), spark.createDataFrame(metrics, METRICS.schema))

@@ -12,6 +12,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from equipoise.errors import RunError
+from equipoise.pipeline.frames import for_few_rows
 from equipoise.runs.record import Event, Record, event_of
 from equipoise.schemas import ASSIGNMENTS, METRICS, POOL, RUNS, Col, Slice, Table, slice_of
 from equipoise.tables import Workspace
@@ -102,7 +103,8 @@ def opened(spark: SparkSession, workspace: str, run_id: str) -> Iterator[RunTabl
         raise RunError(f"workspace {workspace!r} holds no runs: check the path (a folder or catalog.schema)")
     rows = tables.read(Slice(RUNS, {Col.run_id: run_id})).collect()  # two for each attempt at a node
     history = sorted((event_of(row.asDict()) for row in rows), key=lambda event: event.at)
-    with RunTables(spark, tables, run_id, history) as run:
+    n_items = max((event.account.goes_on for event in history if event.account), default=0)
+    with for_few_rows(spark, n_items), RunTables(spark, tables, run_id, history) as run:
         if not history and run.rows(METRICS).isEmpty():
             raise RunError(f"workspace {workspace!r} has no run {run_id!r}; the newest are {_newest(tables)}")
         yield run
