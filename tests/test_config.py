@@ -220,7 +220,7 @@ def test_sections_that_do_not_fit_are_refused(tmp_path, sections, said):
         ({"source": {"kind": "texts", "path": "t"}}, "embed.encoder: 'pixels' reads images, the source holds texts"),
         (
             {"embed": None},
-            "cluster needs embeddings, which no section of config 'small' makes: add 'source' or 'embed'",
+            "cluster needs embeddings, which no section of config 'small' makes: add 'embed'",
         ),
         ({"source": None}, "embed has nothing to embed: add the section 'source'"),
         ({"source": None, "embed": None}, "cluster needs embeddings"),

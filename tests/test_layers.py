@@ -2,6 +2,8 @@
 
 import ast
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -36,6 +38,9 @@ BARRED = {
         "equipoise.evaluation",
         "equipoise.report",
     },
+    "evaluation": {"equipoise.tables", "equipoise.config", "equipoise.session", "equipoise.report"},
+    "report": {"equipoise.tables", "equipoise.config", "equipoise.session"},
+    "planning": {"pyspark", "delta", "equipoise.pipeline", "equipoise.tables"},
     "tables": {"omegaconf", "yaml", "equipoise.session", "equipoise.config"},
     "config": {"pyspark", "delta", "py4j"},
 }
@@ -104,13 +109,72 @@ def test_only_the_session_starts_spark():
     assert callers == {"session"}
 
 
-def test_only_the_tables_write_delta_and_only_they_and_the_sources_read_it():
-    users = {
-        "/".join(path.relative_to(PACKAGE).parts[:-1])
+def users_of(is_used) -> set[str]:
+    """The parts of the package that have a module with a node of the syntax tree for which this is true."""
+    return {
+        part_of(path)
+        for path in MODULES
+        if PACKAGE in path.parents and any(map(is_used, ast.walk(ast.parse(path.read_text(encoding="utf-8")))))
+    }
+
+
+def test_only_the_tables_and_the_sources_know_delta():
+    importers = {
+        part_of(path)
         for path in MODULES
         if PACKAGE in path.parents and any(starts_with(name, "delta.tables") for name in imported(path))
     }
-    assert users <= {"tables", "sources"}  # a user's own table may be Delta, too
+    namers = users_of(lambda node: isinstance(node, ast.Constant) and node.value == "delta")
+    assert importers == {"tables", "sources"}  # a user's own table may be Delta, too
+    assert namers == {"tables", "sources", "session"}  # which starts Spark with its JARs
+
+
+def test_only_the_tables_write_rows():
+    """``rows.write.something``, or the newer form of it."""
+
+    def is_writing(node: ast.AST) -> bool:
+        of_writer = isinstance(node, ast.Attribute) and isinstance(node.value, ast.Attribute)
+        is_writer = of_writer and node.value.attr == "write"
+        return is_writer or (isinstance(node, ast.Attribute) and node.attr in ("writeTo", "saveAsTable", "insertInto"))
+
+    assert users_of(is_writing) == {"tables"}
+
+
+LIGHT = ("equipoise.cli", "equipoise.stages.configuration", "equipoise.stages.running", "equipoise.runs.steps")
+HEAVY = ("pyspark", "delta", "scipy", "sklearn", "pandas", "torch", "faiss", "matplotlib")
+
+
+def test_declarations_and_checks_import_nothing_heavy():
+    """A config is refused, a graph is shown and ``--help`` is printed before Spark and its kin are imported."""
+    code = (
+        f"import sys, {', '.join(LIGHT)}\n"
+        "from equipoise.stages.running import planned\n"
+        "config = equipoise.stages.configuration.load_config('conf/demo.yaml', ['source.path=conf'])\n"
+        "plan = planned(config)\n"
+        f"print([name for name in {HEAVY} if name in sys.modules])\n"
+        "plan.check()\n"
+        f"print([name for name in {HEAVY} if name in sys.modules and name != 'scipy'])"  # it counts what backends need
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, timeout=120)
+    assert done.stdout.split() == ["[]", "[]"], done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("path", sorted((PACKAGE / "stages").glob("*/__init__.py")), ids=name_of)
+def test_a_declaration_does_no_work(path):
+    barred = ("equipoise.pipeline", "equipoise.evaluation", "equipoise.tables", "equipoise.runs.context")
+    assert not [name for name in imported(path) for prefix in barred if starts_with(name, prefix)]
+
+
+def test_stages_do_not_know_each_other():
+    """What one needs another makes: only the graph says which. Its section may be looked at by what describes it."""
+    for path in (PACKAGE / "stages").glob("*/*.py"):
+        own = path.parent.name
+        others = {
+            name.split(".")[2]
+            for name in imported(path)
+            if starts_with(name, "equipoise.stages") and len(name.split(".")) > 2
+        }
+        assert others <= {own}, f"{name_of(path)} imports {others - {own}}"
 
 
 def column_names() -> set[str]:

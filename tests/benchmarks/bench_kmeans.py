@@ -94,7 +94,7 @@ def measure(name: str, rounds: int) -> dict[str, object]:
 
 def labels_that_differ(arrays: ArrayVectors, centroids: np.ndarray) -> int:
     """Vectors whose cluster is not faiss', although their two distances are no tie."""
-    _, labels, distances_sq = arrays.labelled(centroids)
+    _, labels, distances_sq = arrays.assignments(centroids)
     index = faiss.IndexFlatL2(arrays.dim)
     index.add(centroids)
     theirs_sq, theirs = (found[:, 0] for found in index.search(arrays.vectors, 1))

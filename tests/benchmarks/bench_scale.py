@@ -93,11 +93,11 @@ def _split_seconds(vectors: SparkVectors) -> tuple[float, np.ndarray, float]:
     kmeans = KMeans(iterations=20)
     coarse = fit_level(vectors, Level(200), kmeans=kmeans, seed=1)
     with split(vectors, coarse, Inside(50, kmeans, 1), most_bytes=SPLIT_BYTES) as found:
-        assert found.labelled.count() == vectors.count
+        assert found.assignments.count() == vectors.count
         took = time.perf_counter() - began
     sizes, most = vectors.assign(coarse).counts, split_members(50, vectors.dim, most_bytes=SPLIT_BYTES)
     routes = routing(sizes, most=most, n_tasks=TASKS_PER_CORE * vectors.spark.sparkContext.defaultParallelism)
-    labelled = vectors.labelled(coarse).toPandas()
+    labelled = vectors.assignments(coarse).toPandas()
     labels = labelled[Col.cluster_id].to_numpy()
     is_sent = draws(1, Purpose.SAMPLE, labelled[Col.item_id].to_numpy()) <= routes.limits[labels]
     return took, sizes, np.bincount(routes.tasks[labels[is_sent]]).max() / most

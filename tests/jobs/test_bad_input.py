@@ -110,7 +110,7 @@ class TestConfig:
 
     def test_images_to_cluster_and_nothing_to_embed_them_with(self, run):
         sections = {key: value for key, value in IMAGES.items() if key != "embed"}
-        is_one_message(run(**sections), "add the section embed")
+        is_one_message(run(**sections), "cluster needs embeddings", "add 'embed'")
 
 
 # Found in the data: nothing has been computed

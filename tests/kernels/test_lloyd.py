@@ -29,7 +29,7 @@ def test_from_the_same_seeds_labels_are_those_of_scikit_learn(n, dim, k, iterati
     vectors = ArrayVectors(data)
     step = last(lloyd(vectors, Step(0, data[:k], INFINITE), iterations=iterations))
     reference = ReferenceKMeans(k, init=data[:k], n_init=1, max_iter=iterations, tol=0).fit(data)
-    np.testing.assert_array_equal(vectors.labelled(step.centroids).labels, reference.labels_)
+    np.testing.assert_array_equal(vectors.assignments(step.centroids).labels, reference.labels_)
     np.testing.assert_allclose(step.centroids, reference.cluster_centers_, atol=1e-4)
 
 

@@ -9,6 +9,7 @@ from pyarrow import fs
 
 from equipoise.encoders import UnreadableItem
 from equipoise.pipeline import content as ct
+from equipoise.pipeline import locating
 from equipoise.pipeline.items import RAW
 from equipoise.schemas import Col
 
@@ -35,7 +36,7 @@ def test_any_file_name_is_read_as_it_is(tmp_path, name, prefix):
     ],
 )
 def test_databricks_files_are_read_through_the_mount(uri, path):
-    filesystem, found = ct.locate(uri)
+    filesystem, found = locating.locate(uri)
     assert isinstance(filesystem, fs.LocalFileSystem) and found == path
 
 
@@ -60,11 +61,11 @@ def test_remote_uris_go_to_their_store_with_the_name_untouched(monkeypatch, uri,
             calls.append(place)
             return "store", roots[place.partition(":")[0]]
 
-    monkeypatch.setattr(ct.fs, "FileSystem", FileSystem)
-    ct._remote.cache_clear()
-    assert ct.locate(uri) == ("store", path)
+    monkeypatch.setattr(locating.fs, "FileSystem", FileSystem)
+    locating._remote.cache_clear()
+    assert locating.locate(uri) == ("store", path)
     assert calls == [asked]
-    ct._remote.cache_clear()
+    locating._remote.cache_clear()
 
 
 @pytest.mark.parametrize("uri", ["file:/no/such/file.png", "http://example.org/a.png", "file:/tmp"])

@@ -7,7 +7,7 @@ from equipoise.kernels.levels import KMeans
 from equipoise.kernels.placement import DriverLimit
 from equipoise.kernels.vectors import ArrayVectors
 from equipoise.papers.simulation import kl_to_uniform, simulation_points
-from equipoise.pipeline.blocks import labelled_arrays, vectors_frame
+from equipoise.pipeline.blocks import assignments_arrays, vectors_frame
 from equipoise.pipeline.checkpoint import InMemory
 from equipoise.pipeline.fitting import Fitting, fit_levels
 
@@ -27,7 +27,7 @@ def test_arrays_the_driver_and_spark_give_the_same_tree(embeddings, metric):
     labels = arrays.assignments.labels
     for limit in (None, ALL_ON_SPARK):
         tree = fit_hierarchy(embeddings, LEVELS, metric=metric, iterations=5, driver_limit=limit)
-        assert (labelled_arrays(tree.assignments).labels == labels).mean() > 0.999
+        assert (assignments_arrays(tree.assignments).labels == labels).mean() > 0.999
         for level, expected in zip(tree.levels, arrays.levels, strict=True):
             np.testing.assert_allclose(level.centroids, expected.centroids, atol=1e-5)
 

@@ -6,12 +6,16 @@ from equipoise.errors import InputError
 from equipoise.kernels.levels import KMeans, Level, fit_level
 from equipoise.kernels.lloyd import Step, lloyd
 from equipoise.kernels.packing import unpack
-from equipoise.kernels.placement import partitions_for
+from equipoise.kernels.placement import DriverLimit, partitions_for
 from equipoise.kernels.vectors import ArrayVectors
 from equipoise.pipeline import blocks as blocks_module
 from equipoise.pipeline import spark_vectors as spark_vectors_module
-from equipoise.pipeline.blocks import labelled_arrays, vectors_frame
+from equipoise.pipeline import splits, workers
+from equipoise.pipeline.blocks import assignments_arrays, vectors_frame
+from equipoise.pipeline.fitting import Fitting, fit_levels
+from equipoise.pipeline.sharing import SharedArray, share
 from equipoise.pipeline.spark_vectors import SparkVectors
+from equipoise.tables import DeltaCheckpoint, Workspace
 
 IDS = np.random.default_rng(9).permutation(10_000)[:3000].astype(np.int64)
 DATA = np.random.default_rng(0).normal(size=(3000, 8)).astype(np.float32)
@@ -45,7 +49,7 @@ def test_statistics_are_those_of_arrays(vectors):
 
 
 def test_labels_are_those_of_arrays(vectors):
-    here, there = ARRAYS.labelled(CENTROIDS), labelled_arrays(vectors.labelled(CENTROIDS))
+    here, there = ARRAYS.assignments(CENTROIDS), assignments_arrays(vectors.assignments(CENTROIDS))
     for expected, found in zip(here, there, strict=True):
         np.testing.assert_array_equal(found, expected)
 
@@ -59,10 +63,10 @@ def test_samples_are_those_of_arrays_whatever_the_partitions(vectors):
 def test_other_backends_assign_as_numpy_does(embeddings, backend):
     here = ARRAYS.assign(CENTROIDS)
     with SparkVectors.from_embeddings(embeddings, partitions=3, backend=backend) as opened:
-        there, labels = opened.assign(CENTROIDS), labelled_arrays(opened.labelled(CENTROIDS))
+        there, labels = opened.assign(CENTROIDS), assignments_arrays(opened.assignments(CENTROIDS))
     np.testing.assert_array_equal(there.counts, here.counts)
     np.testing.assert_allclose(there.sums, here.sums, rtol=1e-6, atol=1e-5)
-    np.testing.assert_array_equal(labels.labels, ARRAYS.labelled(CENTROIDS).labels)
+    np.testing.assert_array_equal(labels.labels, ARRAYS.assignments(CENTROIDS).labels)
 
 
 def test_far_vectors_are_those_of_arrays_and_none_where_all_are_centroids(vectors):
@@ -93,8 +97,8 @@ def test_the_loop_ends_with_the_objective_and_the_labels_of_arrays(vectors):
     *_, here = lloyd(ARRAYS, Step(0, CENTROIDS, np.inf), iterations=15)
     *_, there = lloyd(vectors, Step(0, CENTROIDS, np.inf), iterations=15)
     assert there.objective == pytest.approx(here.objective, rel=1e-5)
-    labels = labelled_arrays(vectors.labelled(there.centroids)).labels
-    assert (labels == ARRAYS.labelled(here.centroids).labels).mean() > 0.999
+    labels = assignments_arrays(vectors.assignments(there.centroids)).labels
+    assert (labels == ARRAYS.assignments(here.centroids).labels).mean() > 0.999
 
 
 def test_a_level_with_resampling_is_that_of_arrays(vectors):
@@ -189,3 +193,44 @@ def test_arrays_of_the_driver_become_few_files(spark, monkeypatch):
     assert blocks_module.vectors_frame(spark, np.arange(3000), data).rdd.getNumPartitions() == 1
     monkeypatch.setattr(blocks_module, "BYTES_PER_TASK", 200_000)
     assert blocks_module.vectors_frame(spark, np.arange(3000), data).rdd.getNumPartitions() == 5
+
+
+@pytest.fixture
+def destroyed(monkeypatch) -> list[int]:
+    """The numbers of the shared arrays that were destroyed."""
+    numbers: list[int] = []
+    destroy = SharedArray.destroy
+
+    def noted(self: SharedArray) -> None:
+        numbers.append(self.number)
+        destroy(self)
+
+    monkeypatch.setattr(SharedArray, "destroy", noted)
+    return numbers
+
+
+def test_centroids_that_a_lazy_frame_needs_are_lent_and_taken_back(spark, destroyed):
+    with SparkVectors.from_embeddings(vectors_frame(spark, IDS, DATA)) as vectors:
+        lazy = vectors.assignments(CENTROIDS)
+        vectors.assign(CENTROIDS)
+        assert len(destroyed) == 1  # what an iteration shares goes with it
+        assert lazy.count() == len(DATA)
+        vectors.take_back()
+        assert len(set(destroyed)) == 2
+
+
+@pytest.mark.parametrize("level", [Level(6), Level(6, splits=2)])
+def test_a_level_that_is_saved_leaves_nothing_on_the_executors(spark, destroyed, tmp_path, level, monkeypatch):
+    shared = []
+
+    def noted(*given, **named):
+        shared.append(share(*given, **named))
+        return shared[-1]
+
+    for module in (spark_vectors_module, workers, splits):
+        monkeypatch.setattr(module, "share", noted)
+    workspace = Workspace(spark, str(tmp_path))
+    checkpoint = DeltaCheckpoint(workspace, "r", "cluster", n_levels=1, is_new=True)
+    fitting = Fitting(KMeans(), 0, spark, DriverLimit(0, 0), checkpoint)
+    fit_levels(lambda: SparkVectors.from_embeddings(vectors_frame(spark, IDS, DATA)), [level], fitting=fitting)
+    assert shared and {array.number for array in shared} == set(destroyed)

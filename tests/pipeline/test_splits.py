@@ -10,7 +10,7 @@ from equipoise.kernels.placement import DriverLimit
 from equipoise.kernels.splitting import split_arrays
 from equipoise.kernels.vectors import ArrayVectors
 from equipoise.pipeline import splits
-from equipoise.pipeline.blocks import labelled_arrays, vectors_frame
+from equipoise.pipeline.blocks import assignments_arrays, vectors_frame
 from equipoise.pipeline.checkpoint import DistributedLevel
 from equipoise.pipeline.hierarchy import fit_hierarchy
 from equipoise.pipeline.selection import select
@@ -40,7 +40,7 @@ def test_clusters_and_labels_are_those_of_arrays(embeddings):
     with SparkVectors.from_embeddings(embeddings, partitions=3) as vectors, split(vectors, COARSE, INSIDE) as found:
         for cluster_id, centroid in centroids_of(found).items():
             np.testing.assert_array_equal(centroid, expected[cluster_id])
-        for here, there in zip(labels, labelled_arrays(found.labelled), strict=True):
+        for here, there in zip(labels, assignments_arrays(found.assignments), strict=True):
             np.testing.assert_array_equal(there, here)
 
 
@@ -51,7 +51,7 @@ def test_a_cluster_above_the_limit_is_fitted_on_a_sample_and_assigned_in_a_strea
         SparkVectors.from_embeddings(embeddings, partitions=3) as vectors,
         split(vectors, COARSE, INSIDE, most_bytes=most_bytes) as found,
     ):
-        centroids, there = centroids_of(found), labelled_arrays(found.labelled)
+        centroids, there = centroids_of(found), assignments_arrays(found.assignments)
     assert len(there.labels) == 6000 and sorted(there.item_ids) == sorted(IDS)
     large = np.flatnonzero(there.labels // 5 == 0)
     assert len(large) > 2500

@@ -18,6 +18,7 @@ VOLATILE = {Col.seconds, Col.modified_at, Col.at, Col.application_id}
 IN_ORDER = (
     "rejects", "pool", "embeddings", "checkpoints", "iterations", "assignments", "centroids", "curated", "metrics",
 )  # fmt: skip
+MINUTES = ("ingest", "embed", "cluster")
 PARTITIONS = "spark.sql.shuffle.partitions"
 
 
@@ -51,6 +52,7 @@ def config_of(folder: Path, workspace: Path):
             "embed": {"encoder": "pixels", "size": 4, "mode": "L", "items_per_commit": 8},
             "cluster": {
                 "metric": "cosine",
+                "iterations": 2,
                 "checkpoint_every": 1,
                 "driver_limit": {"bytes": 0},
                 "levels": [{"k": 5}, {"k": 2, "resampling": {"rounds": 1}}],
@@ -174,7 +176,10 @@ def test_killed_after_the_first_write_to_each_table_and_resumed_it_is_the_same(s
     assert lab.rows() == expected
 
 
-@pytest.mark.parametrize("family", ["ingest", "embed", "cluster", "select", "evaluate", "benchmark"])
+@pytest.mark.parametrize(
+    "family",
+    ["select", "evaluate", "benchmark", *(pytest.param(one, marks=pytest.mark.slow) for one in MINUTES)],
+)
 def test_forced_it_makes_the_same_again(spark, whole, expected, family):
     outcomes = {outcome.stage: outcome.was_skipped for outcome in whole.bring(family)}
     graph = graph_of(config_of(whole.folder, whole.workspace))
@@ -184,6 +189,7 @@ def test_forced_it_makes_the_same_again(spark, whole, expected, family):
     assert whole.rows() == expected
 
 
+@pytest.mark.slow
 def test_on_other_partitions_it_makes_the_same(spark, folder, expected):
     before = spark.conf.get(PARTITIONS)
     spark.conf.set(PARTITIONS, "7")

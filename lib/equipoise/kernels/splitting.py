@@ -11,7 +11,7 @@ import numpy as np
 from equipoise.kernels.draws import Purpose, derived_seed
 from equipoise.kernels.levels import KMeans, Level, fit_level
 from equipoise.kernels.nearest import Floats
-from equipoise.kernels.vectors import ArrayVectors, Ids, Labelled
+from equipoise.kernels.vectors import ArrayVectors, Assignments, Ids
 
 
 def fit_part(members: ArrayVectors, splits: int, *, kmeans: KMeans, seed: int) -> Floats:
@@ -35,13 +35,13 @@ def seed_of_part(seed: int, coarse: int) -> int:
 
 def split_arrays(
     vectors: ArrayVectors, coarse: Floats, *, splits: int, kmeans: KMeans, seed: int
-) -> tuple[Floats, Labelled]:
+) -> tuple[Floats, Assignments]:
     """All coarse clusters (k0, d) split, in memory.
 
     Returns:
         Centroids (k0 * splits, d), zeros where a cluster could not be made, and every item's cluster among them.
     """
-    of_coarse = vectors.labelled(coarse).labels
+    of_coarse = vectors.assignments(coarse).labels
     labels = np.empty_like(of_coarse)
     centroids = np.zeros((len(coarse) * splits, vectors.dim), dtype=np.float32)
     distances_sq = np.zeros(vectors.count, dtype=np.float32)
@@ -50,9 +50,9 @@ def split_arrays(
         members = ArrayVectors(vectors.vectors[inside], vectors.item_ids[inside])
         parts = fit_part(members, splits, kmeans=kmeans, seed=seed_of_part(seed, number))
         centroids[number * splits : number * splits + len(parts)] = parts
-        _, own, distances_sq[inside] = members.labelled(parts)
+        _, own, distances_sq[inside] = members.assignments(parts)
         labels[inside] = number * splits + own
-    return centroids, Labelled(vectors.item_ids, labels, distances_sq)
+    return centroids, Assignments(vectors.item_ids, labels, distances_sq)
 
 
 def tasks_of(sizes: Ids, *, most: int, n_tasks: int) -> Ids:

@@ -53,7 +53,7 @@ class Vectors(Protocol):
     def closest(self, centroids: Floats, r: int) -> "Vectors":
         """The ``r`` members of every cluster that lie closest to its centroid (all where there are fewer)."""
 
-    def labelled(self, centroids: Floats) -> Any:
+    def assignments(self, centroids: Floats) -> Any:
         """Item id, label and squared distance of every vector, where the vectors are: arrays or a DataFrame."""
 
     def __enter__(self) -> Self: ...
@@ -61,7 +61,7 @@ class Vectors(Protocol):
     def __exit__(self, *exception: object) -> None: ...
 
 
-class Labelled(NamedTuple):
+class Assignments(NamedTuple):
     """Where every item belongs: ``distances_sq`` are squared Euclidean."""
 
     item_ids: Ids
@@ -111,7 +111,7 @@ class ArrayVectors:
 
     def sample_far(self, centroids: Floats, n: int, *, seed: int) -> Floats:
         """Up to ``n`` vectors by their squared distance to the nearest of ``centroids``."""
-        item_ids, _, distances_sq = self.labelled(centroids)
+        item_ids, _, distances_sq = self.assignments(centroids)
         return self.vectors[np.sort(first_keys(far_keys(item_ids, distances_sq, seed=seed), n))]
 
     def assign(self, centroids: Floats) -> ClusterStats:
@@ -122,22 +122,22 @@ class ArrayVectors:
 
     def farthest(self, centroids: Floats, clusters: Ids) -> Floats:
         """The member of each of ``clusters`` that lies farthest from its centroid."""
-        _, labels, distances_sq = self.labelled(centroids)
+        _, labels, distances_sq = self.assignments(centroids)
         return self.vectors[farthest_members(labels, distances_sq, clusters)]
 
     def closest(self, centroids: Floats, r: int) -> "ArrayVectors":
         """The ``r`` members of every cluster that lie closest to its centroid."""
-        _, labels, distances_sq = self.labelled(centroids)
+        _, labels, distances_sq = self.assignments(centroids)
         order = np.lexsort((self.item_ids, distances_sq, labels))
         chosen = np.sort(order[_ranks(labels[order]) < r])
         return ArrayVectors(self.vectors[chosen], self.item_ids[chosen], kernel=self.kernel)
 
-    def labelled(self, centroids: Floats) -> Labelled:
+    def assignments(self, centroids: Floats) -> Assignments:
         """Item id, label and squared distance of every vector."""
         prepared = self.kernel.prepare(centroids)
         parts = list(self._mapped(lambda block: self.kernel.nearest(block, prepared)))
         labels, distances_sq = (np.concatenate(column) for column in zip(*parts, strict=True))
-        return Labelled(self.item_ids, labels, distances_sq)
+        return Assignments(self.item_ids, labels, distances_sq)
 
     def __enter__(self) -> Self:
         return self

@@ -8,8 +8,8 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from equipoise.kernels.nearest import Floats
-from equipoise.kernels.vectors import Ids, Labelled
-from equipoise.pipeline.blocks import arrays_frame, labelled_arrays, labelled_frame
+from equipoise.kernels.vectors import Assignments, Ids
+from equipoise.pipeline.blocks import arrays_frame, assignments_arrays, assignments_frame
 from equipoise.pipeline.checkpoint import ROWS, AnyLevel, DistributedLevel, FittedLevel
 from equipoise.schemas import CENTROIDS, Col
 
@@ -17,7 +17,7 @@ _SIZES = [Col.cluster_id, Col.n_children, Col.n_items, Col.mean_distance_sq]
 
 
 def with_level(
-    fitted: Sequence[AnyLevel], centroids: Floats | DataFrame, labelled: Labelled | DataFrame
+    fitted: Sequence[AnyLevel], centroids: Floats | DataFrame, labelled: Assignments | DataFrame
 ) -> list[AnyLevel]:
     """The levels with one more on top, whose members now know their parents.
 
@@ -28,10 +28,10 @@ def with_level(
     """
     below = fitted[-1] if fitted else None
     if isinstance(below, FittedLevel) and isinstance(labelled, DataFrame) and isinstance(centroids, np.ndarray):
-        labelled = labelled_arrays(labelled)
-    if isinstance(below, DistributedLevel) and isinstance(labelled, Labelled):
-        labelled = labelled_frame(below.rows.sparkSession, labelled)
-    if isinstance(labelled, Labelled):
+        labelled = assignments_arrays(labelled)
+    if isinstance(below, DistributedLevel) and isinstance(labelled, Assignments):
+        labelled = assignments_frame(below.rows.sparkSession, labelled)
+    if isinstance(labelled, Assignments):
         assert isinstance(centroids, np.ndarray) and not isinstance(below, DistributedLevel), "all is on the driver"
         n_items = below.n_items if below else np.ones(len(labelled.labels), dtype=np.int64)
         top: AnyLevel = _summed_up(labelled, centroids, n_items=n_items)
@@ -50,9 +50,9 @@ def _level(centroids: Floats | DataFrame, sizes: DataFrame) -> AnyLevel:
     return FittedLevel(ids, centroids[ids], *columns)
 
 
-def _with_parents(below: AnyLevel, labelled: Labelled | DataFrame) -> AnyLevel:
+def _with_parents(below: AnyLevel, labelled: Assignments | DataFrame) -> AnyLevel:
     if isinstance(below, FittedLevel):
-        members = labelled_arrays(labelled) if isinstance(labelled, DataFrame) else labelled
+        members = assignments_arrays(labelled) if isinstance(labelled, DataFrame) else labelled
         return replace(below, parents=members.labels)
     assert isinstance(labelled, DataFrame), "what is not on the driver is labelled where it is"
     parents = labelled.select(F.col(Col.item_id).alias(Col.cluster_id), F.col(Col.cluster_id).alias(Col.parent_id))
@@ -83,7 +83,7 @@ def _items_below(labelled: DataFrame, below: AnyLevel) -> DataFrame:
     return sizes.select(F.col(Col.cluster_id).alias(Col.item_id), Col.n_items)
 
 
-def _summed_up(members: Labelled, centroids: Floats, *, n_items: Ids) -> FittedLevel:
+def _summed_up(members: Assignments, centroids: Floats, *, n_items: Ids) -> FittedLevel:
     """A level from its members, each of which stands for ``n_items``."""
     ids, position, counts = np.unique(members.labels, return_inverse=True, return_counts=True)
     items = np.zeros(len(ids), dtype=np.int64)

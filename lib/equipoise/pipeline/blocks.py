@@ -13,7 +13,7 @@ from pyspark.sql import types as t
 from equipoise.errors import InputError
 from equipoise.kernels.nearest import Floats
 from equipoise.kernels.packing import Block, pack
-from equipoise.kernels.vectors import ROWS_PER_BLOCK, Ids, Labelled, unit_length
+from equipoise.kernels.vectors import ROWS_PER_BLOCK, Assignments, Ids, unit_length
 from equipoise.schemas import Col
 
 BYTES_PER_MESSAGE = 100 * 2**20
@@ -33,7 +33,7 @@ VECTOR_SCHEMA = t.StructType(
         t.StructField(Col.embedding, t.ArrayType(t.FloatType(), False)),
     ]
 )
-LABELLED_SCHEMA = t.StructType(
+ASSIGNED = t.StructType(
     [
         t.StructField(Col.item_id, t.LongType()),
         t.StructField(Col.cluster_id, t.LongType()),
@@ -171,9 +171,9 @@ def vectors_frame(spark: SparkSession, item_ids: Ids, vectors: Floats) -> DataFr
     return arrays_frame(spark, {Col.item_id: item_ids, Col.embedding: vectors}, VECTOR_SCHEMA)
 
 
-def labelled_frame(spark: SparkSession, labelled: Labelled) -> DataFrame:
+def assignments_frame(spark: SparkSession, labelled: Assignments) -> DataFrame:
     """Labels on the driver as a DataFrame (item_id, cluster_id, distance_sq)."""
-    return arrays_frame(spark, dict(zip(LABELLED_SCHEMA.names, labelled, strict=True)), LABELLED_SCHEMA)
+    return arrays_frame(spark, dict(zip(ASSIGNED.names, labelled, strict=True)), ASSIGNED)
 
 
 def _row_bytes(column: NDArray[Any] | pa.Array) -> int:
@@ -202,12 +202,12 @@ def from_streams(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
             yield from pa.ipc.open_stream(packed.as_buffer())
 
 
-def labelled_batch(labelled: Labelled) -> pa.RecordBatch:
+def assignments_batch(labelled: Assignments) -> pa.RecordBatch:
     """Labels as a batch of rows (item_id, cluster_id, distance_sq)."""
-    return pa.RecordBatch.from_arrays([pa.array(column) for column in labelled], LABELLED_SCHEMA.names)
+    return pa.RecordBatch.from_arrays([pa.array(column) for column in labelled], ASSIGNED.names)
 
 
-def labelled_arrays(labelled: DataFrame) -> Labelled:
+def assignments_arrays(labelled: DataFrame) -> Assignments:
     """The same back on the driver, in the order of the ids; for as many rows as a level has clusters."""
     rows = labelled.toPandas().sort_values(Col.item_id)
-    return Labelled(*(rows[name].to_numpy() for name in LABELLED_SCHEMA.names))
+    return Assignments(*(rows[name].to_numpy() for name in ASSIGNED.names))

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -98,7 +98,12 @@ def level_of(rows: DataFrame) -> AnyLevel:
 
 
 class Checkpoint(Protocol):
-    """Where a hierarchy is saved while it grows, so that a run that was broken off goes on."""
+    """Where a hierarchy is saved while it grows, so that a run that was broken off goes on.
+
+    ``is_durable``: what it gives back is read from where it was saved, and needs nothing of what it was made from.
+    """
+
+    is_durable: ClassVar[bool]
 
     def load_level(self, number: int) -> AnyLevel | None:
         """A level that is finished, if it is."""
@@ -121,6 +126,8 @@ class Checkpoint(Protocol):
 
 class InMemory:
     """The checkpoint that keeps what is in use, in Spark's cache."""
+
+    is_durable: ClassVar[bool] = False
 
     def __init__(self) -> None:
         """Empty."""

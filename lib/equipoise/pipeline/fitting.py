@@ -15,7 +15,7 @@ from equipoise.kernels.nearest import Floats
 from equipoise.kernels.placement import SPLIT_BYTES, DriverLimit, stats_bytes
 from equipoise.kernels.seeding import sample_size
 from equipoise.kernels.splitting import split_arrays
-from equipoise.kernels.vectors import ArrayVectors, Labelled, Vectors
+from equipoise.kernels.vectors import ArrayVectors, Assignments, Vectors
 from equipoise.pipeline.assembly import with_level
 from equipoise.pipeline.checkpoint import AnyLevel, Checkpoint, DistributedLevel, InMemory
 from equipoise.pipeline.frames import persisted
@@ -82,17 +82,19 @@ def fit_levels(
                 labelled = stack.enter_context(persisted(labelled))
             fitted = with_level(fitted, centroids, labelled)
             fitted[-2:] = fitting.checkpoint.save_level(number, fitted[-2:])
+            if fitting.checkpoint.is_durable and isinstance(whole, SparkVectors):
+                whole.take_back()
     return tuple(fitted)
 
 
 @contextmanager
 def _clusters(
     vectors: Vectors, level: Level, *, number: int, fitting: Fitting
-) -> Iterator[tuple[Floats | DataFrame, Labelled | DataFrame]]:
+) -> Iterator[tuple[Floats | DataFrame, Assignments | DataFrame]]:
     """Centroids of one level and the cluster of every vector, as long as the context lasts."""
     coarse = _centroids(vectors, replace(level, k=level.k0, splits=1), number=number, fitting=fitting)
     if level.splits == 1:
-        yield coarse, vectors.labelled(coarse)
+        yield coarse, vectors.assignments(coarse)
         return
     fitting.say(f"level {number}: splitting {level.k0:,} coarse clusters into {level.splits} each")
     seed = _seed_of_level(fitting, number)
@@ -102,7 +104,7 @@ def _clusters(
     assert isinstance(vectors, SparkVectors), "vectors are on the driver or on Spark"
     inside = Inside(level.splits, fitting.kmeans, seed)
     with split(vectors, coarse, inside, most_bytes=fitting.split_bytes) as fine:
-        yield fine.centroids, fine.labelled
+        yield fine.centroids, fine.assignments
 
 
 def _centroids(vectors: Vectors, level: Level, *, number: int, fitting: Fitting) -> Floats:

@@ -1,4 +1,4 @@
-"""Frames that are used more than once, and plans for frames of few rows."""
+"""Frames that are used more than once, plans for frames of few rows, and the names of jobs."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -41,3 +41,14 @@ def for_few_rows(spark: SparkSession, n_rows: int) -> Iterator[None]:
                 spark.conf.unset(key)
             else:
                 spark.conf.set(key, value)
+
+
+@contextmanager
+def grouped_jobs(spark: SparkSession, name: str) -> Iterator[None]:
+    """The jobs of the context have a name in Spark's pages and logs."""
+    spark.sparkContext.setJobGroup(name, name)
+    try:
+        yield
+    finally:
+        for key in ("spark.jobGroup.id", "spark.job.description"):
+            spark.sparkContext.setLocalProperty(key, None)  # type: ignore[arg-type]

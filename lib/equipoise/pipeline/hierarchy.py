@@ -16,8 +16,8 @@ from equipoise.kernels.backends import BackendChoice, driver_kernel
 from equipoise.kernels.levels import KMeans, Level, LevelState, Metric
 from equipoise.kernels.placement import DriverLimit
 from equipoise.kernels.seeding import Seeding
-from equipoise.kernels.vectors import ArrayVectors, Labelled, Vectors, unit_length
-from equipoise.pipeline.blocks import labelled_frame
+from equipoise.kernels.vectors import ArrayVectors, Assignments, Vectors, unit_length
+from equipoise.pipeline.blocks import assignments_frame
 from equipoise.pipeline.checkpoint import AnyLevel, DistributedLevel, InMemory
 from equipoise.pipeline.fitting import Fitting, fit_levels
 from equipoise.pipeline.spark_vectors import SparkVectors
@@ -31,7 +31,7 @@ class Hierarchy:
     """
 
     levels: tuple[AnyLevel, ...]
-    assignments: Labelled | DataFrame
+    assignments: Assignments | DataFrame
 
     def __repr__(self) -> str:
         sizes = [
@@ -88,8 +88,8 @@ def fit_hierarchy(
         fitting=Fitting(kmeans, seed, spark, limit, checkpoint, on_step=on_step, backend=backend),
     )
     assignments = checkpoint.assignments
-    if isinstance(vectors, DataFrame) and isinstance(assignments, Labelled):
-        assignments = labelled_frame(vectors.sparkSession, assignments)
+    if isinstance(vectors, DataFrame) and isinstance(assignments, Assignments):
+        assignments = assignments_frame(vectors.sparkSession, assignments)
     return Hierarchy(fitted, assignments)
 
 

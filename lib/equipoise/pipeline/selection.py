@@ -6,7 +6,7 @@ from pyspark.sql import DataFrame, SparkSession
 
 from equipoise.errors import SessionError
 from equipoise.pipeline import sampling
-from equipoise.pipeline.blocks import labelled_frame
+from equipoise.pipeline.blocks import assignments_frame
 from equipoise.pipeline.hierarchy import Hierarchy
 from equipoise.schemas import Col
 
@@ -38,7 +38,7 @@ def select(
     assignments = hierarchy.assignments
     return sampling.select(
         cluster_rows(spark, hierarchy),
-        assignments if isinstance(assignments, DataFrame) else labelled_frame(spark, assignments),
+        assignments if isinstance(assignments, DataFrame) else assignments_frame(spark, assignments),
         levels=len(hierarchy.levels),
         seed=seed,
         method=method,

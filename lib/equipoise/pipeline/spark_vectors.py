@@ -17,17 +17,17 @@ from equipoise.kernels.nearest import Floats
 from equipoise.kernels.packing import Block, unpack
 from equipoise.kernels.placement import goes_straight, partitions_for
 from equipoise.kernels.statistics import ClusterStats, add_up
-from equipoise.kernels.vectors import ArrayVectors, Ids, Labelled, Vectors, first_keys, smallest_draws
+from equipoise.kernels.vectors import ArrayVectors, Assignments, Ids, Vectors, first_keys, smallest_draws
 from equipoise.pipeline.blocks import (
+    ASSIGNED,
     BLOCK_SCHEMA,
     BYTES_PER_MESSAGE,
-    LABELLED_SCHEMA,
     as_stream,
+    assignments_batch,
     blocks,
     concatenated,
     count_and_dim,
     from_streams,
-    labelled_batch,
     packed_arrays,
     packed_rows,
     rows_per_block,
@@ -68,6 +68,7 @@ class SparkVectors:
         The blocks are kept as the bytes that they are: neither pickled nor serialised by the JVM.
         """
         self.spark, self.count, self.dim, self.backend, self._owned = spark, count, dim, backend, tuple(owned)
+        self._lent: list[SharedArray] = []
         self._packed = packed._reserialize(NoOpSerializer()).persist(StorageLevel.MEMORY_AND_DISK_DESER)
 
     @classmethod
@@ -162,7 +163,7 @@ class SparkVectors:
     def closest(self, centroids: Floats, r: int) -> Vectors:
         """The ``r`` members of every cluster that lie closest to its centroid; they stay where they are."""
         near = self._assigner(centroids)
-        bounds = last_members(self._labelled(near), r).toPandas()
+        bounds = last_members(self._assigned(near), r).toPandas()
         limits_by_cluster = np.zeros(len(centroids), dtype=[(Col.distance_sq, np.float32), (Col.item_id, np.int64)])
         for name in limits_by_cluster.dtype.names or ():
             limits_by_cluster[name][bounds[Col.cluster_id]] = bounds[name]
@@ -181,9 +182,23 @@ class SparkVectors:
         n_members = int(bounds[Col.n_items].sum())
         return SparkVectors(self.spark, members, count=n_members, dim=self.dim, backend=self.backend, owned=owned)
 
-    def labelled(self, centroids: Floats) -> DataFrame:
-        """Item id, label and squared distance of every vector, computed when the DataFrame is used."""
-        return self._labelled(self._assigner(centroids))
+    def assignments(self, centroids: Floats) -> DataFrame:
+        """Item id, label and squared distance of every vector, computed when the DataFrame is used.
+
+        Until then it needs the centroids on the executors: they are lent, see :meth:`take_back`.
+        """
+        near = self._assigner(centroids)
+        self.lend(near.centroids)
+        return self._assigned(near)
+
+    def lend(self, array: SharedArray) -> None:
+        """Notes an array that a lazy frame over these vectors needs."""
+        self._lent.append(array)
+
+    def take_back(self) -> None:
+        """Destroys what was lent: no frame that was made of these vectors is to be computed again."""
+        while self._lent:
+            self._lent.pop().destroy()
 
     def batches(
         self, of_partition: Callable[[Iterable[bytes]], Iterator[pa.RecordBatch]], schema: StructType
@@ -208,12 +223,12 @@ class SparkVectors:
         for array in self._owned:
             array.destroy()
 
-    def _labelled(self, near: Assigner) -> DataFrame:
+    def _assigned(self, near: Assigner) -> DataFrame:
         def rows(parts: Iterable[bytes]) -> Iterator[pa.RecordBatch]:
             for block, labels, distances_sq in near.labelled(parts):
-                yield labelled_batch(Labelled(block.item_ids, labels, distances_sq))
+                yield assignments_batch(Assignments(block.item_ids, labels, distances_sq))
 
-        return self.batches(rows, LABELLED_SCHEMA)
+        return self.batches(rows, ASSIGNED)
 
     def _ids_drawn(self, limit: int, *, seed: int) -> Ids:
         """Ids whose draw is at most ``limit``."""

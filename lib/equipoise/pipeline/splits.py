@@ -23,14 +23,14 @@ from equipoise.kernels.nearest import Floats, nearest, prepare
 from equipoise.kernels.packing import Block, pack, unpack
 from equipoise.kernels.placement import MOST_DRIVER_BYTES, SPLIT_BYTES, split_members
 from equipoise.kernels.splitting import fit_part, seed_of_part, tasks_of
-from equipoise.kernels.vectors import ROWS_PER_BLOCK, ArrayVectors, Ids, Labelled
+from equipoise.kernels.vectors import ROWS_PER_BLOCK, ArrayVectors, Assignments, Ids
 from equipoise.pipeline.blocks import (
+    ASSIGNED,
     BLOCK_SCHEMA,
-    LABELLED_SCHEMA,
     as_stream,
+    assignments_batch,
     concatenated,
     from_streams,
-    labelled_batch,
     rows_per_block,
 )
 from equipoise.pipeline.sharing import share
@@ -42,7 +42,7 @@ TASKS_PER_CORE = 4
 
 Piece = tuple[int, tuple[Ids, bytes]]
 _CENTROID = pa.list_(pa.field("element", pa.float32(), nullable=False))
-ROWS = t.StructType([*LABELLED_SCHEMA.fields, t.StructField(Col.centroid, t.ArrayType(t.FloatType(), False))])
+ROWS = t.StructType([*ASSIGNED.fields, t.StructField(Col.centroid, t.ArrayType(t.FloatType(), False))])
 """Two kinds of rows: an item with its cluster, and, without an item, a cluster with its centroid."""
 
 
@@ -71,13 +71,13 @@ class Inside:
 
 @dataclass(frozen=True)
 class Split:
-    """Split clusters: ``centroids`` (cluster_id, centroid), ``labelled`` (item_id, cluster_id, distance_sq).
+    """Split clusters: ``centroids`` (cluster_id, centroid), ``assignments`` (item_id, cluster_id, distance_sq).
 
     A context manager: leaving it gives back the storage of both.
     """
 
     centroids: DataFrame
-    labelled: DataFrame
+    assignments: DataFrame
     stored: "RDD[bytes]"
 
     def __enter__(self) -> Self:
@@ -117,6 +117,7 @@ def split(vectors: SparkVectors, coarse: Floats, inside: Inside, *, most_bytes: 
     _refuse_many_samples(sizes, most, splits=inside.splits, dim=vectors.dim)
     routes = routing(sizes, most=most, n_tasks=TASKS_PER_CORE * vectors.spark.sparkContext.defaultParallelism)
     near = assigner(vectors.spark, coarse, vectors.backend)
+    vectors.lend(near.centroids)
     pieces = vectors.pieces(lambda parts: _routed(near.labelled(parts), routes, inside.seed))
     fitted = pieces.partitionBy(routes.n_tasks, int).mapPartitions(lambda found: _fitted(found, routes, inside, most))
     stored = fitted._reserialize(NoOpSerializer()).persist(StorageLevel.MEMORY_AND_DISK_DESER)
@@ -125,7 +126,7 @@ def split(vectors: SparkVectors, coarse: Floats, inside: Inside, *, most_bytes: 
         from_streams, ROWS
     )
     centroids = rows.where(F.col(Col.item_id).isNull()).select(Col.cluster_id, Col.centroid)
-    labelled = rows.where(F.col(Col.item_id).isNotNull()).select(*LABELLED_SCHEMA.names)
+    labelled = rows.where(F.col(Col.item_id).isNotNull()).select(*ASSIGNED.names)
     if routes.is_sampled.any():
         streamed = _of_sampled(vectors, near, centroids, routes, splits=inside.splits)
         labelled = labelled.unionByName(streamed)
@@ -175,8 +176,8 @@ def _fitted(pieces: Iterable[Piece], routes: Routing, inside: Inside, most: int)
         first = coarse * inside.splits
         yield from _centroid_rows(first, centroids)
         if not is_sampled:
-            item_ids, own, distances_sq = members.labelled(centroids)
-            yield from _item_rows(Labelled(item_ids, first + own, distances_sq))
+            item_ids, own, distances_sq = members.assignments(centroids)
+            yield from _item_rows(Assignments(item_ids, first + own, distances_sq))
 
 
 def _smallest(item_ids: Ids, most: int, seed: int) -> Ids:
@@ -194,7 +195,7 @@ def _centroid_rows(first: int, centroids: Floats) -> Iterator[bytes]:
         yield as_stream(pa.RecordBatch.from_arrays(columns, ROWS.names))
 
 
-def _item_rows(labelled: Labelled) -> Iterator[bytes]:
+def _item_rows(labelled: Assignments) -> Iterator[bytes]:
     for start in range(0, len(labelled.labels), ROWS_PER_BLOCK):
         some = [pa.array(column[start : start + ROWS_PER_BLOCK]) for column in labelled]
         yield as_stream(pa.RecordBatch.from_arrays([*some, pa.nulls(len(some[0]), _CENTROID)], ROWS.names))
@@ -209,6 +210,8 @@ def _of_sampled(
     rows = centroids.where(of_sampled).orderBy(Col.cluster_id).toPandas()
     context = vectors.spark.sparkContext
     ids, fine = (share(context, np.stack(rows[name].to_list())) for name in (Col.cluster_id, Col.centroid))
+    for array in (ids, fine):
+        vectors.lend(array)
 
     def assigned(parts: Iterable[bytes]) -> Iterator[pa.RecordBatch]:
         ready = {}
@@ -219,6 +222,6 @@ def _of_sampled(
                     ready[coarse] = prepare(fine.value[begin:end].astype(np.float32))
                 chosen = labels == coarse
                 own, distances_sq = nearest(block.vectors[chosen], ready[coarse])
-                yield labelled_batch(Labelled(block.item_ids[chosen], ids.value[begin:end][own], distances_sq))
+                yield assignments_batch(Assignments(block.item_ids[chosen], ids.value[begin:end][own], distances_sq))
 
-    return vectors.batches(assigned, LABELLED_SCHEMA)
+    return vectors.batches(assigned, ASSIGNED)

@@ -61,13 +61,13 @@ class Graph:
         """
         found = self.slices(table, **where)
         if not found:
-            makers = [
-                repr(one.key or one.family) for one in self.stages if table in one.tables and one is not self._asking
-            ]
+            there = {node.family for node in self.order} | {self._asking.family}
+            makers = [one for one in self.stages if table in one.tables and one.family not in there]
+            sections = " or ".join(repr(one.key or one.family) for one in makers) or "what it needs"
             of = "".join(f" of {name} {value!r}" for name, value in where.items())
             raise ConfigError(
                 f"{self._asking.family} needs {table.name}{of}, which no section of config {self.config.name!r} "
-                f"makes: add {' or '.join(makers) or 'a source'}"
+                f"makes: add {sections}"
             )
         return found
 

@@ -1,12 +1,13 @@
 """A run: brings the nodes of a graph up to date, one after the other, and writes down what became of each."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from pyspark.sql import SparkSession
 
 from equipoise.errors import RunError
+from equipoise.pipeline.frames import grouped_jobs
 from equipoise.runs.account import SILENT, Account, Progress
 from equipoise.runs.context import Context, RunView
 from equipoise.runs.graph import AnyNode, Graph
@@ -102,7 +103,7 @@ class Run:
         self._write_down()
         context = replace(self._context(node), is_first_attempt=is_first_attempt, pins=pins)
         try:
-            with _grouped(self.spark, f"{self.run_id}/{node.name}"):
+            with grouped_jobs(self.spark, f"{self.run_id}/{node.name}"):
                 account = loaded(node.work)(context, node.settings)
             done = ended(event, DONE, account=account, made=self._made(node))
         except Exception:  # of any kind, and raised again: the event is for those who read the table
@@ -165,14 +166,3 @@ class Run:
 
 def _slices(event: Event) -> list[Slice]:
     return [part for part in map(slice_of, event.made) if part is not None]
-
-
-@contextmanager
-def _grouped(spark: SparkSession, name: str) -> Iterator[None]:
-    """Spark's pages and logs name the node with its jobs."""
-    spark.sparkContext.setJobGroup(name, name)
-    try:
-        yield
-    finally:
-        for key in ("spark.jobGroup.id", "spark.job.description"):
-            spark.sparkContext.setLocalProperty(key, None)  # type: ignore[arg-type]

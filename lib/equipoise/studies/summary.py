@@ -4,6 +4,7 @@ import shlex
 
 from rich.console import Console
 
+from equipoise.pipeline.frames import grouped_jobs
 from equipoise.runs.graph import Graph
 from equipoise.runs.node import loaded
 from equipoise.runs.tables import RunTables
@@ -24,7 +25,8 @@ def summarise(run: RunTables, graph: Graph, *, job: str, path: str, console: Con
     for stage in graph.stages:
         is_part = stage.family == job or (job == "curate" and not stage.on_request)
         if is_part and stage.told and run.done(stage.family):
-            loaded(stage.told)(run, console)
+            with grouped_jobs(run.spark, f"{run.run_id}/summary"):
+                loaded(stage.told)(run, console)
     console.print(f"run {run.run_id}; tables: {graph.config.workspace}", markup=False, soft_wrap=True)
     console.print(f"next: {next_command(graph, run, job=job, path=path)}", markup=False, soft_wrap=True)
 

@@ -5,7 +5,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import reduce
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -15,8 +15,8 @@ from pyspark.sql import functions as F
 from equipoise.kernels.levels import LevelState
 from equipoise.kernels.lloyd import Step
 from equipoise.kernels.placement import fits_driver
-from equipoise.kernels.vectors import Labelled
-from equipoise.pipeline.blocks import labelled_frame
+from equipoise.kernels.vectors import Assignments
+from equipoise.pipeline.blocks import assignments_frame
 from equipoise.pipeline.checkpoint import ROWS, AnyLevel, FittedLevel, level_of
 from equipoise.schemas import ASSIGNMENTS, CENTROIDS, CHECKPOINTS, ITERATIONS, Col, Slice, Table
 from equipoise.schemas.table import Value
@@ -34,6 +34,7 @@ class DeltaCheckpoint:
     The last of ``n_levels`` is never kept waiting. ``is_new``: the run has none of these rows yet.
     """
 
+    is_durable: ClassVar[bool] = True
     workspace: Workspace
     run_id: str
     stage: str
@@ -101,9 +102,9 @@ class DeltaCheckpoint:
         self.workspace.replace(self._unfinished, stored)
         self._has_state = True
 
-    def save_assignments(self, labelled: Labelled | DataFrame) -> DataFrame:
+    def save_assignments(self, labelled: Assignments | DataFrame) -> DataFrame:
         """Writes the level-1 clusters of all items and reads them back."""
-        rows = labelled_frame(self.workspace.spark, labelled) if isinstance(labelled, Labelled) else labelled
+        rows = assignments_frame(self.workspace.spark, labelled) if isinstance(labelled, Assignments) else labelled
         self._put(self._own(ASSIGNMENTS), rows)
         return self.workspace.read(self._own(ASSIGNMENTS))
 

@@ -6,6 +6,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from equipoise.evaluation.clusters import shrunk, size_histograms
+from equipoise.pipeline.frames import grouped_jobs
 from equipoise.report.content import Report
 from equipoise.report.page import render
 from equipoise.runs.tables import RunTables, opened
@@ -54,7 +55,9 @@ def report_of(run: RunTables, *, out: str | None = None) -> str:
     """The same of a run that is open."""
     folder = Folder(run.spark, out) if out else beside(run.workspace, "reports")
     folder.make()  # before all the reading
-    return folder.write(f"{run.run_id}.html", render(read_report(run)).encode())
+    with grouped_jobs(run.spark, f"{run.run_id}/report"):
+        page = render(read_report(run))
+    return folder.write(f"{run.run_id}.html", page.encode())
 
 
 def read_report(run: RunTables) -> Report:
