@@ -28,9 +28,9 @@ FOR_FEW_ROWS = {
 
 
 @contextmanager
-def for_few_rows(spark: SparkSession, n_rows: int) -> Iterator[None]:
+def for_few_rows(spark: SparkSession, n_rows: int, *, few: int = FEW_ROWS) -> Iterator[None]:
     """Queries are planned for one task where the rows are few: a job each. The same rows come out."""
-    before = {key: spark.conf.get(key, None) for key in FOR_FEW_ROWS} if n_rows <= FEW_ROWS else {}
+    before = {key: spark.conf.get(key, None) for key in FOR_FEW_ROWS} if n_rows <= few else {}
     for key in before:
         spark.conf.set(key, FOR_FEW_ROWS[key])
     try:

@@ -1,13 +1,13 @@
 """A run: brings the nodes of a graph up to date, one after the other, and writes down what became of each."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, replace
 
 from pyspark.sql import SparkSession
 
 from equipoise.errors import RunError
-from equipoise.pipeline.frames import grouped_jobs
+from equipoise.pipeline.frames import for_few_rows, grouped_jobs
 from equipoise.runs.account import SILENT, Account, Progress
 from equipoise.runs.context import Context, RunView
 from equipoise.runs.graph import AnyNode, Graph
@@ -16,6 +16,9 @@ from equipoise.runs.record import DONE, FAILED, FORGOTTEN, REPLACED, Event, Reco
 from equipoise.runs.steps import Outside, State, Step, check_parents, refusal, steps_of
 from equipoise.schemas import RUNS, Col, Slice, slice_of
 from equipoise.tables import Workspace
+
+FEW_ITEMS = 10_000
+"""Up to so many, contents and vectors included, are one task's work."""
 
 
 @dataclass(frozen=True)
@@ -103,7 +106,7 @@ class Run:
         self._write_down()
         context = replace(self._context(node), is_first_attempt=is_first_attempt, pins=pins)
         try:
-            with grouped_jobs(self.spark, f"{self.run_id}/{node.name}"):
+            with grouped_jobs(self.spark, f"{self.run_id}/{node.name}"), self._planned_by_size(node):
                 account = loaded(node.work)(context, node.settings)
             done = ended(event, DONE, account=account, made=self._made(node))
         except Exception:  # of any kind, and raised again: the event is for those who read the table
@@ -113,6 +116,12 @@ class Run:
             raise
         self._note(done)  # written with the next one's beginning: a commit costs half a second
         return Outcome(node.name, account, (done.at - event.at).total_seconds(), was_skipped=False)
+
+    def _planned_by_size(self, node: AnyNode) -> AbstractContextManager[None]:
+        """A small pool's run is all overhead; what is small is known from those before."""
+        accounts = [event.account for event in map(self.record.get, self.graph.parents(node.name)) if event]
+        n_items = max((account.goes_on for account in accounts if account), default=FEW_ITEMS + 1)
+        return for_few_rows(self.spark, n_items, few=FEW_ITEMS)
 
     def _pins(self, node: AnyNode) -> dict[str, int]:
         """The versions of shared tables before it adds to them: one that goes on later counts from there."""
