@@ -13,7 +13,10 @@ SETTINGS = {
     "spark.driver.memory": "3g",
     # Short runs spend their time compiling: the quick compiler alone starts Spark in two thirds of the time.
     "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=240m",
-    "spark.sql.shuffle.partitions": "3",
+    "spark.sql.shuffle.partitions": "2",
+    # A job for every exchange, to look at sizes of a few rows; who counts jobs switches it on.
+    "spark.sql.adaptive.enabled": "false",
+    "spark.databricks.delta.snapshotPartitions": "1",
     # For a few dozen rows, compiling a plan takes longer than interpreting it. The jobs that slow tests start compile.
     "spark.sql.codegen.wholeStage": "false",
     "spark.sql.codegen.factoryMode": "NO_CODEGEN",

@@ -31,6 +31,15 @@ def curated(folder: Path, run_id: str, **sections) -> None:
     assert main(["curate", "--config", str(path), "--run-id", run_id]) == 0
 
 
+@pytest.fixture(scope="module", autouse=True)
+def as_users_have_it(spark):
+    """The plans of a session that nobody has set up for tests."""
+    before = spark.conf.get("spark.sql.adaptive.enabled")
+    spark.conf.set("spark.sql.adaptive.enabled", "true")
+    yield
+    spark.conf.set("spark.sql.adaptive.enabled", before)
+
+
 @pytest.fixture(scope="module")
 def of_images(spark, tmp_path_factory) -> dict[str, int]:
     """The jobs of a run over images, its summary and its report, by step."""

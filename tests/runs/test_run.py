@@ -15,6 +15,7 @@ from equipoise.schemas import ASSIGNMENTS, CURATED, POOL, RUNS, Col, Slice
 from equipoise.tables import Workspace
 from runs import toys
 from runs.toys import ACCOUNT, graph_of, node, part, pipeline
+from stages.fakes import MemoryWorkspace
 
 
 @dataclass
@@ -55,9 +56,13 @@ class Lab:
         return self.workspace.read(Slice(table, where).of_run(self.run_id)).count()
 
 
+ON_DELTA = pytest.mark.parametrize("lab", ["delta"], indirect=True)
+
+
 @pytest.fixture
-def lab(spark, tmp_path, monkeypatch):
-    made = Lab(spark, Workspace(spark, str(tmp_path)))
+def lab(spark, tmp_path, monkeypatch, request):
+    on_delta = getattr(request, "param", None) == "delta"
+    made = Lab(spark, Workspace(spark, str(tmp_path)) if on_delta else MemoryWorkspace(spark))
     monkeypatch.setattr(toys, "CALLS", made.calls)
     return made
 
@@ -69,6 +74,7 @@ def raises(error):
     return act
 
 
+@ON_DELTA
 def test_a_new_node_runs_once_and_is_skipped_when_it_is_done(lab):
     one = node("ingest", {"path": "p"}, seed=5, makes=(part(POOL, source="s"), part(ASSIGNMENTS)))
     lab.calls.on["ingest"] = lab.write(POOL)
@@ -134,6 +140,7 @@ def test_a_finished_node_with_other_settings_is_refused_before_any_work(lab):
     assert lab.calls.count("last") == 0 and lab.statuses("select:b") == ["running", "done"]
 
 
+@ON_DELTA
 def test_force_replaces_a_node_and_all_that_stands_on_it_those_that_the_config_lost_included(lab):
     writes = {"select:a": ("a", 2), "select:b": ("b", 3)}
     for name, (selection, n) in writes.items():
@@ -155,7 +162,7 @@ def test_a_replacing_that_was_broken_off_is_taken_up_again(lab, monkeypatch):
     lab.calls.on["select:a"] = lab.write(CURATED, 2)
     lab.bring(pipeline())
     with monkeypatch.context() as broken:
-        broken.setattr(Workspace, "clear", lambda self, part: raises(KeyboardInterrupt())(part))
+        broken.setattr(lab.workspace, "clear", raises(KeyboardInterrupt()))
         with pytest.raises(KeyboardInterrupt):
             lab.bring(pipeline(cluster=2), ["cluster"], force=("cluster",))
     assert lab.n_rows(CURATED) == 2 and lab.calls.count("cluster") == 1
@@ -177,7 +184,7 @@ def test_what_other_runs_share_goes_by_force_alone_and_for_good(lab, monkeypatch
     lab.bring([ingest(2)])  # other settings: done again, and the pool keeps what it has
     assert lab.workspace.read(POOL).count() == 2
     with monkeypatch.context() as broken:
-        broken.setattr(Workspace, "clear", lambda self, part: raises(KeyboardInterrupt())(part))
+        broken.setattr(lab.workspace, "clear", raises(KeyboardInterrupt()))
         with pytest.raises(KeyboardInterrupt):
             lab.bring([ingest(2)], force=("ingest",))
     assert lab.statuses("ingest")[-1] == "forgotten"

@@ -11,7 +11,7 @@ import pytest
 
 from equipoise.cli import main
 from equipoise.errors import InputError
-from equipoise.schemas import TABLES, Col
+from equipoise.schemas import TABLES, Col, Slice
 from equipoise.studies.sql.duck import answered
 from equipoise.studies.sql.kinds import TranslationError
 from equipoise.studies.sql.spark import collected
@@ -87,10 +87,10 @@ def folder(spark, tmp_path_factory) -> Path:
     place = tmp_path_factory.mktemp("sql") / "a workspace"
     workspace = Workspace(spark, str(place))
     for name, rows in ROWS.items():
-        workspace.append(TABLES[name], spark.sql(f"select * from {rows}"))
+        workspace.append(Slice(TABLES[name]), spark.sql(f"select * from {rows}"))
     gone = TABLES["rejects"]
-    workspace.append(gone, spark.sql("select 'gone' as run_id, 1 as item_id"))
-    workspace.delete(gone, where={Col.run_id: "gone"})
+    workspace.append(Slice(gone), spark.sql("select 'gone' as run_id, 1 as item_id"))
+    workspace.clear(Slice(gone, {Col.run_id: "gone"}))
     return place
 
 
@@ -387,7 +387,9 @@ FEATURES = {
 def test_tables_that_only_spark_can_read_are_left_to_it(spark, tmp_path, capsys, feature):
     workspace = Workspace(spark, str(tmp_path))
     rows = "values ('r', 'balanced', 1, 1, 0L, 'cluster'), ('r', 'balanced', 2, 1, 0L, 'cluster')"
-    workspace.append(TABLES["curated"], spark.sql(f"select * from {rows} as ({', '.join(TABLES['curated'].columns)})"))
+    workspace.append(
+        Slice(TABLES["curated"]), spark.sql(f"select * from {rows} as ({', '.join(TABLES['curated'].columns)})")
+    )
     sql = "select item_id from curated"
     assert sorted(answered(sql, folder=tmp_path, limit=MANY).rows) == [(1,), (2,)]
     spark.sql(f"alter table delta.`{tmp_path}/curated` {FEATURES[feature]}")
@@ -453,7 +455,7 @@ def test_a_catalog_is_read_by_spark_alone(spark, capsys):
     try:
         space = "spark_catalog.sql_test"
         rows = spark.sql("select 'r' as run_id, 'balanced' as selection, 7L as item_id")
-        Workspace(spark, space).append(TABLES["curated"], rows)
+        Workspace(spark, space).append(Slice(TABLES["curated"]), rows)
         code, out, _ = run("select item_id from curated", "--workspace", space, capsys=capsys)
         assert code == 0 and "│ 7 " in out
         code, _, err = run("select item_id from curated", "--workspace", space, "--engine", "duckdb", capsys=capsys)

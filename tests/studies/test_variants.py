@@ -139,7 +139,8 @@ def test_another_encoder_takes_none_of_the_options_of_the_first() -> None:
         {"name": "small", "embed": {"size": 4}},
         {"name": "texts", "embed": {"encoder": "sentence-transformers:x", "normalise": True}},
     ]
-    own, small, texts = variant_runs(made({"target": 5, "variants": variants}))
+    table = {"kind": "table", "path": "t", "content": "c"}  # which only the encoder can tell to be images or texts
+    own, small, texts = variant_runs(made({"target": 5, "variants": variants}, source=table))
     assert own.methods == []  # no method is the config itself, yet all are measured in its clusters
     assert small.config.embed.options == {"size": 4} and small.config.embed.encoder == "pixels"
     assert texts.config.embed.options == {"normalise": True}
@@ -161,7 +162,7 @@ def test_a_change_that_does_not_fit_is_refused_by_name(variant: dict, reason: st
 def test_vectors_have_no_encoder_to_change() -> None:
     source = {"kind": "embeddings", "path": "v.npy"}
     config = made({"target": 5, "variants": [{"name": "v", "embed": {"size": 4}}]}, source=source, embed=None)
-    with pytest.raises(ConfigError, match="has no encoder to change"):
+    with pytest.raises(ConfigError, match=r"compare.variants, v: the config has no encoder to change"):
         variant_runs(config)
 
 

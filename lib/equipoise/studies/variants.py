@@ -165,8 +165,8 @@ def _changed(config: Config, variant: Variant) -> dict[str, Any]:
         return {"cluster": cluster}
     if config.embed is None:
         raise ConfigError(
-            f"compare.variants, {variant.name}: the config has no section embed whose encoder could change; of several "
-            "encoders name one by cluster.encoder"
+            f"compare.variants, {variant.name}: the config has no encoder to change, as embed; of several encoders a "
+            "variant names another by cluster.encoder"
         )
     kept = variant.embed.get("encoder", config.embed.encoder) == config.embed.encoder
     return {"cluster": cluster, "embed": {**(config.embed.model_dump(mode="json") if kept else {}), **variant.embed}}
