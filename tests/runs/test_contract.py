@@ -53,9 +53,9 @@ def config_of(folder: Path, workspace: Path):
             "cluster": {
                 "metric": "cosine",
                 "iterations": 2,
-                "checkpoint_every": 1,
+                "checkpoint_every": 2,
                 "driver_limit": {"bytes": 0},
-                "levels": [{"k": 5}, {"k": 2, "resampling": {"rounds": 1}}],
+                "levels": [{"k": 5}, {"k": 2}],
             },
             "select": [{"name": "even", "target": 6}, {"name": "near", "per_cluster": 2, "within": "closest"}],
             "evaluate": {"top": 3},
