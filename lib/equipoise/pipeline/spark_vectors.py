@@ -63,10 +63,7 @@ class SparkVectors:
         backend: BackendChoice = "auto",
         owned: Iterable[SharedArray] = (),
     ) -> None:
-        """Takes over ``packed``, blocks of ``count`` vectors in all, and the arrays that it is made with.
-
-        The blocks are kept as the bytes that they are: neither pickled nor serialised by the JVM.
-        """
+        """Takes over ``packed``, blocks of ``count`` vectors in all, kept as they are, and the arrays of their making."""
         self.spark, self.count, self.dim, self.backend, self._owned = spark, count, dim, backend, tuple(owned)
         self._lent: list[SharedArray] = []
         self._packed = packed._reserialize(NoOpSerializer()).persist(StorageLevel.MEMORY_AND_DISK_DESER)
@@ -84,8 +81,7 @@ class SparkVectors:
         """Packs (item_id BIGINT, embedding ARRAY<FLOAT>); ``partitions`` by default from the bytes.
 
         Raises:
-            InputError: there are no vectors, they differ in length, one is zero where ``spherical``, or too large where
-                ``half``.
+            InputError: no vectors, different lengths, one that is zero where ``spherical`` or too large for ``half``.
         """
         count, dim = count_and_dim(embeddings, spherical=spherical, half=half)
         n_partitions = partitions or partitions_for(count, dim)
@@ -110,11 +106,11 @@ class SparkVectors:
 
     @property
     def n_partitions(self) -> int:
-        """Number of partitions: with the data and the seed it fixes the bits of the result."""
+        """With the data and the seed they fix the bits of the result."""
         return self._packed.getNumPartitions()
 
     def to_arrays(self) -> ArrayVectors:
-        """The same vectors on the driver, in the order of their ids."""
+        """The same vectors on the driver, in the order of the partitions and, inside, of their ids."""
         block = concatenated([unpack(packed) for packed in self._packed.collect()])
         return ArrayVectors(block.vectors, block.item_ids, kernel=driver_kernel(self.backend))
 
@@ -183,10 +179,7 @@ class SparkVectors:
         return SparkVectors(self.spark, members, count=n_members, dim=self.dim, backend=self.backend, owned=owned)
 
     def assignments(self, centroids: Floats) -> DataFrame:
-        """Item id, label and squared distance of every vector, computed when the DataFrame is used.
-
-        Until then it needs the centroids on the executors: they are lent, see :meth:`take_back`.
-        """
+        """Item id, label and squared distance of every vector, computed when it is used, by centroids that are lent."""
         near = self._assigner(centroids)
         self.lend(near.centroids)
         return self._assigned(near)

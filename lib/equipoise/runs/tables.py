@@ -18,6 +18,10 @@ from equipoise.schemas import ASSIGNMENTS, METRICS, POOL, RUNS, Col, Slice, Tabl
 from equipoise.tables import Workspace
 
 MOST_NAMED = 10
+MOST_KEPT = 10_000_000
+"""Items of a run whose tables are kept: a few hundred megabytes, against reading them again for every question."""
+MOST_CONTENTS_KEPT = 10_000
+"""Items that are kept with their contents."""
 
 
 @dataclass
@@ -38,14 +42,18 @@ class RunTables:
         """The newest event of every node."""
         return Record(self.history)
 
+    @cached_property
+    def n_items(self) -> int:
+        """The most that a node of the run left for others, by its record: how large what is read may be."""
+        return max((event.account.goes_on for event in self.history if event.account), default=0)
+
     def rows(self, table: Table) -> DataFrame:
-        """The rows of this run, read once and kept as long as the context lasts; none where there is no such table."""
-        if table.name not in self._kept:
-            rows = self.workspace.read(Slice(table).of_run(self.run_id))
-            if Col.centroid in rows.columns:
-                rows = rows.drop(Col.centroid)
-            self._kept[table.name] = rows.persist(StorageLevel.MEMORY_AND_DISK)
-        return self._kept[table.name]
+        """The rows of this run, without vectors; none where there is no such table.
+
+        Those of up to :data:`MOST_KEPT` items are read once, and kept as long as the context lasts.
+        """
+        rows = self.workspace.read(Slice(table).of_run(self.run_id)).drop(Col.centroid)
+        return self._once(table.name, rows, most=MOST_KEPT)
 
     def items(self) -> DataFrame:
         """The rows of the pool that were clustered from, as they were then; of a run without clusters, all it read."""
@@ -53,7 +61,8 @@ class RunTables:
         parts = {path: version for event in events for path, version in event.made.items()}
         pools = [(slice_of(path), version) for path, version in parts.items() if path.startswith(f"{POOL.name}/")]
         frames = [self.workspace.read(part, version) for part, version in pools if part is not None]
-        return reduce(DataFrame.unionByName, frames) if frames else self.workspace.read(Slice(POOL)).limit(0)
+        rows = reduce(DataFrame.unionByName, frames) if frames else self.workspace.read(Slice(POOL)).limit(0)
+        return self._once(POOL.name, rows, most=MOST_CONTENTS_KEPT)
 
     def settings(self, stage: str) -> dict[str, Any]:
         """What the newest event of a node says of its config; empty where there is none."""
@@ -69,6 +78,13 @@ class RunTables:
     def seed(self) -> int:
         """Of the draws: the newest that an event has."""
         return next((event.seed for event in reversed(self.history) if event.seed is not None), 0)
+
+    def _once(self, name: str, rows: DataFrame, *, most: int) -> DataFrame:
+        if self.n_items > most:
+            return rows
+        if name not in self._kept:
+            self._kept[name] = rows.persist(StorageLevel.MEMORY_AND_DISK)
+        return self._kept[name]
 
     def _before(self, table: Table) -> list[Event]:
         """The events that the maker of a table stood on, directly or not."""
@@ -103,8 +119,8 @@ def opened(spark: SparkSession, workspace: str, run_id: str) -> Iterator[RunTabl
         raise RunError(f"workspace {workspace!r} holds no runs: check the path (a folder or catalog.schema)")
     rows = tables.read(Slice(RUNS, {Col.run_id: run_id})).collect()  # two for each attempt at a node
     history = sorted((event_of(row.asDict()) for row in rows), key=lambda event: event.at)
-    n_items = max((event.account.goes_on for event in history if event.account), default=0)
-    with for_few_rows(spark, n_items), RunTables(spark, tables, run_id, history) as run:
+    run = RunTables(spark, tables, run_id, history)
+    with for_few_rows(spark, run.n_items), run:
         if not history and run.rows(METRICS).isEmpty():
             raise RunError(f"workspace {workspace!r} has no run {run_id!r}; the newest are {_newest(tables)}")
         yield run
