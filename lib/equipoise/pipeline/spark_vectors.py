@@ -63,7 +63,7 @@ class SparkVectors:
         backend: BackendChoice = "auto",
         owned: Iterable[SharedArray] = (),
     ) -> None:
-        """Takes over ``packed``, blocks of ``count`` vectors in all, kept as they are, and the arrays of their making."""
+        """Takes over ``packed``, blocks of ``count`` vectors, kept as they are, and the arrays of their making."""
         self.spark, self.count, self.dim, self.backend, self._owned = spark, count, dim, backend, tuple(owned)
         self._lent: list[SharedArray] = []
         self._packed = packed._reserialize(NoOpSerializer()).persist(StorageLevel.MEMORY_AND_DISK_DESER)
