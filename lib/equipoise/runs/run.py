@@ -68,8 +68,9 @@ class Run:
         """
         steps = self.steps(force)
         for name in targets:
-            if steps[name].state is State.REFUSED:
-                raise RunError(refusal(steps[name], run_id=self.run_id))
+            for one in (*self.graph.parents(name), name):
+                if steps[one].state is State.REFUSED:
+                    raise RunError(refusal(steps[one], run_id=self.run_id))
         for name in targets:
             if steps[name].state is not State.DONE:
                 self._check(steps[name].node)

@@ -148,10 +148,10 @@ class Workspace:
         }
         settings = ", ".join(f"{literal(key)} = {literal(value)}" for key, value in properties.items())
         partitions = f"partitioned by ({', '.join(table.partitions)})" if table.partitions else ""
-        statement = (
-            f"create table {name} using delta {partitions} comment {literal(table.meaning)} "
-            f"tblproperties ({settings}) as select * from {{rows}}"
+        head = (
+            f"create table {name} using delta {partitions} comment {literal(table.meaning)} tblproperties ({settings})"
         )
+        statement = f"{head.replace('{', '{{').replace('}', '}}')} as select * from {{rows}}"
         try:
             retried(
                 lambda: self.spark.sql(statement, rows=rows),
