@@ -12,7 +12,7 @@ from sklearn.neighbors import KNeighborsClassifier
 
 import equipoise
 from equipoise.cli import main
-from equipoise.schemas import METRICS, Col
+from equipoise.schemas import METRICS, Col, Slice
 from equipoise.stages.benchmark import features as features_module
 from equipoise.tables import Workspace
 
@@ -255,8 +255,8 @@ def test_delta_and_arrays_give_the_metrics_of_parquet_in_any_order(spark, found,
 
 def test_a_changed_section_is_done_again_and_leaves_other_metrics_alone(spark, run, section, tmp_path):
     workspace = Workspace(spark, str(run))
-    other = [("r", "balanced", "gini", "level_1", 0.5)]
-    workspace.append(METRICS, spark.createDataFrame(other, METRICS.schema))
+    other = [("r", "evaluate", "balanced", "gini", "level_1", 0.5)]
+    workspace.append(Slice(METRICS), spark.createDataFrame(other, METRICS.schema))
     less = {"features": section["features"][:1], "probe": False}
     config = write_config(tmp_path, run, **less)
     assert main(["benchmark", "--config", config, "--run-id", "r", "--quiet"]) == 0
@@ -290,7 +290,7 @@ def test_a_killed_benchmark_goes_on_and_changed_vectors_are_scored_again(spark, 
     assert {key[0] for key in metrics(spark, tmp_path / "w", "r")} == {"raw"}
     n_until_killed = 99
     with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
-        patched.setattr("equipoise.stages.benchmark.average_metrics", interrupted)
+        patched.setattr("equipoise.stages.benchmark.work.average_metrics", interrupted)
         main([*command, "--quiet"])
     assert len(scored) == 2
     assert main([*command, "--quiet"]) == 0

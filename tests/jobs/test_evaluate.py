@@ -13,7 +13,7 @@ import equipoise
 from equipoise.cli import main
 from equipoise.evaluation.balance import measures
 from equipoise.evaluation.fairness import gap
-from equipoise.schemas import CURATED, METRICS, RUNS, Col
+from equipoise.schemas import CURATED, METRICS, RUNS, Col, Slice
 from equipoise.stages.configuration import load_config
 from equipoise.studies.variants import comparison_id, variant_runs
 from equipoise.tables import Workspace, register_views
@@ -52,8 +52,8 @@ def write_config(folder: Path, source: dict, **sections) -> str:
 def config(spark, source, tmp_path_factory) -> str:
     """The config of a run ``r`` that is done, metrics of somebody else among its own."""
     path = write_config(tmp_path_factory.mktemp("evaluate"), source, evaluate={"top": 3, "groups": ["label"]})
-    foreign = spark.createDataFrame([("r", "balanced-40", "recall_at_1", "queries", 0.5)], METRICS.schema)
-    Workspace(spark, load_config(path).workspace).append(METRICS, foreign)
+    foreign = spark.createDataFrame([("r", "own", "balanced-40", "recall_at_1", "queries", 0.5)], METRICS.schema)
+    Workspace(spark, load_config(path).workspace).append(Slice(METRICS), foreign)
     assert main(["curate", "--config", path, "--run-id", "r", "--quiet"]) == 0
     return path
 

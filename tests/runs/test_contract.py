@@ -18,7 +18,6 @@ VOLATILE = {Col.seconds, Col.modified_at, Col.at, Col.application_id}
 IN_ORDER = (
     "rejects", "pool", "embeddings", "checkpoints", "iterations", "assignments", "centroids", "curated", "metrics",
 )  # fmt: skip
-MINUTES = ("ingest", "embed", "cluster")
 PARTITIONS = "spark.sql.shuffle.partitions"
 
 
@@ -138,6 +137,7 @@ def test_a_second_time_nothing_is_done(whole, expected):
     assert whole.rows() == expected
 
 
+@pytest.mark.slow
 def test_killed_after_the_first_write_to_each_table_and_resumed_it_is_the_same(spark, folder, expected, monkeypatch):
     lab = Lab(spark, folder, folder / "killed")
     written = Workspace._written
@@ -176,10 +176,8 @@ def test_killed_after_the_first_write_to_each_table_and_resumed_it_is_the_same(s
     assert lab.rows() == expected
 
 
-@pytest.mark.parametrize(
-    "family",
-    ["select", "evaluate", "benchmark", *(pytest.param(one, marks=pytest.mark.slow) for one in MINUTES)],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("family", ["ingest", "embed", "cluster", "select", "evaluate", "benchmark"])
 def test_forced_it_makes_the_same_again(spark, whole, expected, family):
     outcomes = {outcome.stage: outcome.was_skipped for outcome in whole.bring(family)}
     graph = graph_of(config_of(whole.folder, whole.workspace))
