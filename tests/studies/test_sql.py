@@ -509,3 +509,16 @@ def test_neither_spark_nor_a_jvm_is_started_where_duckdb_answers(folder):
     done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "0 set()"
     assert "│ 4 │" in done.stdout
+
+
+def test_a_table_that_nothing_was_written_to_has_no_rows_in_either_engine(spark, tmp_path, capsys):
+    """A run without rejects has no such table, and a query over them still an answer."""
+    Workspace(spark, str(tmp_path)).append(Slice(TABLES["runs"]), spark.sql(f"select * from {ROWS['runs']}"))
+    for name in TABLES.keys() - {"runs"}:
+        by_duckdb = answered(f"select * from {name}", folder=tmp_path, limit=MANY)
+        assert (by_duckdb.rows, by_duckdb.columns) == ([], TABLES[name].columns)
+    views = register_views(spark, str(tmp_path))
+    assert {"rejects", "item_paths", "latest_run"} <= set(views)
+    sql = "select run_id, stage, reason, count(*) as n from rejects group by run_id, stage, reason"
+    assert spark.sql(sql).collect() == answered(sql, folder=tmp_path, limit=MANY).rows == []
+    assert spark.sql("select * from item_paths").collect() == []

@@ -1,9 +1,7 @@
 """The views beside the tables, as SQL of Spark's."""
 
-from collections.abc import Collection
-
 from equipoise.errors import TableError
-from equipoise.schemas import ASSIGNMENTS, CENTROIDS, RUNS, Col
+from equipoise.schemas import ASSIGNMENTS, CENTROIDS, RUNS, TABLES, Col
 
 ITEM_PATHS = "item_paths"
 LATEST_RUN = "latest_run"
@@ -16,9 +14,9 @@ DEPTH = f"select coalesce(max({Col.level}), 1) from {CENTROIDS.name}"
 LATEST = f"select max_by({Col.run_id}, {Col.at}) as {Col.run_id} from {RUNS.name}"
 
 
-def view_names(tables: Collection[str]) -> list[str]:
-    """All names that a query may use where these tables are there."""
-    return [*tables, *(view for view, needs in NEEDS.items() if set(needs) <= set(tables))]
+def view_names() -> list[str]:
+    """All names that a query may use."""
+    return [*TABLES, *NEEDS]
 
 
 def level_names(depth: int) -> list[str]:

@@ -9,6 +9,7 @@ from equipoise.pipeline.locating import CATALOG_NAME
 from equipoise.schemas import SCHEMA_VERSION, TABLES
 
 if TYPE_CHECKING:
+    import pyarrow as pa
     from deltalake import DeltaTable
 
 VERSION_PROPERTY = "equipoise.schemaVersion"
@@ -26,6 +27,31 @@ def local_folder(workspace: str) -> Path | None:
 def present_tables(folder: Path) -> list[str]:
     """The names of the tables in the folder."""
     return [name for name in TABLES if (folder / name / "_delta_log").is_dir()]
+
+
+def empty_table(name: str) -> "pa.Table":
+    """A table that nothing was written to yet."""
+    import pyarrow as pa
+
+    atomic = {
+        "bigint": pa.int64(),
+        "int": pa.int32(),
+        "string": pa.string(),
+        "double": pa.float64(),
+        "float": pa.float32(),
+        "binary": pa.binary(),
+        "timestamp": pa.timestamp("us", "UTC"),
+        "boolean": pa.bool_(),
+    }
+
+    def type_of(kind: str) -> "pa.DataType":
+        outer, _, inner = kind.partition("<")
+        parts = [atomic[part] for part in inner.removesuffix(">").split(",")] if inner else []
+        if outer == "map":
+            return pa.map_(*parts)
+        return pa.list_(*parts) if parts else atomic[outer]
+
+    return pa.schema([(column, type_of(kind)) for column, kind in TABLES[name].types.items()]).empty_table()
 
 
 def open_table(folder: Path, name: str) -> "DeltaTable":

@@ -28,6 +28,7 @@ def read_table(spark: SparkSession, workspace: str, name: str, *, version: int |
 def register_views(spark: SparkSession, workspace: str) -> list[str]:
     """Registers the tables of a workspace, ``item_paths`` and ``latest_run``, as temporary views; returns their names.
 
+    A table that nothing was written to yet is a view without rows.
     ``item_paths`` has one row an item and run: its cluster at every level, ``level_1`` (the finest), ``level_2``, ...
     ``latest_run`` is one row, the run_id of the newest event: ``join latest_run using (run_id)`` keeps other runs out.
 
@@ -35,15 +36,11 @@ def register_views(spark: SparkSession, workspace: str) -> list[str]:
         TableError: the workspace holds no table.
     """
     space = Workspace(spark, workspace)
-    present = [table for table in TABLES.values() if space.exists(table)]
-    if not present:
+    if not any(space.exists(table) for table in TABLES.values()):
         raise without_tables(workspace)
-    for table in present:
+    for table in TABLES.values():
         space.read(table).createOrReplaceTempView(table.name)
-    names = view_names([table.name for table in present])
-    if ITEM_PATHS in names:
-        depth = spark.sql(DEPTH).collect()[0][0]  # one row
-        spark.sql(item_paths(depth)).createOrReplaceTempView(ITEM_PATHS)
-    if LATEST_RUN in names:
-        spark.sql(LATEST).createOrReplaceTempView(LATEST_RUN)
-    return names
+    depth = spark.sql(DEPTH).collect()[0][0]  # one row
+    spark.sql(item_paths(depth)).createOrReplaceTempView(ITEM_PATHS)
+    spark.sql(LATEST).createOrReplaceTempView(LATEST_RUN)
+    return view_names()

@@ -9,7 +9,7 @@ from typing import Any
 import duckdb
 import sqlglot
 from deltalake.exceptions import DeltaError
-from deltalake.schema import MapType, PrimitiveType
+from deltalake.schema import MapType, PrimitiveType, Schema
 from pyarrow import ArrowException
 from sqlglot import exp
 from sqlglot.errors import ErrorLevel, SqlglotError
@@ -31,7 +31,7 @@ from equipoise.tables.definitions import (
     level_names,
     view_names,
 )
-from equipoise.tables.local import open_table, present_tables
+from equipoise.tables.local import empty_table, open_table, present_tables
 
 _KINDS = {
     **dict.fromkeys(("byte", "short", "integer", "long"), Kind.WHOLE),
@@ -105,7 +105,7 @@ class _Views:
         self._connection = connection
         self._folder = folder
         self._sql = sql
-        self._names = view_names(present_tables(folder))
+        self._names = view_names()
         self._opened: dict[str, Columns] = {}
 
     def columns(self, name: str) -> Columns:
@@ -135,9 +135,14 @@ class _Views:
             self._connection.execute(f"create view {view} as {_written(item_paths(depth))}")
             levels = [Output(name, Kind.WHOLE) for name in level_names(depth)]
             return [Output(Col.run_id, Kind.TEXT), Output(Col.item_id, Kind.WHOLE), *levels]
-        table = open_table(self._folder, view)
-        self._connection.register(view, table.to_pyarrow_dataset())
-        return [Output(column.name, _kind_of(column.type)) for column in table.schema().fields]
+        if view in present_tables(self._folder):
+            table = open_table(self._folder, view)
+            rows, schema = table.to_pyarrow_dataset(), table.schema()
+        else:
+            rows = empty_table(view)
+            schema = Schema.from_arrow(rows.schema)
+        self._connection.register(view, rows)
+        return [Output(column.name, _kind_of(column.type)) for column in schema.fields]
 
 
 def _kind_of(given: object) -> Kind:
