@@ -1,6 +1,7 @@
 """What a job prints of classes when it is done."""
 
 import io
+import shlex
 
 import pytest
 from pyspark.sql import SparkSession
@@ -8,6 +9,7 @@ from rich.console import Console
 
 from equipoise.evaluation.balance import imbalance, normalised_entropy
 from equipoise.stages.select.told import MOST_CLASSES, print_classes
+from equipoise.studies.summary import _quoted
 
 
 @pytest.mark.parametrize("n_classes", [3, MOST_CLASSES + 7])
@@ -43,3 +45,11 @@ def test_a_pool_without_labels_prints_nothing(spark: SparkSession) -> None:
     console = Console(file=io.StringIO())
     print_classes(pool, pool.selectExpr("item_id", "1 as copies"), seed=0, title="s", console=console)
     assert not console.file.getvalue()
+
+
+@pytest.mark.parametrize(
+    "sql", ["select a from b where run_id = 'r'", "select a from b where `group` = 'x'", 'select "a" from b']
+)
+def test_a_query_to_type_is_one_word_of_the_shell(sql: str) -> None:
+    assert shlex.split(_quoted(sql)) == [sql]
+    assert _quoted("select 'r'") == "\"select 'r'\""

@@ -42,4 +42,9 @@ def next_command(graph: Graph, run: RunTables, *, job: str, path: str) -> str:
     shown = next((stage for stage in made if stage.family == job), made[-1] if made else None)
     query = (shown.query if shown else None) or EVENTS
     place = shlex.quote(graph.config.workspace)
-    return f"equipoise sql {shlex.quote(query.format(run_id=run.run_id))} --workspace {place}"
+    return f"equipoise sql {_quoted(query.format(run_id=run.run_id))} --workspace {place}"
+
+
+def _quoted(sql: str) -> str:
+    """For a shell: SQL has quotes of its own, which read better inside double ones where these change nothing."""
+    return shlex.quote(sql) if set(sql) & set('"`$\\!') else f'"{sql}"'
