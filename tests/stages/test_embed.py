@@ -123,3 +123,21 @@ def test_vectors_of_sources_and_encoders_lie_in_slices_of_their_own(lab, tmp_pat
     assert {name for name in accounts if name.startswith("embed")} == names
     slices = {(row[Col.encoder_id], row[Col.source]) for row in run.workspace.read(EMBEDDINGS).collect()}
     assert len(slices) == 4
+
+
+def test_chunks_that_another_run_wrote_meanwhile_are_not_written_again(spark, tmp_path, monkeypatch):
+    """The other run embeds all between the first look and the first chunk of this one."""
+    lab = Lab(spark, tmp_path)
+    names = [f"{number}.png" for number in range(9)]
+    slow, quick = ingested(lab, *names), ingested(lab, *names, run_id="s")
+    write, overtaken = stage._write, []
+
+    def after_the_other(*arguments):
+        if not overtaken:
+            overtaken.append(True)
+            embed(quick)
+        return write(*arguments)
+
+    monkeypatch.setattr(stage, "_write", after_the_other)
+    embed(slow)
+    assert slow.workspace.read(EMBEDDINGS).count() == 9

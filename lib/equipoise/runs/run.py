@@ -139,17 +139,22 @@ class Run:
         names = {node.name, *self.graph.descendants(node.name, also=self.record.edges)}
         gone = [event for event in self.record.events if event.stage in names and event.has_begun]
         for event in gone:
-            shares = any(not part.table.is_of_run for part in _slices(event))
+            shares = bool(self._shared(event))
             self._note(ended(event, FORGOTTEN if is_forced and shares else REPLACED, pins={}))
         self._write_down()
         for event in reversed(gone):
             self._clear(event, shared=is_forced)
 
     def _clear(self, event: Event, *, shared: bool = False) -> None:
-        """Removes what a node made, as its record has it: what belongs to no run by ``--force`` alone."""
-        for part in _slices(event):
-            if part.table.is_of_run or shared:
-                self.workspace.clear(part.of_run(self.run_id))
+        """Removes what a node made, as its record has it; by ``--force`` also what it shares, as it is to be made."""
+        own = [part for part in _slices(event) if part.table.is_of_run]
+        for part in [*own, *(self._shared(event) if shared else ())]:
+            self.workspace.clear(part.of_run(self.run_id))
+
+    def _shared(self, event: Event) -> list[Slice]:
+        """Not those of the record: they may be of another encoder, which other runs use."""
+        makes = self.graph[event.stage].makes if event.stage in self.graph else ()
+        return [part for part in makes if not part.table.is_of_run]
 
     def _outside(self, node: AnyNode) -> Outside:
         found: Mapping[str, int | None] = loaded(node.outside or "")(self._context(node), node.settings)

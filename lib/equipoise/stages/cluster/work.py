@@ -97,11 +97,11 @@ def _open(embeddings: DataFrame, settings: Cluster) -> Vectors:
 
 def _reject_zero_vectors(context: Context) -> int:
     """Writes the items whose vector is zero to the rejects; returns how many."""
-    with persisted(context.vectors().filter(is_zero(Col.embedding)).select(Col.item_id)) as zero:
-        n_zero = zero.count()
+    zero = context.vectors().filter(is_zero(Col.embedding)).select(Col.item_id)
+    with persisted(zero.join(context.items().select(Col.item_id, Col.key, Col.uri), Col.item_id, "inner")) as named:
+        n_zero = named.count()
         if not n_zero:
             return 0
-        named = zero.join(context.items().select(Col.item_id, Col.key, Col.uri), Col.item_id, "inner")
         rejects = named.select(
             Col.item_id,
             Col.key,

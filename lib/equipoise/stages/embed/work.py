@@ -18,18 +18,24 @@ from equipoise.runs.context import Context
 from equipoise.schemas import EMBEDDINGS, REJECTS, Col
 from equipoise.stages.embed import Embedding
 
+COMPARED = -1
+"""No version: another run wrote to the table, so all chunks that follow are compared with what it has."""
 ALREADY_EMBEDDED = "already_embedded"
 _MENDABLE = re.compile(rf"{ConfigError.__module__}\.{ConfigError.__name__}: (.+)")
 
 
 @dataclass(frozen=True)
 class Todo:
-    """What is to be embedded: ``n_items`` go in, ``n_fresh`` of them were not there when the run began with it."""
+    """What is to be embedded: ``n_items`` go in, ``n_fresh`` of them were not there when the run began with it.
+
+    ``since`` is the version of the embeddings that ``items`` were held against.
+    """
 
     items: DataFrame
     n_items: int
     n_fresh: int
     n_rejected: int
+    since: int | None
 
 
 def embed(context: Context, settings: Embedding) -> Account:
@@ -52,16 +58,18 @@ def _todo(context: Context) -> Todo:
     """What has no vector; of an attempt that was broken off also counts what it did, as of its beginning."""
     items = context.items().select(Col.item_id, Col.uri, Col.content)
     own = context.own(EMBEDDINGS)
-    if not context.workspace.exists(EMBEDDINGS):
-        return Todo(items, n := context.n_items(), n, 0)
-    fresh = filter_without(items, context.workspace.read(own))
+    since = context.workspace.version(EMBEDDINGS)  # what comes later is compared by its keys
+    if since is None and context.is_first_attempt:
+        return Todo(items, n := context.n_items(), n, 0, None)
+    fresh = filter_without(items, context.workspace.read(own, since))
     if context.is_first_attempt:
-        return Todo(fresh, context.n_items(), fresh.count(), 0)
+        return Todo(fresh, context.n_items(), fresh.count(), 0, since)
     refused = context.workspace.read(context.own(REJECTS))
     began = context.pins.get(EMBEDDINGS.name)
     n_fresh = filter_without(items, context.workspace.read(own, began)).count() if began is not None else None
     n_items = context.n_items()
-    return Todo(filter_without(fresh, refused), n_items, n_items if n_fresh is None else n_fresh, refused.count())
+    todo = filter_without(fresh, refused)
+    return Todo(todo, n_items, n_items if n_fresh is None else n_fresh, refused.count(), since)
 
 
 def _embed_chunks(context: Context, settings: Embedding, todo: Todo) -> int:
@@ -70,7 +78,7 @@ def _embed_chunks(context: Context, settings: Embedding, todo: Todo) -> int:
     n_chunks, n_refused = -(-todo.n_fresh // settings.items_per_commit), 0
     if not n_chunks:
         return 0
-    since = context.workspace.version(EMBEDDINGS)
+    since = todo.since
     with _chunked(todo, n_chunks) as (items, sizes):
         n_done = todo.n_fresh - sum(size for _, size in sizes)
         context.progress.count(context.node.name, n_done, todo.n_fresh)
@@ -106,7 +114,9 @@ def _write(context: Context, settings: Embedding, encoded: DataFrame, since: int
             context.append(REJECTS, rejects(outcome, run_id=context.run_id, stage=context.node.name))
         if n_encoded:
             rows = embedding_rows(outcome, settings.encoder_id, settings.source)
-            since = context.insert_new(EMBEDDINGS, rows, since=since).version
+            version = context.insert_new(EMBEDDINGS, rows, since=since).version
+            is_alone = version == (0 if since is None else since + 1)
+            since = version if is_alone else COMPARED
     return n_refused, since
 
 
