@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 
 from configs import misfit, refusal, written
+from equipoise.encoders import encoder_id, given_encoder_id
+from equipoise.schemas import Col
 from equipoise.stages.configuration import graph_of, load_config
 
 SEVERAL = {
@@ -86,6 +88,32 @@ def test_the_pool_is_all_sources_by_default(tmp_path):
     assert set(found["cluster"]) == {"embed:web", "embed:news"}
 
 
+def encoder_ids(folder: Path, **sections) -> set[str]:
+    """Of the vectors that are clustered."""
+    graph = graph_of(load_config(written(folder, **sections)))
+    return {str(part.where[Col.encoder_id]) for part in graph["cluster"].needs}
+
+
+@pytest.mark.parametrize("more", [{}, {"encoder": "given"}])
+def test_given_vectors_have_the_id_of_what_made_them(tmp_path, more):
+    """Of an encoder of the config it is the encoder's, of another model one by its name, else one by the source's."""
+    web = {"kind": "embeddings", "path": "w.npy", **more}
+    plain = {"source": None, "embed": None, "sources": {"web": web}}
+    assert encoder_ids(tmp_path, **plain) == {given_encoder_id(more.get("encoder", "web"))}
+    both = {"web": {**web, "encoder": "dino"}, "news": {"kind": "images", "path": "n"}}
+    encoders = {"dino": {"encoder": "pixels", "size": 8}}
+    assert encoder_ids(tmp_path, **{**plain, "sources": both}, encoders=encoders) == {encoder_id("pixels", {"size": 8})}
+
+
+@pytest.mark.parametrize(
+    "sections, encoder",
+    [({}, "embed"), ({"source": {"kind": "embeddings", "path": "clip.npy"}, "embed": None}, "clip")],
+)
+def test_the_only_encoder_may_be_named_too(tmp_path, sections, encoder):
+    named = nodes(tmp_path, **sections, cluster={"levels": LEVELS, "encoder": encoder})
+    assert named == nodes(tmp_path, **sections, cluster={"levels": LEVELS})
+
+
 def test_given_vectors_of_one_model_go_together(tmp_path):
     given = {name: {"kind": "embeddings", "path": f"{name}.npy", "encoder": "clip"} for name in ("web", "news")}
     found = nodes(tmp_path, source=None, embed=None, sources=given)
@@ -102,6 +130,10 @@ def test_given_vectors_of_one_model_go_together(tmp_path):
         ({"embed": {"encoder": "pixels"}}, "embed is the short form of encoders"),
         ({"pool": ["wbe"]}, "pool: there is no source 'wbe'; did you mean 'web'?"),
         ({"pool": []}, "pool: "),
+        ({"pool": ["web", "news", "web"]}, "pool names 'web' twice"),
+        ({"sources": {"web": {"path": "x"}}}, "sources.web: needs a kind, one of: images, texts, table, embeddings"),
+        ({"sources": {"web": {"kind": "images", "path": "x", "inline": "perhaps"}}}, "sources.web.inline: must be a"),
+        ({"encoders": {"dino/x": {"encoder": "pixels"}}}, "encoders.dino/x"),
         ({"sources": {"a b": {"kind": "images", "path": "x"}}}, "sources.a b"),
         ({"sources": {"web": {"kind": "images", "path": "x", "name": "other"}}}, "sources.web.name: 'other' and 'web'"),
         ({"sources": {"web": {"kind": "imges", "path": "x"}}}, "sources.web: unknown kind 'imges'"),
@@ -119,6 +151,34 @@ def test_mistakes_in_names_are_refused(tmp_path, sections, said):
         ({}, "cluster.encoder is needed, since several encoders make vectors: dino, sscd; name one"),
         ({"cluster": {"levels": LEVELS, "encoder": "dno"}}, "cluster.encoder: 'dno' makes no vectors of 'web', 'news'"),
         ({"cluster": {"levels": LEVELS, "encoder": "dno"}}, "did you mean 'dino'?"),
+        (
+            {"cluster": {"levels": LEVELS, "encoder": "dino"}, "pool": ["web", "notes"]},
+            "no encoder makes vectors of all",
+        ),
+        ({"encoders": {"dino": {"encoder": "pixel"}}}, "encoder 'pixel' is unknown; did you mean 'pixels'?"),
+        ({"encoders": {"dino": {"encoder": "pixels", "sise": 3}}}, "no option 'sise'; did you mean 'size'?"),
+        (
+            {"encoders": {name: {"encoder": "pixels"} for name in ("dino", "same")}},
+            "both make embeddings(encoder_id=pixels-2e667a4f, source=news): drop one, or make them differ",
+        ),
+        (
+            {"pool": None, "sources": {name: {"kind": "texts", "path": name} for name in ("notes", "more")}},
+            "encoders.dino.encoder: 'pixels' reads images, the sources hold texts; name another",
+        ),
+        (
+            {"pool": None, "sources": {"web": {"kind": "embeddings", "path": "w.npy"}}},
+            "sources.web.kind: embeddings brings its vectors, there is nothing to embed: drop the section "
+            "encoders.dino",
+        ),
+        (
+            {
+                "pool": None,
+                "encoders": {},
+                "sources": {"web": {"kind": "embeddings", "path": "w.npy"}},
+                "cluster": {"levels": LEVELS, "encoder": "wbe"},
+            },
+            "cluster.encoder: 'wbe' makes no vectors of 'web'; did you mean 'web'?",
+        ),
         ({"pool": ["notes"]}, "cluster.encoder: no encoder makes vectors of all of 'notes'"),
         (
             {
