@@ -17,12 +17,13 @@ def check_source(source: Source, place: Place) -> None:
     """
     if local_path(source.path) is None:
         return
+    is_npy = isinstance(source, EmbeddingsSource) and source.is_npy
+    check_path(source.path, place.key("path"), is_table=source.kind in ("table", "embeddings") and not is_npy)
     if isinstance(source, EmbeddingsSource) and source.is_npy:
         vectors = open_vectors(source.path, place)
         if source.ids is not None and local_path(source.ids):
+            check_path(source.ids, place.key("ids"))
             open_ids(source.ids, vectors, place)
-        return
-    check_path(source.path, place.key("path"), is_table=source.kind in ("table", "embeddings"))
 
 
 def check_path(path: str, key: str, *, is_table: bool = False) -> None:
