@@ -2,15 +2,14 @@
 
 import ast
 import json
+import re
 import subprocess
 import sys
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Sequence
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
-PACKAGE = ROOT / "lib" / "equipoise"
+from modules import MODULES, PACKAGE, ROOT, imported, name_of, part_of, starts_with, syntax_of
 
 LAYERS = [
     {"jobs"},
@@ -46,34 +45,9 @@ BARRED = {
 }
 """What a part must not import beside that: prefixes of module names."""
 
-MODULES = sorted([*PACKAGE.rglob("*.py"), *(ROOT / "jobs").glob("*.py")])
-
-
-def name_of(path: Path) -> str:
-    return str(path.relative_to(ROOT))
-
-
-def part_of(path: Path) -> str:
-    """``kernels`` for ``kernels/lloyd.py``, ``errors`` for ``errors.py``, ``jobs`` for a job."""
-    return path.relative_to(PACKAGE).parts[0].removesuffix(".py") if PACKAGE in path.parents else "jobs"
-
-
-def imported(path: Path) -> Iterator[str]:
-    """The full names of all modules and names that a file imports, also inside its functions."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{name_of(path)}: imports are written in full"
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
-
 
 def layer_of(part: str) -> int:
     return next(number for number, parts in enumerate(LAYERS) if part in parts)
-
-
-def starts_with(name: str, prefix: str) -> bool:
-    return name == prefix or name.startswith(f"{prefix}.")
 
 
 def test_every_part_of_the_package_has_a_layer():
@@ -103,44 +77,82 @@ def test_only_the_session_starts_spark():
     callers = {
         part_of(path)
         for path in MODULES
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        for node in syntax_of(path)
         if isinstance(node, ast.Attribute) and node.attr == "getOrCreate"
     }
     assert callers == {"session"}
 
 
-def users_of(is_used) -> set[str]:
-    """The parts of the package that have a module with a node of the syntax tree for which this is true."""
+def users_of(are_used) -> set[str]:
+    """The parts of the package that have a module whose syntax tree's nodes answer this with true."""
+    return {part_of(path) for path in MODULES if PACKAGE in path.parents and are_used(syntax_of(path))}
+
+
+def importers_of(library: str) -> set[str]:
+    """The parts of the package that import something of a library."""
     return {
         part_of(path)
         for path in MODULES
-        if PACKAGE in path.parents and any(map(is_used, ast.walk(ast.parse(path.read_text(encoding="utf-8")))))
+        if PACKAGE in path.parents and any(starts_with(name, library) for name in imported(path))
     }
+
+
+DELTA_SQL = re.compile(r"^delta$|\bdelta\.`|\busing delta\b", re.IGNORECASE)
+"""``format("delta")``, and what of SQL names a table of Delta's: also as a piece of an f-string."""
+
+
+def names_delta(nodes: Sequence[ast.AST]) -> bool:
+    texts = (node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str))
+    return any(DELTA_SQL.search(text) for text in texts)
+
+
+def writes_rows(nodes: Sequence[ast.AST]) -> bool:
+    """``rows.write``, whatever comes of it, or the newer forms: ``file.write(...)``, which is called, is another's."""
+    called = {id(node.func) for node in nodes if isinstance(node, ast.Call)}
+    attributes = [node for node in nodes if isinstance(node, ast.Attribute)]
+    return any(
+        node.attr in ("writeTo", "writeStream", "saveAsTable", "insertInto")
+        or (node.attr == "write" and id(node) not in called)
+        for node in attributes
+    )
 
 
 def test_only_the_tables_and_the_sources_know_delta():
-    importers = {
-        part_of(path)
-        for path in MODULES
-        if PACKAGE in path.parents and any(starts_with(name, "delta.tables") for name in imported(path))
-    }
-    namers = users_of(lambda node: isinstance(node, ast.Constant) and node.value == "delta")
-    assert importers == {"tables", "sources"}  # a user's own table may be Delta, too
-    assert namers == {"tables", "sources", "session"}  # which starts Spark with its JARs
+    assert importers_of("delta.tables") == {"tables", "sources"}  # a user's own table may be Delta, too
+    assert users_of(names_delta) == {"tables", "sources", "session"}  # which starts Spark with its JARs
+    assert importers_of("deltalake.DeltaTable") == {"tables"}  # the reader without a JVM
 
 
 def test_only_the_tables_write_rows():
-    """``rows.write.something``, or the newer form of it."""
-
-    def is_writing(node: ast.AST) -> bool:
-        of_writer = isinstance(node, ast.Attribute) and isinstance(node.value, ast.Attribute)
-        is_writer = of_writer and node.value.attr == "write"
-        return is_writer or (isinstance(node, ast.Attribute) and node.attr in ("writeTo", "saveAsTable", "insertInto"))
-
-    assert users_of(is_writing) == {"tables"}
+    assert users_of(writes_rows) == {"tables"}
 
 
-LIGHT = ("equipoise.cli", "equipoise.stages.configuration", "equipoise.stages.running", "equipoise.runs.steps")
+@pytest.mark.parametrize(
+    "code, finds",
+    [
+        ("rows.write.format('delta').save(path)", (True, True)),
+        ("writer = rows.write", (True, False)),
+        ("rows.writeTo(name).create()", (True, False)),
+        ("spark.sql(f'create table {name} using delta')", (False, True)),
+        ("spark.sql(f'select * from delta.`{path}`')", (False, True)),
+        ("file.write(content)", (False, False)),
+        ("'the delta of two rates'", (False, False)),
+    ],
+)
+def test_what_writes_and_what_names_delta_is_found(code, finds):
+    nodes = list(ast.walk(ast.parse(code)))
+    assert (writes_rows(nodes), names_delta(nodes)) == finds
+
+
+LIGHT = (
+    "equipoise.cli",
+    "equipoise.stages.configuration",
+    "equipoise.stages.running",
+    *(f"equipoise.stages.{path.parent.name}" for path in sorted((PACKAGE / "stages").glob("*/__init__.py"))),
+    *(f"equipoise.runs.{name}" for name in ("account", "graph", "node", "record", "stage", "steps", "vectors")),
+    "equipoise.studies.graph",
+)
+"""What declares, and what follows from declarations alone."""
 HEAVY = ("pyspark", "delta", "scipy", "sklearn", "pandas", "torch", "faiss", "matplotlib")
 
 
@@ -150,6 +162,7 @@ def test_declarations_and_checks_import_nothing_heavy():
         f"import sys, {', '.join(LIGHT)}\n"
         "from equipoise.stages.running import planned\n"
         "config = equipoise.stages.configuration.load_config('conf/demo.yaml', ['source.path=conf'])\n"
+        "assert [node.name for node in equipoise.stages.configuration.graph_of(config).order]\n"
         "plan = planned(config)\n"
         f"print([name for name in {HEAVY} if name in sys.modules])\n"
         "plan.check()\n"
@@ -175,27 +188,6 @@ def test_stages_do_not_know_each_other():
             if starts_with(name, "equipoise.stages") and len(name.split(".")) > 2
         }
         assert others <= {own}, f"{name_of(path)} imports {others - {own}}"
-
-
-def column_names() -> set[str]:
-    tree = ast.parse((PACKAGE / "schemas" / "columns.py").read_text(encoding="utf-8"))
-    col = next(node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == "Col")
-    return {str(ast.literal_eval(node.value)) for node in col.body if isinstance(node, ast.Assign)}
-
-
-WITH_TABLES = {"studies", "stages", "runs", "sources", "pipeline", "evaluation", "papers", "report", "tables"}
-
-
-@pytest.mark.parametrize("path", [path for path in MODULES if part_of(path) in WITH_TABLES], ids=name_of)
-def test_columns_are_spelled_in_the_schemas_alone(path):
-    """A name with an underscore is nobody's everyday word: as a literal it would be a column, spelled again."""
-    columns = {name for name in column_names() if "_" in name}
-    literals = {
-        node.value
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-        if isinstance(node, ast.Constant) and isinstance(node.value, str)
-    }
-    assert not literals & columns
 
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))

@@ -5,7 +5,7 @@ from chispa import assert_df_equality
 from pyspark.sql import functions as F
 
 from equipoise.pipeline import items as it
-from equipoise.schemas import POOL, REJECTS, Col
+from equipoise.schemas import EMBEDDINGS, POOL, REJECTS, Col
 
 IN_POOL = f"{Col.item_id} long, {Col.source} string, {Col.uri} string"
 
@@ -30,6 +30,30 @@ def test_a_given_id_is_the_id_and_other_keys_are_hashed_with_the_source(spark):
     assert {row[Col.key]: row[Col.item_id] for row in items.collect()} == {"5": 5, "file:/a.png": hashed}
     # This number must never change: tables in the field are keyed by it.
     assert hashed == 1495522191727679337
+
+
+def test_in_an_id_space_of_its_own_a_source_hashes_given_ids_too(spark):
+    rows = raw(spark, {"key": "5", "given_id": 5}, {"given_id": 5}, {"key": "file:/a.png"})
+    found = {
+        name: [
+            (row[Col.item_id], row[Col.given_id]) for row in it.with_item_id(rows, name, is_own_space=True).collect()
+        ]
+        for name in ("web", "maps")
+    }
+    hashed = [
+        row[0]
+        for row in spark.sql("select xxhash64('web', '5') union all select xxhash64('web', 'file:/a.png')").collect()
+    ]
+    assert found["web"] == [(hashed[0], 5), (hashed[0], 5), (hashed[1], None)]  # yours is kept beside
+    assert not {item for item, _ in found["web"]} & {item for item, _ in found["maps"]}
+    plain = it.with_item_id(rows, "web").collect()  # what has no id of its own is the same in both
+    assert [row[Col.item_id] for row in plain] == [5, 5, hashed[1]]
+
+
+def test_an_item_without_id_and_key_has_none_in_either_space(spark):
+    for is_own in (False, True):
+        (row,) = it.with_item_id(raw(spark, {}), "web", is_own_space=is_own).collect()
+        assert (row[Col.reason], row[Col.detail]) == (it.MISSING_ID, "the row has no id")
 
 
 def test_a_row_without_id_is_rejected_not_lost(spark, no_pool):
@@ -79,6 +103,47 @@ def test_what_the_pool_holds_is_dropped_and_foreign_ids_collide(spark):
     found = {row[Col.item_id]: row[Col.reason] for row in judged.collect()}
     assert found == {1: it.ALREADY_IN_POOL, 2: it.ID_COLLISION, 3: it.ID_COLLISION, 4: None}
     assert [row[Col.item_id] for row in it.filter_new(judged).collect()] == [4]
+
+
+def test_without_a_pool_the_items_judge_each_other_alone(spark, no_pool):
+    rows = raw(spark, *({"key": key, "given_id": 1} for key in ("x", "x", "y")), {"key": "z", "given_id": 2})
+    items = it.with_item_id(rows, "web")
+    found = [sorted(map(str, it.with_verdict(items, pool).collect())) for pool in (None, no_pool)]
+    assert found[0] == found[1]
+    reasons = sorted(str(row[Col.reason]) for row in it.with_verdict(items, None).collect())
+    assert reasons == ["None", "None", it.DUPLICATE_ID, it.ID_COLLISION]
+    assert it.with_verdict(items, None).columns == it.with_verdict(items, no_pool).columns
+
+
+def test_verdicts_are_counted_in_one_row_a_reason(spark):
+    pool = spark.createDataFrame([(2, "maps", None), (3, "maps", None), (4, "web", None)], IN_POOL)
+    rows = raw(spark, *({"key": str(number), "given_id": number} for number in (1, 2, 3, 4, 5, 5)))
+    vectors = spark.createDataFrame(
+        [("1", [1.0, 2.0]), ("2", [1.0]), ("3", None)], "key string, embedding array<float>"
+    )
+    judged = it.with_verdict(it.with_item_id(rows.join(vectors, Col.key, "left"), "web"), pool)
+    found = {row[Col.reason]: tuple(row)[1:] for row in it.verdict_counts(judged).collect()}
+    assert found == {
+        None: (2, 2, 2, 0, None),
+        it.ID_COLLISION: (2, 1, 1, 2, 2),  # two given ids are another source's, 2 for one; the null has no length
+        it.ALREADY_IN_POOL: (1, None, None, 0, None),
+        it.DUPLICATE_ID: (1, None, None, 0, None),
+    }
+
+
+def test_verdicts_of_items_without_vectors_and_ids_are_counted_too(spark):
+    items = spark.createDataFrame([(1, None), (2, "unreadable_file"), (3, None)], "item_id long, reason string")
+    found = {row[Col.reason]: tuple(row)[1:] for row in it.verdict_counts(items).collect()}
+    assert found == {None: (2, None, None, 0, None), "unreadable_file": (1, None, None, 0, None)}
+
+
+def test_rows_of_vectors_have_the_columns_of_the_table(spark):
+    items = spark.createDataFrame(
+        [(1, None, [1.0]), (2, it.NOT_FINITE, [2.0])], "item_id long, reason string, embedding array<float>"
+    )
+    rows = it.embedding_rows(items, "pixels-1", "web")
+    assert rows.columns == EMBEDDINGS.columns
+    assert [tuple(row) for row in rows.collect()] == [("pixels-1", "web", 1, [1.0])]
 
 
 def test_rejects_are_rows_of_the_table_without_what_the_pool_holds(spark):

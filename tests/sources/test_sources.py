@@ -1,38 +1,15 @@
-"""The user's data -> raw items: every kind of source, and every way to get it wrong."""
+"""The user's data -> raw items: images, texts and tables, and every way to get them wrong."""
 
 import gzip
 import json
 
-import numpy as np
 import pytest
-from pydantic import TypeAdapter
 
-from equipoise.config import Place, Source
-from equipoise.errors import InputError
-from equipoise.pipeline.items import RAW
+from equipoise.config import Place
 from equipoise.schemas import Col
-from equipoise.sources.local import check_source
-from equipoise.sources.reading import nothing_found, raw_items
+from equipoise.sources.reading import nothing_found
+from sources.asked import refusal, rows, source
 from stages.fakes import write_images
-
-
-def source(**values):
-    return TypeAdapter(Source).validate_python({key: str(v) if key == "path" else v for key, v in values.items()})
-
-
-def rows(spark, **values):
-    raw = raw_items(spark, source(**values), Place("source"))
-    assert raw.columns[: len(RAW.names)] == RAW.names
-    return sorted(raw.collect(), key=lambda row: str(row[Col.key]))
-
-
-def refusal(spark, *, place="source", **values):
-    with pytest.raises(InputError) as caught:
-        raw_items(spark, source(**values), Place(place)).collect()
-    message = str(caught.value)
-    assert "\n" not in message
-    return message
-
 
 # Images
 
@@ -216,144 +193,3 @@ def test_a_missing_column_is_refused_with_the_nearest(spark, stored):
 def test_a_column_of_another_type_is_refused(spark, stored):
     assert "'score'" in refusal(spark, kind="table", path=stored, id="score", content="body")
     assert "'nr'" in refusal(spark, kind="table", path=stored, content="nr")
-
-
-# Ready-made vectors
-
-
-def vectors(found):
-    return np.array([row[Col.embedding] for row in sorted(found, key=lambda row: int(row[Col.key]))])
-
-
-@pytest.mark.parametrize("dtype", ["float16", "float32", "float64", ">f4"])
-def test_npy_rows_are_items_numbered_from_zero(spark, tmp_path, dtype, monkeypatch):
-    monkeypatch.setattr("equipoise.sources.npy.SLICE_BYTES", 64)
-    matrix = np.random.default_rng(0).normal(size=(25, 3)).astype(dtype)
-    np.save(tmp_path / "v.npy", matrix)
-    found = rows(spark, kind="embeddings", path=tmp_path / "v.npy")
-    assert sorted(row[Col.given_id] for row in found) == list(range(25))
-    np.testing.assert_array_equal(vectors(found), matrix.astype(np.float32))
-
-
-@pytest.mark.parametrize("ids", ["int.npy", "text.npy", "ids.txt"])
-def test_npy_ids_come_from_a_file_beside(spark, tmp_path, ids, monkeypatch):
-    monkeypatch.setattr("equipoise.sources.npy.SLICE_BYTES", 30)
-    matrix = np.arange(22, dtype=np.float32).reshape(11, 2)
-    np.save(tmp_path / "v.npy", matrix)
-    names = [f"ü{i}" for i in range(11)] if ids != "int.npy" else list(range(100, 111))
-    if ids == "ids.txt":
-        (tmp_path / ids).write_text("\n".join(names) + "\n")
-    else:
-        np.save(tmp_path / ids, np.array(names))
-    found = rows(spark, kind="embeddings", path=tmp_path / "v.npy", ids=str(tmp_path / ids))
-    by_key = {row[Col.key]: row for row in found}
-    assert {name: by_key[str(name)][Col.embedding][0] for name in names} == dict(
-        zip(names, matrix[:, 0].tolist(), strict=True)
-    )
-    assert {row[Col.given_id] for row in found} == (set(names) if ids == "int.npy" else {None})
-
-
-@pytest.mark.parametrize(
-    "matrix, said",
-    [
-        (np.zeros(3), "shape (3,)"),
-        (np.zeros((2, 2, 2)), "shape (2, 2, 2)"),
-        (np.zeros((0, 4)), "shape (0, 4)"),
-        (np.zeros((2, 2), int), "int64"),
-        (np.asfortranarray(np.ones((3, 2))), "Fortran"),
-    ],
-)
-def test_npy_of_another_shape_or_type_is_refused(spark, tmp_path, matrix, said):
-    np.save(tmp_path / "v.npy", matrix)
-    assert said in refusal(spark, kind="embeddings", path=tmp_path / "v.npy")
-
-
-def test_a_broken_npy_is_refused(spark, tmp_path):
-    np.save(tmp_path / "v.npy", np.zeros((10, 4)))
-    content = (tmp_path / "v.npy").read_bytes()
-    (tmp_path / "v.npy").write_bytes(content[:-1])
-    assert "cut off" in refusal(spark, kind="embeddings", path=tmp_path / "v.npy")
-    (tmp_path / "v.npy").write_bytes(b"rubbish")
-    assert "no .npy file" in refusal(spark, kind="embeddings", path=tmp_path / "v.npy")
-
-
-@pytest.mark.parametrize("text, count", [("a\n", 1), ("a\nb\nc", 3)])
-def test_ids_must_be_as_many_as_vectors(spark, tmp_path, text, count):
-    np.save(tmp_path / "v.npy", np.zeros((2, 2)))
-    (tmp_path / "i.txt").write_text(text)
-    message = refusal(spark, kind="embeddings", path=tmp_path / "v.npy", ids=str(tmp_path / "i.txt"))
-    assert f"{count} ids for 2 vectors" in message
-
-
-def test_vectors_of_a_table(spark, tmp_path):
-    spark.createDataFrame([("a", [1.0, 2.0])], "name string, v array<double>").write.parquet(f"{tmp_path}/p")
-    (found,) = rows(spark, kind="embeddings", path=tmp_path / "p", id="name", vector="v")
-    assert (found[Col.key], found[Col.given_id], found[Col.embedding]) == ("a", None, [1.0, 2.0])
-    assert found[Col.uri] is None and found[Col.attributes] is None
-    keys = {"uri": "name", "label": "name", "attributes": ["name"]}
-    (found,) = rows(spark, kind="embeddings", path=tmp_path / "p", id="name", vector="v", **keys)
-    assert (found[Col.uri], found[Col.label], found[Col.attributes]) == ("a", "a", {"name": "a"})
-    more = {"id": "name", "vector": "v", "attributes": ["region"]}
-    assert "source.attributes.region" in refusal(spark, kind="embeddings", path=tmp_path / "p", **more)
-    assert "sources.web.attributes.region" in refusal(
-        spark, place="sources.web", kind="embeddings", path=tmp_path / "p", **more
-    )
-    assert "source.id is missing" in refusal(spark, kind="embeddings", path=tmp_path / "p", vector="v")
-    assert "did you mean" in refusal(spark, kind="embeddings", path=tmp_path / "p", id="names", vector="v")
-    assert "array<float>" in refusal(spark, kind="embeddings", path=tmp_path / "p", id="name", vector="name")
-
-
-# What is told before Spark starts
-
-
-def early(**values) -> str:
-    with pytest.raises(InputError) as caught:
-        check_source(source(**values), Place("sources.web"))
-    return str(caught.value)
-
-
-@pytest.mark.parametrize("kind", ["images", "texts", "embeddings"])
-def test_a_missing_local_path_is_told_early(tmp_path, kind):
-    more = {"id": "i"} if kind == "embeddings" else {}
-    assert early(kind=kind, path=tmp_path / "gone", **more).startswith(
-        f"sources.web.path {tmp_path}/gone does not exist"
-    )
-
-
-@pytest.mark.parametrize("values", [{"kind": "table", "content": "c"}, {"kind": "embeddings", "id": "i"}])
-def test_a_name_may_be_one_of_the_catalog(tmp_path, values):
-    check_source(source(path="main.web.pages", **values), Place("source"))
-    assert "does not exist" in early(path=tmp_path / "gone.parquet", **values)
-
-
-def test_what_another_file_system_has_is_asked_later(monkeypatch, tmp_path):
-    check_source(source(kind="images", path="s3://bucket/gone"), Place("source"))
-    monkeypatch.setenv("HADOOP_CONF_DIR", str(tmp_path))  # a path without a scheme may lie in HDFS
-    check_source(source(kind="images", path="/gone"), Place("source"))
-    assert "does not exist" in early(kind="images", path="file:/gone")
-
-
-def test_what_may_not_be_read_is_told_early(monkeypatch, tmp_path):
-    monkeypatch.setattr("os.access", lambda path, mode: False)  # root may read everything
-    assert "may not be read by this user" in early(kind="images", path=tmp_path)
-
-
-@pytest.mark.parametrize(
-    "array, said",
-    [
-        (np.ones(3), "has the shape (3,); it must be (n, d)"),
-        (np.ones((3, 2), int), "holds int64; it must hold float16, float32 or float64"),
-        (np.asfortranarray(np.ones((3, 2))), "is in Fortran order"),
-    ],
-)
-def test_vectors_of_another_shape_or_type_are_told_early(tmp_path, array, said):
-    np.save(tmp_path / "v.npy", array)
-    assert said in early(kind="embeddings", path=tmp_path / "v.npy")
-
-
-def test_ids_beside_vectors_are_counted_early(tmp_path):
-    np.save(tmp_path / "v.npy", np.ones((3, 2)))
-    (tmp_path / "ids.txt").write_text("a\nb\n")
-    message = early(kind="embeddings", path=tmp_path / "v.npy", ids=str(tmp_path / "ids.txt"))
-    assert message.startswith("sources.web.ids") and "has 2 ids for 3 vectors" in message
-    assert "sources.web.ids" in early(kind="embeddings", path=tmp_path / "v.npy", ids=str(tmp_path / "gone.txt"))

@@ -42,8 +42,13 @@ def items_of(workspace, part=CURATED, version=None):
     return sorted(row[Col.item_id] for row in workspace.read(part, version).collect())
 
 
+def table_of(workspace, table):
+    make = DeltaTable.forName if workspace.is_catalog else DeltaTable.forPath
+    return make(workspace.spark, workspace.place(table))
+
+
 def operations(workspace, table):
-    history = DeltaTable.forPath(workspace.spark, workspace.place(table)).history()
+    history = table_of(workspace, table).history()
     return [row["operation"] for row in history.orderBy("version").collect()]
 
 
@@ -68,6 +73,26 @@ def test_slices_are_written_replaced_read_at_a_version_and_removed(spark, worksp
     assert not workspace.exists(REJECTS)
 
 
+def test_a_slice_of_several_values_is_read_replaced_and_removed_as_one(spark, workspace):
+    for number, run_id in enumerate("abcd", start=1):
+        workspace.append(part(run_id=run_id, selection="x"), rows_of(spark, number))
+    both = part(run_id=("b", "c", "none"))
+    assert items_of(workspace, both) == [2, 3]
+    workspace.replace(both, rows_of(spark, 7, run_id="b", selection="y"))
+    assert items_of(workspace) == [1, 4, 7] and items_of(workspace, part(run_id="b", selection="y")) == [7]
+    workspace.clear(part(run_id=("a", "b")))
+    assert items_of(workspace) == [4]
+
+
+def test_a_slice_may_be_replaced_by_nothing_and_the_table_born_empty(spark, workspace):
+    workspace.replace(A, rows_of(spark, 1).limit(0))
+    assert workspace.exists(CURATED) and items_of(workspace) == []
+    workspace.append(A, rows_of(spark, 1))
+    workspace.append(B, rows_of(spark, 2))
+    workspace.replace(A, rows_of(spark, 1).limit(0))
+    assert items_of(workspace) == [2]
+
+
 def test_a_slice_gives_its_values_and_missing_columns_are_null(spark, workspace):
     workspace.append(A, rows_of(spark, 1, selection="another", origin="cluster"))
     (row,) = workspace.read(CURATED).collect()
@@ -89,10 +114,20 @@ def test_a_quote_in_a_value_stays_a_value(spark, workspace):
     assert items_of(workspace, REJECTS) == [1] == items_of(workspace, part(REJECTS, run_id="it's"))
 
 
-def test_a_table_is_born_with_its_first_rows(spark, delta):
-    delta.append(A, rows_of(spark, 1))
-    assert operations(delta, CURATED) == ["CREATE TABLE AS SELECT"]
-    detail = DeltaTable.forPath(spark, delta.place(CURATED)).detail().collect()[0]
+@pytest.fixture(params=["folder", "catalog"])
+def on_delta(request, spark, delta):
+    if request.param == "folder":
+        yield delta
+        return
+    spark.sql("create schema if not exists births_test")
+    yield Workspace(spark, "spark_catalog.births_test")
+    spark.sql("drop schema births_test cascade")
+
+
+def test_a_table_is_born_with_its_first_rows(spark, on_delta):
+    on_delta.append(A, rows_of(spark, 1))
+    assert operations(on_delta, CURATED) == ["CREATE TABLE AS SELECT"]
+    detail = table_of(on_delta, CURATED).detail().collect()[0]
     assert detail["partitionColumns"] == [Col.run_id, Col.selection]
     assert detail["description"] == CURATED.meaning
     assert detail["properties"] == {
@@ -100,7 +135,23 @@ def test_a_table_is_born_with_its_first_rows(spark, delta):
         "delta.logRetentionDuration": "interval 30 days",
         "delta.deletedFileRetentionDuration": "interval 30 days",
     }
-    assert delta.read(CURATED).schema == CURATED.schema
+    assert on_delta.read(CURATED).schema == CURATED.schema
+
+
+def test_another_slice_keeps_its_files(spark, delta):
+    """Replacing and clearing are about whole partitions: no file of others is written again."""
+
+    def files(run_id):
+        return sorted(row[0] for row in delta.read(part(run_id=run_id)).selectExpr("_metadata.file_path").collect())
+
+    delta.append(A, rows_of(spark, 1))
+    delta.append(B, rows_of(spark, 2))
+    before = files("b")
+    delta.replace(A, rows_of(spark, 3, 4))
+    delta.clear(A)
+    assert files("b") == before and len(before) == 1
+    newest = table_of(delta, CURATED).history(1).collect()[0]
+    assert newest["operation"] == "DELETE" and newest["operationMetrics"]["numAddedFiles"] == "0"
 
 
 def test_every_table_can_be_born(spark, delta):
@@ -160,8 +211,25 @@ def test_a_workspace_without_tables_and_a_table_that_is_not_there_are_named(spar
 def test_a_table_of_another_schema_version_is_refused_by_name(spark, tmp_path):
     place = tmp_path / "curated"
     spark.sql(f"create table delta.`{place}` (a int) using delta tblproperties ('equipoise.schemaVersion' = '99')")
-    with pytest.raises(TableError, match=f"curated has schema version 99, this code writes {SCHEMA_VERSION}:"):
-        Workspace(spark, str(tmp_path)).read(CURATED)
+    space = Workspace(spark, str(tmp_path))
+    refused = rf"curated has schema version 99, this code writes {SCHEMA_VERSION}: use another workspace"
+    with pytest.raises(TableError, match=refused):
+        space.read(CURATED)
+    with pytest.raises(TableError, match=refused):  # nor is it written to
+        space.append(A, rows_of(spark, 1))
+    assert spark.read.format("delta").load(str(place)).columns == ["a"]
+
+
+def test_a_table_that_is_none_of_ours_is_refused_by_name(spark, tmp_path):
+    spark.range(1).write.format("delta").save(str(tmp_path / "pool"))
+    with pytest.raises(TableError, match="pool has schema version None"):
+        Workspace(spark, str(tmp_path)).version(POOL)
+
+
+def test_a_version_that_is_gone_is_an_error_with_the_way_out(spark, delta):
+    delta.append(A, rows_of(spark, 1))
+    with pytest.raises(TableError, match=r"curated cannot be read at version 7: .* kept for 30 days: start a new run"):
+        delta.read(CURATED, 7).collect()
 
 
 def test_the_schema_version_is_looked_at_once_a_workspace(spark, delta, monkeypatch):

@@ -1,12 +1,13 @@
 """What the user sees while a job works: a live line on a terminal, plain lines elsewhere."""
 
 import time
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from rich.console import Console
 from rich.status import Status
 
-from equipoise.kernels.levels import LevelState
+if TYPE_CHECKING:  # scipy comes with it
+    from equipoise.kernels.levels import LevelState
 
 SECONDS_BETWEEN_LINES = 5.0
 
@@ -41,7 +42,7 @@ class ConsoleProgress:
         """So many items of a stage are done."""
         self._live(f"{stage}: {done:,} of {total:,} items", is_end=done >= total)
 
-    def iteration(self, number: int, n_levels: int, state: LevelState) -> None:
+    def iteration(self, number: int, n_levels: int, state: "LevelState") -> None:
         """One k-means iteration of a level is done."""
         step = state.step
         resampling = f", resampling {state.resampling}" if state.resampling else ""

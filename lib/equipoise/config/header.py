@@ -56,6 +56,8 @@ class Config(Section):
         for name in self.pool or ():
             if name not in names:
                 raise ValueError(f"pool: there is no source {name!r}; {nearest(name, names)}")
+            if (self.pool or ()).count(name) > 1:
+                raise ValueError(f"pool names {name!r} twice, and its items are curated once: drop one of the two")
         return self
 
     @property

@@ -112,7 +112,7 @@ class Graph:
         for part in node.makes:
             rivals = [other.name for other in self.order for own in other.makes if own.overlaps(part)]
             if rivals:
-                raise ConfigError(f"{node.name} and {rivals[0]} both make {part}: name them apart")
+                raise ConfigError(f"{node.name} and {rivals[0]} both make {part}: drop one, or make them differ")
         if node.drops is not None and node.drops not in node.makes:
             raise ConfigError(f"{node.name} drops {node.drops}, which is none of what it makes")
         standing = {other.name for other in self.order if _gives(other, node)} | set(node.after)

@@ -25,7 +25,7 @@ def vectors_of(so_far: Graph, sources: Sequence[str], encoder: str | None, *, ke
         slices[str(part.where[Col.encoder_id])][str(part.where[Col.source])] = part
     whole = {one: parts for one, parts in slices.items() if set(sources) <= parts.keys()}
     names = {name: one for name, one in so_far.config.encoder_ids().items() if one in whole}
-    if encoder is not None:
+    if encoder is not None and names:
         if encoder not in names:
             raise ConfigError(f"{key}: {encoder!r} makes no vectors of {_all(sources)}; {nearest(encoder, names)}")
         whole = {names[encoder]: whole[names[encoder]]}

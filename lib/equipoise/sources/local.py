@@ -15,14 +15,16 @@ def check_source(source: Source, place: Place) -> None:
         InputError: a path is missing or not readable; a ``.npy`` is broken, of another shape or type, or there is not
             one id a vector.
     """
-    if local_path(source.path) is None or any(mark in source.path for mark in "*?[{"):
-        return  # Spark's readers know patterns
+    is_npy = isinstance(source, EmbeddingsSource) and source.is_npy
+    is_pattern = not is_npy and any(mark in source.path for mark in "*?[{")  # Spark's readers know them
+    if local_path(source.path) is None or is_pattern:
+        return
+    check_path(source.path, place.key("path"), is_table=source.kind in ("table", "embeddings") and not is_npy)
     if isinstance(source, EmbeddingsSource) and source.is_npy:
         vectors = open_vectors(source.path, place)
         if source.ids is not None and local_path(source.ids):
+            check_path(source.ids, place.key("ids"))
             open_ids(source.ids, vectors, place)
-        return
-    check_path(source.path, place.key("path"), is_table=source.kind in ("table", "embeddings"))
 
 
 def check_path(path: str, key: str, *, is_table: bool = False) -> None:

@@ -127,8 +127,13 @@ def _lines(path: str, slice_rows: int, key: str) -> Lines:
         with BufferedReader(filesystem.open_input_stream(place), _READ_BYTES) as file:
             for line in file:
                 count, position = count + 1, position + len(line)
+                line.decode()  # the executors will: what is no text is told here, by its number
                 if count % slice_rows == 0:
                     starts.append(position)
     except FileNotFoundError as error:
         raise InputError(missing(path, key)) from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"{key} {path}: line {count} is no UTF-8 text: {error.reason}; save it as UTF-8") from error
+    except OSError as error:
+        raise InputError(f"{key} {path} cannot be read as ids, one a line: {error}") from error
     return Lines(path, count, slice_rows, (*starts, position))

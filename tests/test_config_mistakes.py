@@ -1,0 +1,179 @@
+"""What every mistake in a configuration is answered: by name, with the value, the limit and the way out."""
+
+import pytest
+
+from configs import misfit, refusal, written
+from equipoise.errors import ConfigError
+from equipoise.stages.configuration import load_config
+from equipoise.stages.running import planned
+
+
+@pytest.mark.parametrize(
+    "override, said",
+    [
+        # a key that is not there, at every depth: its name, and the nearest
+        ("sed=1", "unknown key 'sed'; did you mean 'seed'?"),
+        ("cluster.level=[]", "cluster: unknown key 'level'; did you mean 'levels'?"),
+        ("cluster.levels.0.K=3", "cluster.levels.0: unknown key 'K'; did you mean 'k'?"),
+        ("cluster.levels.1.resampling.round=3", "unknown key 'round'; did you mean 'rounds'?"),
+        ("source.pth=x", "unknown key 'pth'; did you mean 'path'?"),
+        ("select.0.targett=3", "select.0: unknown key 'targett'; did you mean 'target'?"),
+        ("zzz=1", "unknown key 'zzz'; known: name, workspace, seed"),
+        # a wrong type or value: key, value and what it must be
+        ("seed=many", "seed: must be a valid integer"),
+        ("seed=many", "(got 'many')"),
+        ("seed.deeper=3", "seed: must be a valid integer"),
+        ("cluster.levels.0.k=0", "cluster.levels.0.k: must be greater than 0 (got 0)"),
+        ("cluster.levels.0.k=2.5", "cluster.levels.0.k: must be a valid integer"),
+        ("cluster.levels=[]", "cluster.levels: "),
+        ("cluster.metric=manhattan", "cluster.metric: must be 'euclidean' or 'cosine' (got 'manhattan')"),
+        ("cluster.tolerance=-1", "cluster.tolerance: must be greater than or equal to 0 (got -1)"),
+        ("cluster.levels.1.resampling.points=third", "cluster.levels.1.resampling.points"),
+        ("cluster.levels.1.resampling.rounds=0", "cluster.levels.1.resampling.rounds"),
+        ("cluster.driver_limit.flops=-1", "cluster.driver_limit.flops"),
+        ("select.0.within=middle", "select.0.within: must be 'random', 'closest' or 'farthest'"),
+        ("select.0.max_copies=0", "select.0.max_copies"),
+        ("select.0.name=a b", "select.0.name"),
+        ("source.kind=video", "source: unknown kind 'video'; known: images, texts, table, embeddings"),
+        ("source.kind=imges", "source: unknown kind 'imges'; did you mean 'images'?"),
+        ("source.inline=perhaps", "source.inline: must be a valid boolean"),
+        ("report=true", "report: must be a section of keys and values, {} where there are none to give (got True)"),
+        ("cluster.levels.1.resampling.points=hlf", "points: must be 'half' or a valid integer"),
+        ("workspace=null", "workspace: must be a valid string"),
+        ("embed.encoder=null", "embed.encoder: must be a valid string"),
+        ("embed.batch_size=0", "embed.batch_size: must be greater than 0"),
+        ("cluster=3", "cluster: "),
+        # values that do not go together
+        ("cluster.levels.1.k=30", "cluster: level 2 has k = 30, not below the 30 of level 1"),
+        ("cluster.levels.1.k=31", "so k must fall"),
+        ("cluster.levels.1.splits=5", "splits: 5 takes no resampling"),
+        ("cluster.levels.0.splits=7", "cluster.levels.0: k: 30 is no multiple of splits: 7"),
+        ("select.0.per_cluster=2", "selection 'balanced' has both target and per_cluster: keep one"),
+        ("select.0.target=null", "selection 'balanced' needs one of target and per_cluster"),
+    ],
+)
+def test_a_wrong_value_is_refused_by_name(tmp_path, override, said):
+    assert said in refusal(tmp_path, override)
+
+
+@pytest.mark.parametrize(
+    "sections, said",
+    [
+        (
+            {"source": {"kind": "embeddings", "path": "v.npy", "label": "c"}, "embed": None},
+            "source: label: 'c' does not go with v.npy, which has no columns: drop it",
+        ),
+        (
+            {"source": {"kind": "embeddings", "path": "t", "ids": "i.txt"}, "embed": None},
+            "source: ids: 'i.txt' does not go with t, which is a table: name its column, id",
+        ),
+        ({"source": {"kind": "table", "path": "t"}}, "contents (content) or of their places (uri)"),
+        ({"source": {"path": "t"}}, "source: needs a kind, one of: images, texts, table, embeddings"),
+        ({"select": {"name": "a"}}, "select: must be a list"),
+    ],
+)
+def test_sections_that_do_not_fit_are_refused(tmp_path, sections, said):
+    assert said in refusal(tmp_path, **sections)
+
+
+@pytest.mark.parametrize(
+    "sections, said",
+    [
+        ({"cluster": None}, "select needs centroids, which no section of config 'small' makes: add 'cluster'"),
+        (
+            {"select": [{"name": "a", "target": 1}, {"name": "a", "per_cluster": 1}]},
+            "select has 2 entries named 'a'; names must differ",
+        ),
+        ({"source": {"kind": "embeddings", "path": "v.npy"}}, "drop the section embed"),
+        ({"source": {"kind": "texts", "path": "t"}}, "embed.encoder: 'pixels' reads images, the source holds texts"),
+        (
+            {"embed": None},
+            "cluster needs embeddings, which no section of config 'small' makes: add 'embed'",
+        ),
+        ({"source": None}, "embed has nothing to embed: add the section 'source'"),
+        ({"source": None, "embed": None}, "cluster needs embeddings"),
+        ({"embed": {"encoder": "pixel"}}, "encoder 'pixel' is unknown; did you mean 'pixels'?"),
+        ({"select": [{"name": "b", "targets": [5, 5]}]}, "2 entries named 'b-5'"),
+        (
+            {"select": [], "evaluate": {}},
+            "evaluate needs curated, which no section of config 'small' makes: add 'select'",
+        ),
+    ],
+)
+def test_sections_that_miss_each_other_are_refused(tmp_path, sections, said):
+    assert said in misfit(tmp_path, **sections)
+
+
+def test_several_mistakes_are_told_at_once(tmp_path):
+    message = refusal(tmp_path, "seed=many", "cluster.levels.0.k=0")
+    assert "seed: " in message and "cluster.levels.0.k: " in message
+
+
+def test_a_mistake_in_an_entry_is_told_once(tmp_path):
+    message = refusal(tmp_path, "cluster.levels=[{k: 0}]")
+    assert message.endswith("small.yaml: cluster.levels.0.k: must be greater than 0 (got 0)")
+
+
+def test_a_key_with_nothing_behind_it_is_refused_but_null_is_no_section(tmp_path):
+    path = written(tmp_path, evaluate=None)
+    assert load_config(path).evaluate is None
+    path.write_text(path.read_text().replace("evaluate: null", "evaluate:"))
+    with pytest.raises(ConfigError, match="nothing stands after 'evaluate'"):
+        load_config(path)
+
+
+def test_a_file_without_a_source_is_refused(tmp_path):
+    path = written(tmp_path)
+    path.write_text("workspace: w\n")
+    with pytest.raises(ConfigError, match="has no section 'source', so no stage: add it"):
+        planned(load_config(path))
+
+
+@pytest.mark.parametrize(
+    "override, said",
+    [
+        ("seed", "override 'seed' is not of the form dotted.key=value"),
+        ("evaluate=", "override 'evaluate=' has no value: null drops a section, {} has its defaults"),
+        ("cluster.levels.9.k=3", "cannot be read"),
+        ("cluster.levels.first.k=3", "cannot be read"),
+        ("seed=[1", "cannot be read"),
+        ("seed=${nowhere}", "nowhere"),
+    ],
+)
+def test_an_override_that_cannot_be_applied_is_refused(tmp_path, override, said):
+    assert said in refusal(tmp_path, override)
+
+
+def test_a_missing_file_is_refused(tmp_path):
+    with pytest.raises(ConfigError, match=r"config .*none.yaml does not exist; the examples are in conf/"):
+        load_config(tmp_path / "none.yaml")
+
+
+@pytest.mark.parametrize("text", ["a: [1", "- 1\n- 2\n", "just words", "a: 1\na: 2\n", "\tkey: 1", "\x00"])
+def test_a_file_that_is_no_mapping_is_refused(tmp_path, text):
+    path = tmp_path / "broken.yaml"
+    path.write_text(text)
+    with pytest.raises(ConfigError) as caught:
+        load_config(path)
+    assert str(caught.value).startswith(f"config {path}") and "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "sections, words",
+    [
+        ({"select": [{"name": "b", "targets": []}]}, ["select.0.targets"]),
+        ({"select": [{"name": "b", "targets": [5], "target": 5}]}, ["has both target and targets: keep one"]),
+        ({"select": [{"name": "pool", "target": 5}]}, ["the whole pool", "another name"]),
+        ({"evaluate": {"groop": ["region"]}}, ["unknown key 'groop'", "groups"]),
+        ({"evaluate": {"groups": ["class"]}}, ["'class'", "drop it"]),
+        ({"evaluate": {"top": 0}}, ["evaluate.top", "0"]),
+        ({"evaluate": {"labelled": {"path": "v.npy"}}}, ["no labels", "labels: FILE"]),
+        ({"compare": {}}, ["compare.target"]),
+        ({"compare": {"target": 5, "variants": [{"name": "random"}]}}, ["'random'", "always there"]),
+        ({"compare": {"target": 5, "variants": [{"name": "a"}, {"name": "a"}]}}, ["2 entries named 'a'"]),
+        ({"compare": {"target": 5, "variants": [{"name": "a", "select": {"target": 2}}]}}, ["select.target"]),
+    ],
+)
+def test_mistakes_in_what_is_judged_are_answered(tmp_path, sections, words):
+    message = refusal(tmp_path, **sections)
+    assert all(word in message for word in words), message
