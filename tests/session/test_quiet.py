@@ -66,7 +66,7 @@ def write_config(folder: Path, *, k: int = 6, **sections: object) -> Path:
 
 def demo_recipe() -> str:
     """What `make demo` runs, after its set-up."""
-    answer = run(["make", "--dry-run", "demo", f"BIN={BIN}"], ROOT)
+    answer = run(["make", "--no-print-directory", "--dry-run", "demo", f"BIN={BIN}"], ROOT)
     start = answer.stdout.index("export SPARK_CONF_DIR")
     return answer.stdout[start:].strip()
 
