@@ -3,7 +3,6 @@
 import io
 
 import numpy as np
-import pytest
 from PIL import Image
 
 from equipoise.encoders import load_encoder
@@ -93,10 +92,3 @@ def test_chunks_are_stable_and_cover_all(spark):
     assert once == again
     sizes = np.bincount([row[Col.chunk] for row in once], minlength=4)
     assert len(sizes) == 4 and sizes.min() > 200
-
-
-@pytest.mark.parametrize("done, left", [([], [0, 1, 2]), ([1], [0, 2]), ([0, 1, 2], [])])
-def test_what_is_done_is_left_out(spark, done, left):
-    items = spark.range(3).withColumnRenamed("id", Col.item_id)
-    finished = spark.createDataFrame([(one,) for one in done], f"{Col.item_id} long")
-    assert sorted(row[0] for row in em.filter_without(items, finished).collect()) == left

@@ -186,3 +186,10 @@ def test_vectors_that_are_not_finite_are_rejected(spark):
 def test_lengths_are_counted_commonest_first(spark):
     items = spark.createDataFrame([([1.0, 2.0],), ([1.0],), (None,), ([3.0, 4.0],)], "embedding array<float>")
     assert [tuple(row) for row in it.vector_lengths(items).collect()] == [(2, 2), (1, 1)]
+
+
+@pytest.mark.parametrize("done, left", [([], [0, 1, 2]), ([1], [0, 2]), ([0, 1, 2], [])])
+def test_what_is_done_is_left_out(spark, done, left):
+    items = spark.range(3).withColumnRenamed("id", Col.item_id)
+    finished = spark.createDataFrame([(one,) for one in done], f"{Col.item_id} long")
+    assert sorted(row[0] for row in it.filter_without(items, finished).collect()) == left

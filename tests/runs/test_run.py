@@ -46,9 +46,7 @@ class Lab:
 
         def act(context):
             rows = self.spark.range(n).select(F.col("id").alias(Col.item_id))
-            context.write(table, rows, **where) if table.is_of_run else context.workspace.append(
-                context.own(table), rows
-            )
+            context.write(table, rows, **where) if table.is_of_run else context.append(table, rows)
 
         return act
 

@@ -76,9 +76,17 @@ class MemoryWorkspace:
             return tuple(row[name] for name in part.table.key)
 
         known = {key(row) for row in self._rows(part.table)} if since != self.version(part.table) else set()
-        return self._committed(
-            part.table, self._rows(part.table), [row for row in fitted(part, rows).collect() if key(row) not in known]
-        )
+        new = [row for row in fitted(part, rows).collect() if key(row) not in known]
+        self._committed(part.table, self._rows(part.table), new)
+        return self.version(part.table)
+
+    def drop_copies(self, part):
+        keys = [tuple(row[name] for name in part.table.key) for row in self._rows(part.table)]
+        if len(keys) == len(set(keys)):
+            return None
+        once = dict(zip(keys, self._rows(part.table), strict=True))
+        self._committed(part.table, [], [*once.values()])
+        return self.version(part.table)
 
     def clear(self, part):
         if self.exists(part.table):

@@ -151,6 +151,26 @@ def test_a_run_that_was_killed_between_vectors_and_pool_adds_neither_twice(lab, 
     assert (account.n_out, lab.workspace.read(EMBEDDINGS).count(), lab.workspace.read(POOL).count()) == (4, 4, 4)
 
 
+def test_vectors_that_another_model_made_of_known_items_are_added(lab, tmp_path, vectors):
+    source = {"kind": "embeddings", "path": str(tmp_path / "v.npy"), "encoder": "first"}
+    lab.run("r", source=source).bring("ingest")
+    np.save(tmp_path / "v.npy", np.ones((5, 3)))
+    for run_id in ("s", "t"):  # the second finds all of them
+        account = lab.run(run_id, source={**source, "encoder": "second"}).bring("ingest")["ingest"]
+        assert account.goes_on == 5
+        rows = lab.workspace.read(EMBEDDINGS).groupBy(Col.encoder_id).count().collect()
+        assert sorted(row["count"] for row in rows) == [4, 5]
+    assert lab.workspace.read(POOL).count() == 5
+
+
+def test_a_row_that_cannot_be_used_is_a_reject_of_every_run(lab, tmp_path):
+    np.save(tmp_path / "v.npy", np.array([[1.0, 2], [3, np.nan]]))
+    source = {"kind": "embeddings", "path": str(tmp_path / "v.npy")}
+    for run_id, n_out in (("r", 1), ("s", 0)):
+        account = lab.run(run_id, source=source).bring("ingest")["ingest"]
+        assert (account.n_in, account.n_out, account.n_rejected, account.goes_on) == (2, n_out, 1, 1)
+
+
 def test_a_folder_without_files_of_the_kind_is_refused(lab, tmp_path):
     (tmp_path / "in").mkdir()
     (tmp_path / "in/a.txt").write_text("x")

@@ -102,9 +102,8 @@ def test_a_slice_gives_its_values_and_missing_columns_are_null(spark, workspace)
 def test_only_keys_that_others_did_not_add_meanwhile_are_inserted(spark, workspace):
     mine = part(POOL, source="s")
     workspace.insert_new(mine, rows_of(spark, 1, 2), since=None)
-    assert workspace.insert_new(mine, rows_of(spark, 3), since=0).n_rows == 1
-    late = workspace.insert_new(mine, rows_of(spark, 3, 4), since=0)  # version 1 came after
-    assert late.n_rows == 1
+    assert workspace.insert_new(mine, rows_of(spark, 3), since=0) == 1
+    assert workspace.insert_new(mine, rows_of(spark, 3, 4), since=0) == 2  # version 1 came after
     assert items_of(workspace, POOL) == [1, 2, 3, 4]
 
 
@@ -186,8 +185,33 @@ def test_of_rows_that_two_runs_added_in_one_moment_one_stays(spark, delta, monke
     other = Workspace(spark, delta.location)
     monkeypatch.setattr(Workspace, "version", lambda self, table: 0)  # both look, then both write
     other.append(mine, rows_of(spark, 2))
-    delta.insert_new(mine, rows_of(spark, 2, 3), since=0)
+    assert delta.insert_new(mine, rows_of(spark, 2, 3), since=0) == 3  # born, the other's, its own, less copies
     assert items_of(delta, EMBEDDINGS) == [1, 2, 3]
+    assert delta.drop_copies(mine) is None
+
+
+def test_of_rows_that_another_run_adds_while_copies_are_dropped_none_is_lost(spark, delta, monkeypatch):
+    mine = part(EMBEDDINGS, encoder_id="e", source="s")
+    delta.insert_new(mine, rows_of(spark, 1), since=None)
+    Workspace(spark, delta.location).append(mine, rows_of(spark, 1))
+    saved = Workspace._saved
+
+    def after_another(self, part, rows, options):
+        monkeypatch.setattr(Workspace, "_saved", saved)
+        Workspace(spark, delta.location).append(mine, rows_of(spark, 2))
+        return saved(self, part, rows, options)
+
+    monkeypatch.setattr(Workspace, "_saved", after_another)
+    delta.drop_copies(mine)
+    assert items_of(delta, EMBEDDINGS) == [1, 2]
+
+
+def test_a_commit_is_told_from_those_that_came_after_it(spark, delta):
+    mine = part(POOL, source="s")
+    born = delta.append(mine, rows_of(spark, 1, 2))
+    merged = delta.insert_new(mine, rows_of(spark, 2, 3), since=-1)
+    delta.append(mine, rows_of(spark, 4))
+    assert (born.version, born.n_rows, merged) == (0, 2, 1)
 
 
 def test_what_is_not_there_is_read_without_a_job(spark, delta):

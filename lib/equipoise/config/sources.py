@@ -8,7 +8,7 @@ from typing import Annotated, Literal, Self, get_args
 from pydantic import Field, model_validator
 
 from equipoise.config.places import Place
-from equipoise.config.sections import Section
+from equipoise.config.sections import HOW, Section
 from equipoise.encoders.base import Kind
 
 FILE_SUFFIX = re.compile(r"\.(npy|parquet|delta|jsonl?|ndjson|txt)(\.gz)?$")
@@ -17,7 +17,7 @@ SOURCE_NAME = re.compile(r"[^0-9A-Za-z_\-]+")
 
 class _Source(Section):
     path: str
-    name: str | None = None
+    name: Annotated[str | None, HOW] = None
 
     @property
     def own_name(self) -> str:

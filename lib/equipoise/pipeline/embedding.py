@@ -64,11 +64,6 @@ def with_chunk(items: DataFrame, n_chunks: int) -> DataFrame:
     return items.select("*", chunk.alias(Col.chunk))
 
 
-def filter_without(items: DataFrame, done: DataFrame) -> DataFrame:
-    """Drops the items whose item_id is in ``done``."""
-    return items.join(done.select(Col.item_id), on=Col.item_id, how="left_anti")
-
-
 def _encode(
     batches: Iterable[pa.RecordBatch], *, encoder: str, options: str, batch_size: int
 ) -> Iterator[pa.RecordBatch]:

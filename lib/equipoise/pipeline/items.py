@@ -67,6 +67,11 @@ def filter_new(items: DataFrame) -> DataFrame:
     return items.where(F.col(Col.reason).isNull())
 
 
+def filter_without(items: DataFrame, done: DataFrame) -> DataFrame:
+    """Drops the items whose item_id is in ``done``."""
+    return items.join(done.select(Col.item_id), on=Col.item_id, how="left_anti")
+
+
 def rejects(items: DataFrame, *, run_id: str, stage: str) -> DataFrame:
     """Rows of the table ``rejects``: the items with a reason, but for those that the pool already holds."""
     refused = items.where(F.col(Col.reason).isNotNull() & (F.col(Col.reason) != ALREADY_IN_POOL))
@@ -86,9 +91,10 @@ def pool_rows(items: DataFrame) -> DataFrame:
 
 
 def embedding_rows(items: DataFrame, encoder_id: str, source: str) -> DataFrame:
-    """Rows of the table ``embeddings``: the new items' vectors."""
+    """Rows of the table ``embeddings``: the vectors of the items that the pool takes or has."""
     columns = {Col.encoder_id: F.lit(encoder_id), Col.source: F.lit(source)}
-    return filter_new(items).select(*(columns.get(name, F.col(name)).alias(name) for name in EMBEDDINGS.columns))
+    in_pool = F.col(Col.reason).isNull() | (F.col(Col.reason) == ALREADY_IN_POOL)
+    return items.where(in_pool).select(*(columns.get(name, F.col(name)).alias(name) for name in EMBEDDINGS.columns))
 
 
 def with_finite_vectors(raw_items: DataFrame) -> DataFrame:
@@ -161,8 +167,8 @@ def _with_pool_verdict(items: DataFrame, pool: DataFrame) -> DataFrame:
     reason = F.when(known.isNotNull() & other, ID_COLLISION).when(known.isNotNull(), ALREADY_IN_POOL)
     return joined.select(
         *_except(items, Col.reason, Col.detail),
-        F.coalesce(reason, F.col(Col.reason)).alias(Col.reason),
-        F.when(known.isNotNull(), origin).otherwise(F.col(Col.detail)).alias(Col.detail),
+        F.coalesce(F.col(Col.reason), reason).alias(Col.reason),
+        F.when(F.col(Col.reason).isNull() & known.isNotNull(), origin).otherwise(F.col(Col.detail)).alias(Col.detail),
     )
 
 

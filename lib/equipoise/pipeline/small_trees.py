@@ -57,7 +57,7 @@ def small_tree(clusters: DataFrame, *, where: str | None, most: int = MOST_CLUST
     if len(rows) > most:
         return None
     found = pd.DataFrame(rows, columns=[*columns, _KEPT])
-    found[Col.parent_id] = found[Col.parent_id].fillna(-1)
+    found[Col.parent_id] = pd.to_numeric(found[Col.parent_id]).fillna(-1)  # all null where there is one level
     return SmallTree(found.astype({name: np.int64 for name in columns} | {_KEPT: bool}))
 
 

@@ -72,6 +72,8 @@ class Context:
     progress: Progress
     is_first_attempt: bool = True
     pins: Mapping[str, int] = field(default_factory=dict)
+    shared: dict[str, int | None] = field(default_factory=dict)
+    """Versions of the tables that other runs share, by name, as this attempt found them or left them."""
 
     @property
     def run_id(self) -> str:
@@ -141,15 +143,27 @@ class Context:
         """Puts rows in the place of this node's slice, or of the part of it that has the values ``where``."""
         part = self.own(table, **where)
         # What was never written needs no predicate, whose look at the table costs three jobs.
-        return self.workspace.append(part, rows) if self.is_first_attempt else self.workspace.replace(part, rows)
+        write = self.workspace.append if self.is_first_attempt else self.workspace.replace
+        return self._noted(table, write(part, rows))
 
-    def insert_new(self, table: Table, rows: DataFrame, *, since: int | None) -> Commit:
+    def version(self, table: Table) -> int | None:
+        """The version of a shared table that this attempt stands on: as it was found, or of this node's last commit."""
+        return self.shared.get(table.name)
+
+    def insert_new(self, table: Table, rows: DataFrame, *, since: int | None) -> int:
         """Adds rows to a slice that other runs share, which had none of them in version ``since`` of the table."""
-        return self.workspace.insert_new(self.own(table), rows, since=since)
+        version = self.workspace.insert_new(self.own(table), rows, since=since)
+        self.shared[table.name] = version
+        return version
 
     def append(self, table: Table, rows: DataFrame, **where: Value) -> Commit:
         """Adds rows that this node knows to be new."""
-        return self.workspace.append(self.own(table, **where), rows)
+        return self._noted(table, self.workspace.append(self.own(table, **where), rows))
+
+    def _noted(self, table: Table, commit: Commit) -> Commit:
+        if not table.is_of_run:
+            self.shared[table.name] = commit.version
+        return commit
 
 
 def _makes(node: AnyNode, table: Table, sources: Sequence[str]) -> bool:

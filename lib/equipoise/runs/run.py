@@ -67,16 +67,16 @@ class Run:
             RunError: that is not so, or one is finished with other settings and not forced: told before any work.
         """
         steps = self.steps(force)
-        for name in targets:
+        for place, name in enumerate(targets):
             for one in (*self.graph.parents(name), name):
                 if steps[one].state is State.REFUSED:
                     raise RunError(refusal(steps[one], run_id=self.run_id))
+            check_parents(steps[name], self.graph, self.record, run_id=self.run_id, soon=targets[:place])
         for name in targets:
             if steps[name].state is not State.DONE:
                 self._check(steps[name].node)
         try:
             for name in targets:
-                check_parents(steps[name], self.graph, self.record, run_id=self.run_id)
                 yield self._brought(steps[name])
         finally:
             self._write_down()
@@ -101,15 +101,19 @@ class Run:
 
     def _worked(self, step: Step, *, is_first_attempt: bool) -> Outcome:
         node, before = step.node, self.record.get(step.node.name)
-        pins = dict(before.pins) if before and not is_first_attempt else {**self._pins(node), **step.outside}
+        if not is_first_attempt:
+            self._drop_copies(node)
+        found = self._versions(node)
+        present = {name: version for name, version in found.items() if version is not None}
+        pins = dict(before.pins) if before and not is_first_attempt else {**present, **step.outside}
         event = begun(node, step.fingerprint, self.graph.parents(node.name), pins)
         self._note(event)
         self._write_down()
-        context = replace(self._context(node), is_first_attempt=is_first_attempt, pins=pins)
+        context = replace(self._context(node), is_first_attempt=is_first_attempt, pins=pins, shared=found)
         try:
             with grouped_jobs(self.spark, f"{self.run_id}/{node.name}"), self._planned_by_size(node):
                 account = loaded(node.work)(context, node.settings)
-            done = ended(event, DONE, account=account, made=self._made(node))
+            done = ended(event, DONE, account=account, made=_made(context))
         except Exception:  # of any kind, and raised again: the event is for those who read the table
             with suppress(Exception):  # Spark itself may be gone
                 self._note(ended(event, FAILED))
@@ -124,15 +128,16 @@ class Run:
         n_items = max((account.goes_on for account in accounts if account), default=FEW_ITEMS + 1)
         return for_few_rows(self.spark, n_items, few=FEW_ITEMS)
 
-    def _pins(self, node: AnyNode) -> dict[str, int]:
-        """The versions of shared tables before it adds to them: one that goes on later counts from there."""
+    def _versions(self, node: AnyNode) -> dict[str, int | None]:
+        """The versions of shared tables before it adds to them: one that goes on later counts from the first."""
         tables = {part.table for part in node.makes if not part.table.is_of_run}
-        versions = {table.name: self.workspace.version(table) for table in tables}
-        return {name: version for name, version in versions.items() if version is not None}
+        return {table.name: self.workspace.version(table) for table in tables}
 
-    def _made(self, node: AnyNode) -> dict[str, int | None]:
-        versions = self._pins(node)
-        return {part.path: versions.get(part.table.name) for part in node.makes}
+    def _drop_copies(self, node: AnyNode) -> None:
+        """An attempt may have ended between rows that another run added, too, and the look for them."""
+        for part in node.makes:
+            if not part.table.is_of_run:
+                self.workspace.drop_copies(part)
 
     def _replace(self, node: AnyNode, *, is_forced: bool) -> None:
         """Removes what a node and those that stand on it made, nodes that the config names no longer included."""
@@ -177,6 +182,10 @@ class Run:
         schema = RUNS.schema
         events = self.spark.createDataFrame([tuple(row[name] for name in schema.names) for row in rows], schema)
         self.workspace.append(Slice(RUNS), events)
+
+
+def _made(context: Context) -> dict[str, int | None]:
+    return {part.path: context.shared.get(part.table.name) for part in context.node.makes}
 
 
 def _slices(event: Event) -> list[Slice]:

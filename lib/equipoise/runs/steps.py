@@ -1,7 +1,7 @@
 """What follows from a graph and a record: a pure function, the one truth of jobs, refusals, ``graph`` and ``next``."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
@@ -62,14 +62,14 @@ def steps_of(
     return steps
 
 
-def check_parents(step: Step, graph: Graph, record: Record, *, run_id: str) -> None:
-    """Checks that what a node stands on is finished.
+def check_parents(step: Step, graph: Graph, record: Record, *, run_id: str, soon: Collection[str] = ()) -> None:
+    """Checks that what a node stands on is finished, or is brought before it (``soon``).
 
     Raises:
         RunError: it is not.
     """
     for name in graph.parents(step.node.name):
-        if not record.is_done(name):
+        if name not in soon and not record.is_done(name):
             raise RunError(
                 f"run {run_id!r} has not finished stage {name}, which {step.node.name} stands on: "
                 f"run that stage first, or pass the --run-id of a run that has it"

@@ -17,6 +17,7 @@ from equipoise.stages.evaluate import EVALUATE
 from equipoise.stages.evaluate.measuring import Measured, items_of, metrics_of, random_selections, stacked
 from equipoise.stages.evaluate.section import Evaluate
 from equipoise.stages.evaluate.work import RANDOM
+from equipoise.stages.ingest import INGEST
 from equipoise.stages.running import Planned, perform
 from equipoise.studies.variants import VariantRun, planned_runs, variants_of
 from equipoise.tables import Workspace
@@ -89,12 +90,12 @@ def _perform(runs: Sequence[tuple[VariantRun, Planned]], *, spark: SparkSession,
     first = None
     for run, plan in runs:
         progress.message(f"run {run.run_id}: {', '.join(run.methods) or 'the clusters that all are measured in'}")
-        ingested, *_ = perform(plan, spark=spark, progress=progress, run_id=run.run_id)
-        n_items = ingested.account.n_in
+        outcomes = perform(plan, spark=spark, progress=progress, run_id=run.run_id)
+        n_items = sum(one.account.n_in for one in outcomes if one.stage.partition(":")[0] == INGEST.family)
         first = n_items if first is None else first
         if n_items != first:
             raise RunError(
-                f"the source has {n_items:,} items and had {first:,} when run {runs[0][0].run_id!r} was made: "
+                f"the pool's sources have {n_items:,} items and had {first:,} when run {runs[0][0].run_id!r} was made: "
                 f"methods are compared on one pool; give the config another name than {run.config.name!r}, and all are "
                 "made anew"
             )

@@ -2,7 +2,9 @@
 
 import re
 import time
-from collections.abc import Callable
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeVar
@@ -10,11 +12,12 @@ from typing import TypeVar
 from delta.tables import DeltaTable
 from py4j.protocol import Py4JJavaError
 from pyspark.errors import PySparkException
-from pyspark.sql import Row
+from pyspark.sql import Row, SparkSession
 
 from equipoise.errors import TableError
 
 ATTEMPTS = 3
+_METADATA = "spark.databricks.delta.commitInfo.userMetadata"
 _RECENT = 20
 """Commits of others that may have come after one's own until it is looked for."""
 
@@ -25,16 +28,17 @@ Result = TypeVar("Result")
 class Commit:
     """One commit; what the log says of it is looked up when it is asked for: a job of Spark's.
 
-    ``mark`` is what it was written with; None for what cannot be marked: then it is the table's newest.
+    ``mark`` is what it was written with; ``is_birth``: it made the table.
     """
 
     delta: DeltaTable
-    mark: str | None
+    mark: str
+    is_birth: bool = False
 
     @property
     def version(self) -> int:
         """The Delta version that it made."""
-        return int(self._entry["version"])
+        return 0 if self.is_birth else int(self._entry["version"])
 
     @property
     def n_rows(self) -> int:
@@ -44,9 +48,23 @@ class Commit:
 
     @cached_property
     def _entry(self) -> Row:
-        recent = self.delta.history(_RECENT if self.mark else 1).select("version", "operationMetrics", "userMetadata")
+        recent = self.delta.history(_RECENT).select("version", "operationMetrics", "userMetadata")
         entries = recent.collect()  # so many
         return next((entry for entry in entries if entry["userMetadata"] == self.mark), entries[0])
+
+
+@contextmanager
+def marked(spark: SparkSession) -> Iterator[str]:
+    """Commits inside carry the mark that is yielded: tables that are born and merges take none as an option."""
+    mark, before = uuid.uuid4().hex, spark.conf.get(_METADATA, None)
+    spark.conf.set(_METADATA, mark)
+    try:
+        yield mark
+    finally:
+        if before is None:
+            spark.conf.unset(_METADATA)
+        else:
+            spark.conf.set(_METADATA, before)
 
 
 def retried(action: Callable[[], Result], complaint: str) -> Result:

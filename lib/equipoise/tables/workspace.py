@@ -1,6 +1,5 @@
 """A workspace: the Delta tables of the runs over one pool, in a folder or in ``catalog.schema``."""
 
-import uuid
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,7 +12,7 @@ from pyspark.sql import functions as F
 from equipoise.errors import TableError
 from equipoise.pipeline.locating import CATALOG_NAME
 from equipoise.schemas import SCHEMA_VERSION, Slice, Table
-from equipoise.tables.commits import Commit, retried, short
+from equipoise.tables.commits import Commit, marked, retried, short
 from equipoise.tables.local import VERSION_PROPERTY
 from equipoise.tables.predicates import is_in, literal, predicate
 
@@ -87,21 +86,38 @@ class Workspace:
         """Puts ``rows`` in the place of all rows of a slice, in one commit."""
         return self._written(part, rows, {"replaceWhere": predicate(part.where)} if part.where else {})
 
-    def insert_new(self, part: Slice, rows: DataFrame, *, since: int | None) -> Commit:
+    def insert_new(self, part: Slice, rows: DataFrame, *, since: int | None) -> int:
         """Adds rows to a slice that several runs may write to.
 
         Args:
             part: the slice; it has all of ``rows``.
             rows: without those that the slice had in version ``since``.
             since: of the table; None: it was not there. Only where another run wrote after it are keys compared.
+
+        Returns:
+            The version that has them, each once.
         """
-        is_there = self.exists(part.table)
-        if is_there and self.version(part.table) != since:
-            return self._merged(part, rows)
-        commit = self._written(part, rows, {})
-        if commit.version != (0 if since is None else since + 1):  # another run was faster by a moment
-            self._drop_copies(part)
-        return commit
+        if self.exists(part.table) and self.version(part.table) != since:
+            return self._merged(part, rows).version
+        version = self._written(part, rows, {}).version
+        if version == (0 if since is None else since + 1):
+            return version
+        dropped = self.drop_copies(part)  # another run was faster by a moment
+        return version if dropped is None else dropped
+
+    def drop_copies(self, part: Slice) -> int | None:
+        """Of rows that two runs added to a slice in the same moment one stays; the version, None where none were."""
+        if not self.exists(part.table):
+            return None
+        key = list(part.table.key)
+
+        def dropped() -> int | None:
+            rows = self.read(part)  # anew in each attempt: what others added meanwhile stays
+            if rows.groupBy(key).count().where("count > 1").isEmpty():
+                return None
+            return self._saved(part, rows.dropDuplicates(key), {"replaceWhere": predicate(part.where)}).version
+
+        return retried(dropped, f"copies in {self.place(part.table)} cannot be dropped")
 
     def clear(self, part: Slice) -> None:
         """Deletes the rows of a slice."""
@@ -116,26 +132,24 @@ class Workspace:
         tests += [predicate(part.where, of="old.")] if part.where else []
         delta, prepared = self._delta(part.table), fitted(part, rows)
         merge = delta.alias("old").merge(prepared.alias("new"), " and ".join(tests)).whenNotMatchedInsertAll()
-        retried(merge.execute, f"rows cannot be added to {self.place(part.table)}")
-        return Commit(delta, None)
-
-    def _drop_copies(self, part: Slice) -> None:
-        """Of rows that two runs added in the same moment one stays."""
-        once = self.read(part).dropDuplicates(list(part.table.key))
-        self.replace(part, once)
+        with marked(self.spark) as mark:
+            retried(merge.execute, f"rows cannot be added to {self.place(part.table)}")
+        return Commit(delta, mark)
 
     def _written(self, part: Slice, rows: DataFrame, options: Mapping[str, str]) -> Commit:
         table, prepared = part.table, fitted(part, rows)
-        if not self.exists(table) and self._born(table, prepared):
-            return Commit(self._delta(table), None)
-        mark, place = uuid.uuid4().hex, self.place(table)
-        writer = prepared.write.format("delta").options(**options, userMetadata=mark)
-        writer = writer.mode("overwrite" if options else "append")
-        retried(
-            lambda: writer.saveAsTable(place) if self.is_catalog else writer.save(place),
-            f"{place} cannot be written",
-        )
-        return Commit(self._delta(table), mark)
+        with marked(self.spark) as mark:
+            if not self.exists(table) and self._born(table, prepared):
+                return Commit(self._delta(table), mark, is_birth=True)
+        return retried(lambda: self._saved(part, prepared, options), f"{self.place(table)} cannot be written")
+
+    def _saved(self, part: Slice, rows: DataFrame, options: Mapping[str, str]) -> Commit:
+        place = self.place(part.table)
+        writer = rows.write.format("delta").options(**options).mode("overwrite" if options else "append")
+        save = writer.saveAsTable if self.is_catalog else writer.save
+        with marked(self.spark) as mark:
+            save(place)
+        return Commit(self._delta(part.table), mark)
 
     def _born(self, table: Table, rows: DataFrame) -> bool:
         """Makes the table, with its first rows in it; False where another process was faster."""

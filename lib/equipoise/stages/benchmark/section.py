@@ -4,7 +4,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, PositiveInt, model_validator
 
-from equipoise.config.sections import Section
+from equipoise.config.sections import HOW, Section
 
 AVERAGE = "average"
 """What metrics call the average over benchmarks."""
@@ -93,7 +93,7 @@ class Benchmark(Section):
     probe: bool = True
     rounds: PositiveInt = 1000
     failures: Annotated[int, Field(ge=0, le=10_000)] = 20
-    driver_bytes: Annotated[float, Field(gt=0)] = 1e9
+    driver_bytes: Annotated[float, Field(gt=0), HOW] = 1e9
 
     @property
     def entries(self) -> tuple[FeatureBenchmark | RetrievalBenchmark, ...]:

@@ -16,7 +16,7 @@ from equipoise.pipeline.frames import persisted
 from equipoise.pipeline.hierarchy import open_vectors
 from equipoise.runs.account import Account
 from equipoise.runs.context import Context
-from equipoise.schemas import REJECTS, Col
+from equipoise.schemas import CHECKPOINTS, REJECTS, Col
 from equipoise.stages.cluster.levels import as_level
 from equipoise.stages.cluster.section import Cluster
 from equipoise.tables import DeltaCheckpoint
@@ -42,11 +42,12 @@ def cluster(context: Context, settings: Cluster) -> Account:
         [as_level(level) for level in settings.levels],
         fitting=_fitting(context, settings),
     )
+    if not context.is_first_attempt:  # it may have been killed between a level's commit and this
+        context.workspace.clear(context.own(CHECKPOINTS))
     n_items = levels[0].total_items()
     dim = opened[0].dim if opened else _dim(context)
-    return Account(
-        n_items + n_rejected, n_items, n_rejected, n_partitions=settings.partitions or partitions_for(n_items, dim)
-    )
+    n_partitions = settings.partitions or partitions_for(n_items, dim)
+    return Account(n_in, n_items, n_rejected, n_partitions=n_partitions)
 
 
 def _fitting(context: Context, settings: Cluster) -> Fitting:

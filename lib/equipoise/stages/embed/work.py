@@ -10,9 +10,9 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from equipoise.errors import ConfigError, InputError
-from equipoise.pipeline.embedding import filter_without, vectors, with_chunk
+from equipoise.pipeline.embedding import vectors, with_chunk
 from equipoise.pipeline.frames import persisted
-from equipoise.pipeline.items import embedding_rows, rejects
+from equipoise.pipeline.items import embedding_rows, filter_without, rejects
 from equipoise.runs.account import Account
 from equipoise.runs.context import Context
 from equipoise.schemas import EMBEDDINGS, REJECTS, Col
@@ -58,7 +58,7 @@ def _todo(context: Context) -> Todo:
     """What has no vector; of an attempt that was broken off also counts what it did, as of its beginning."""
     items = context.items().select(Col.item_id, Col.uri, Col.content)
     own = context.own(EMBEDDINGS)
-    since = context.workspace.version(EMBEDDINGS)  # what comes later is compared by its keys
+    since = context.version(EMBEDDINGS)  # what comes later is compared by its keys
     if since is None and context.is_first_attempt:
         return Todo(items, n := context.n_items(), n, 0, None)
     fresh = filter_without(items, context.workspace.read(own, since))
@@ -114,7 +114,7 @@ def _write(context: Context, settings: Embedding, encoded: DataFrame, since: int
             context.append(REJECTS, rejects(outcome, run_id=context.run_id, stage=context.node.name))
         if n_encoded:
             rows = embedding_rows(outcome, settings.encoder_id, settings.source)
-            version = context.insert_new(EMBEDDINGS, rows, since=since).version
+            version = context.insert_new(EMBEDDINGS, rows, since=since)
             is_alone = version == (0 if since is None else since + 1)
             since = version if is_alone else COMPARED
     return n_refused, since

@@ -33,7 +33,7 @@ def nodes(config: Config, so_far: Graph) -> Iterator[Node[Judged]]:
         name,
         Judged(
             section=section,
-            selections=tuple(str(part.where[Col.selection]) for part in selected),
+            selections=tuple(sorted(str(part.where[Col.selection]) for part in selected)),
             metric=so_far.maker(tree[0]).settings.metric,
         ),
         "equipoise.stages.evaluate.work:evaluate",

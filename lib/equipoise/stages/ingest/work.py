@@ -16,6 +16,7 @@ from equipoise.pipeline.items import (
     ALREADY_IN_POOL,
     embedding_rows,
     filter_new,
+    filter_without,
     pool_rows,
     rejects,
     vector_lengths,
@@ -71,8 +72,10 @@ def ingest(context: Context, settings: Ingestion) -> Account:
         n_rejected = judged.total - n_out - n_known
         if n_rejected:
             context.append(REJECTS, _refused(context, judged, taken))
-        if n_out:
-            _write(context, settings, taken, judged.since)
+        if settings.encoder_id is not None:
+            _write_vectors(context, settings, taken, has_new=n_out > 0)
+        if n_out:  # it comes last: what the pool holds counts as done when a killed run starts again
+            context.insert_new(POOL, pool_rows(taken), since=judged.since)
         if n_out + n_known == 0:
             raise InputError(_nothing_usable(context, settings, judged, taken, read))
     drops = {ALREADY_IN_POOL: n_known} if n_known else {}
@@ -86,7 +89,7 @@ def _judged(context: Context, settings: Ingestion, stack: ExitStack) -> Judged:
     raw = raw if settings.encoder_id is None else with_finite_vectors(raw)
     is_own = getattr(settings.source, "id_space", None) == "own"
     items = with_item_id(raw, settings.name, is_own_space=is_own)
-    since = context.workspace.version(POOL)
+    since = context.version(POOL)
     pool = None if since is None else context.workspace.read(POOL, since)
     verdicts = stack.enter_context(persisted(with_verdict(items, pool)))
     judged = Judged(verdicts, {row[Col.reason]: row for row in verdict_counts(verdicts).collect()}, since)
@@ -128,13 +131,14 @@ def _read(
     return taken, Counter(counts)
 
 
-def _write(context: Context, settings: Ingestion, taken: DataFrame, since: int | None) -> None:
-    """The pool comes last: what it holds counts as done when a killed run starts again."""
-    if settings.encoder_id is not None:
-        # Vectors without items may be there, of a run that was killed between the two: keys are compared.
-        compared = -1 if context.workspace.exists(EMBEDDINGS) else None
-        context.insert_new(EMBEDDINGS, embedding_rows(taken, settings.encoder_id, settings.name), since=compared)
-    context.insert_new(POOL, pool_rows(taken), since=since)
+def _write_vectors(context: Context, settings: Ingestion, items: DataFrame, *, has_new: bool) -> None:
+    """Adds those that are not there: an item may have come with another encoder, a run may have been killed."""
+    since = context.version(EMBEDDINGS)
+    vectors = embedding_rows(items, str(settings.encoder_id), settings.name)
+    if since is not None:
+        vectors = filter_without(vectors, context.workspace.read(context.own(EMBEDDINGS), since))
+    if has_new or not vectors.isEmpty():
+        context.insert_new(EMBEDDINGS, vectors, since=since)
 
 
 def _refused(context: Context, judged: Judged, taken: DataFrame) -> DataFrame:
@@ -147,13 +151,14 @@ def _refused(context: Context, judged: Judged, taken: DataFrame) -> DataFrame:
 
 def _n_held(context: Context, n_out: int, since: int | None) -> int:
     """Items of the source in the pool."""
-    return n_out if since is None else context.workspace.read(context.own(POOL)).count()
+    return n_out if since is None else context.workspace.read(context.own(POOL), context.version(POOL)).count()
 
 
 def _check_lengths(context: Context, settings: Ingestion, judged: Judged) -> None:
     rows = [row for row in judged.counts.values() if row[Col.longest] is not None]
     if not rows:
         return
+    place = Place(settings.place)
     who = f"source {settings.name!r}: the vectors of {settings.source.path}"
     shortest, longest = min(row[Col.shortest] for row in rows), max(row[Col.longest] for row in rows)
     if shortest != longest:
@@ -168,7 +173,7 @@ def _check_lengths(context: Context, settings: Ingestion, judged: Judged) -> Non
         n_rows = sum(int(row[Col.n_items]) for row in rows)
         raise InputError(
             f"{who} have length {longest} ({n_rows:,} rows), those from before have {before[0]}; "
-            "give these another source.name"
+            f"where another model made these, name it by {place.key('encoder')}"
         )
 
 
