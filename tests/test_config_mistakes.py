@@ -39,7 +39,7 @@ from equipoise.stages.running import planned
         ("source.inline=perhaps", "source.inline: must be a valid boolean"),
         ("report=true", "report: must be a section of keys and values, {} where there are none to give (got True)"),
         ("cluster.levels.1.resampling.points=hlf", "points: must be 'half' or a valid integer"),
-        ("workspace=null", "workspace: must be a valid string"),
+        ("workspace=null", "workspace: is needed and not there"),
         ("embed.encoder=null", "embed.encoder: must be a valid string"),
         ("embed.batch_size=0", "embed.batch_size: must be greater than 0"),
         ("cluster=3", "cluster: "),

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from configs import misfit, refusal, written
+from equipoise.config import identity
 from equipoise.encoders import encoder_id, given_encoder_id
 from equipoise.schemas import Col
 from equipoise.stages.configuration import graph_of, load_config
@@ -123,6 +124,17 @@ def test_given_vectors_of_one_model_go_together(tmp_path):
     assert set(found["cluster"]) == {"ingest:web", "ingest:news", "embed:clip/more"}
 
 
+def test_the_name_of_a_source_is_in_the_identity_of_its_ingestion_once(tmp_path):
+    vectors = {"kind": "embeddings", "path": "v.npy"}
+    short = graph_of(load_config(written(tmp_path, source={**vectors, "name": "web"}, embed=None)))
+    long = graph_of(load_config(written(tmp_path, source=None, embed=None, sources={"web": vectors})))
+    assert identity(short["ingest"].settings) == identity(long["ingest:web"].settings)
+
+
+def test_a_null_is_no_section(tmp_path):
+    assert nodes(tmp_path, sources=None, encoders=None, pool=None) == nodes(tmp_path)
+
+
 @pytest.mark.parametrize(
     "sections, said",
     [
@@ -139,6 +151,10 @@ def test_given_vectors_of_one_model_go_together(tmp_path):
         ({"sources": {"web": {"kind": "imges", "path": "x"}}}, "sources.web: unknown kind 'imges'"),
         ({"sources": {"web": {"kind": "images", "pth": "x"}}}, "sources.web: unknown key 'pth'; did you mean 'path'?"),
         ({"encoders": {"dino": {"encoder": "pixels", "batch_size": 0}}}, "encoders.dino.batch_size"),
+        (
+            {"sources": {"dino": {"kind": "embeddings", "path": "x"}}, "pool": None},
+            "sources.dino: its vectors would go by the name 'dino', which is an encoder's: write sources.dino.encoder",
+        ),
     ],
 )
 def test_mistakes_in_names_are_refused(tmp_path, sections, said):

@@ -41,7 +41,7 @@ from rich.table import Table
 from threadpoolctl import threadpool_limits
 
 from equipoise import Level, __version__, fit_hierarchy, get_session
-from equipoise.kernels.lloyd import Step, lloyd
+from equipoise.kernels.lloyd import Iteration, lloyd
 from equipoise.kernels.seeding import seed_centroids
 from equipoise.kernels.vectors import ArrayVectors
 from equipoise.papers.simulation import kl_to_uniform, simulation_points
@@ -120,7 +120,7 @@ def against_mllib(rounds: int) -> dict[str, object]:
 
     fit(1)
     with SparkVectors.from_arrays(spark, data, np.arange(n)) as vectors:
-        start = Step(0, data[:k].copy(), float("inf"))
+        start = Iteration(0, data[:k].copy(), float("inf"))
 
         def lloyd_fit(iterations: int) -> float:
             return seconds(lambda: list(lloyd(vectors, start, iterations=iterations)))
@@ -156,7 +156,7 @@ def against_seeding(rounds: int) -> dict[str, object]:
             began = time.perf_counter()
             centroids = np.ascontiguousarray(maker(seed))
             times[name].append(time.perf_counter() - began)
-            steps = lloyd(arrays, Step(0, centroids, float("inf")), iterations=10)
+            steps = lloyd(arrays, Iteration(0, centroids, float("inf")), iterations=10)
             objectives[name].append(list(steps)[-1].objective)
     reference = "scikit-learn, all"
     return {

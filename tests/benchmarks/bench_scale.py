@@ -24,7 +24,7 @@ from resources import watched
 from equipoise import Level, get_session
 from equipoise.kernels.draws import Purpose, derived_seed, draws
 from equipoise.kernels.levels import KMeans, fit_level
-from equipoise.kernels.lloyd import Step, lloyd
+from equipoise.kernels.lloyd import Iteration, lloyd
 from equipoise.kernels.placement import goes_straight, split_members
 from equipoise.pipeline.blocks import VECTOR_SCHEMA
 from equipoise.pipeline.reduction import most_result_bytes
@@ -56,7 +56,7 @@ def seconds(action: Callable[[], object]) -> float:
 
 def iteration(vectors: SparkVectors, centroids: np.ndarray) -> float:
     """Seconds of one Lloyd iteration."""
-    return seconds(lambda: list(lloyd(vectors, Step(0, centroids, math.inf), iterations=1)))
+    return seconds(lambda: list(lloyd(vectors, Iteration(0, centroids, math.inf), iterations=1)))
 
 
 def splits() -> list[Row]:
@@ -151,7 +151,7 @@ def out_of_core() -> list[Row]:
         embeddings = spark.range(0, n, 1, 64).mapInArrow(made, VECTOR_SCHEMA)
         with SparkVectors.from_embeddings(embeddings) as vectors:
             centroids = vectors.sample(100, seed=0)
-            steps = list(lloyd(vectors, Step(0, centroids, math.inf), iterations=3))
+            steps = list(lloyd(vectors, Iteration(0, centroids, math.inf), iterations=3))
             stored = spark.sparkContext._jsc.sc().getRDDStorageInfo()[0]
             in_memory, on_disk = stored.memSize() / GIB, stored.diskSize() / GIB
     assert on_disk > 0, "it spilled"
@@ -173,7 +173,7 @@ def half() -> list[Row]:
     objectives, stored = {}, {}
     for is_half in (False, True):
         with SparkVectors.from_embeddings(embeddings, half=is_half) as vectors:
-            start = Step(0, data[:500].copy(), math.inf)
+            start = Iteration(0, data[:500].copy(), math.inf)
             objectives[is_half] = list(lloyd(vectors, start, iterations=10))[-1].objective
             mine = vectors._packed.id()
             infos = [info for info in spark.sparkContext._jsc.sc().getRDDStorageInfo() if info.id() == mine]

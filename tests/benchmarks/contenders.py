@@ -9,7 +9,7 @@ from statistics import median
 import faiss
 import numpy as np
 
-from equipoise.kernels.lloyd import Step, lloyd
+from equipoise.kernels.lloyd import Iteration, lloyd
 from equipoise.kernels.vectors import Vectors
 from equipoise.planning.machines import GIB, Machine, calibrated
 from equipoise.planning.passes import Assignment, pass_seconds
@@ -35,7 +35,7 @@ def seconds(action: Callable[[], object]) -> float:
 
 def ours(vectors: Vectors, centroids: np.ndarray) -> Callable[[], object]:
     """One iteration of our loop."""
-    return lambda: list(lloyd(vectors, Step(0, centroids, float("inf")), iterations=1))
+    return lambda: list(lloyd(vectors, Iteration(0, centroids, float("inf")), iterations=1))
 
 
 def faiss_iteration(data: np.ndarray, centroids: np.ndarray) -> float:

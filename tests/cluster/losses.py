@@ -23,7 +23,7 @@ from pyspark.sql import functions as F
 from equipoise import get_session
 from equipoise.kernels import placement
 from equipoise.kernels.levels import KMeans
-from equipoise.kernels.lloyd import Step, lloyd
+from equipoise.kernels.lloyd import Iteration, lloyd
 from equipoise.pipeline.blocks import vectors_frame
 from equipoise.pipeline.spark_vectors import SparkVectors
 from equipoise.pipeline.splits import Inside, split
@@ -93,7 +93,7 @@ def hashed(*arrays: np.ndarray) -> str:
 
 def iterations(vectors: SparkVectors, centroids: np.ndarray) -> Found:
     """Three iterations."""
-    steps = list(lloyd(vectors, Step(0, centroids, float("inf")), iterations=3))
+    steps = list(lloyd(vectors, Iteration(0, centroids, float("inf")), iterations=3))
     return [step.objective for step in steps], hashed(steps[-1].centroids)
 
 

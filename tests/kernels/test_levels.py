@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from equipoise.kernels.levels import KMeans, Level, LevelState, fit_level
-from equipoise.kernels.lloyd import Step, lloyd
+from equipoise.kernels.lloyd import Iteration, lloyd
 from equipoise.kernels.vectors import ArrayVectors
 from equipoise.papers.simulation import toy_points
 
@@ -33,7 +33,7 @@ def test_resampling_keeps_half_of_the_mean_cluster_size_at_least_two(count, k, p
 def test_the_toy_of_the_paper_comes_out_as_computed():
     """Vo et al. 2024, section 3.2: k-means splits the dense part rather than keep the sparse ones apart."""
     vectors = ArrayVectors(toy_points())
-    *_, best = lloyd(vectors, Step(0, np.array([[0.9], [1.1], [2.5]], np.float32), np.inf), iterations=300)
+    *_, best = lloyd(vectors, Iteration(0, np.array([[0.9], [1.1], [2.5]], np.float32), np.inf), iterations=300)
     np.testing.assert_allclose(best.centroids.ravel(), [0.95, 1.05, 2.5], atol=1e-3)
     assert best.objective == pytest.approx(5.168, abs=1e-3)
     assert vectors.assign(np.array([[1], [2], [3]], np.float32)).objective == pytest.approx(16.67, abs=0.01)

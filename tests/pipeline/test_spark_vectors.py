@@ -4,7 +4,7 @@ from pyspark.sql import functions as F
 
 from equipoise.errors import InputError
 from equipoise.kernels.levels import KMeans, Level, fit_level
-from equipoise.kernels.lloyd import Step, lloyd
+from equipoise.kernels.lloyd import Iteration, lloyd
 from equipoise.kernels.packing import unpack
 from equipoise.kernels.placement import DriverLimit, partitions_for
 from equipoise.kernels.vectors import ArrayVectors
@@ -94,8 +94,8 @@ def test_ties_among_the_closest_go_to_the_lowest_id(spark):
 
 
 def test_the_loop_ends_with_the_objective_and_the_labels_of_arrays(vectors):
-    *_, here = lloyd(ARRAYS, Step(0, CENTROIDS, np.inf), iterations=15)
-    *_, there = lloyd(vectors, Step(0, CENTROIDS, np.inf), iterations=15)
+    *_, here = lloyd(ARRAYS, Iteration(0, CENTROIDS, np.inf), iterations=15)
+    *_, there = lloyd(vectors, Iteration(0, CENTROIDS, np.inf), iterations=15)
     assert there.objective == pytest.approx(here.objective, rel=1e-5)
     labels = assignments_arrays(vectors.assignments(there.centroids)).labels
     assert (labels == ARRAYS.assignments(here.centroids).labels).mean() > 0.999

@@ -1,6 +1,6 @@
 """YAML and dotted overrides -> frozen, validated models. Unknown keys are refused, with the nearest known one."""
 
-from equipoise.config.encoders import Encoder
+from equipoise.config.encoders import Embed
 from equipoise.config.header import Config
 from equipoise.config.loading import load, spark_settings, validated
 from equipoise.config.places import Place
@@ -12,8 +12,8 @@ __all__ = [
     "HOW",
     "Compare",
     "Config",
+    "Embed",
     "EmbeddingsSource",
-    "Encoder",
     "ImagesSource",
     "NamedSource",
     "Place",

@@ -8,7 +8,7 @@ from equipoise.config.sections import HOW, Section
 from equipoise.encoders import encoder_id
 
 
-class Encoder(Section):
+class Embed(Section):
     """An encoder; keys beside these are its own options, checked by it."""
 
     model_config = ConfigDict(frozen=True, extra="allow")

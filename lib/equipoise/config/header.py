@@ -5,7 +5,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import Field, model_validator
 
-from equipoise.config.encoders import Encoder
+from equipoise.config.encoders import Embed
 from equipoise.config.loading import spark_settings
 from equipoise.config.places import Place
 from equipoise.config.sections import Section
@@ -30,11 +30,18 @@ class Config(Section):
     source: Source | None = None
     sources: dict[Name, Source] = Field(default_factory=dict)
     pool: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
-    embed: Encoder | None = None
-    encoders: dict[Name, Encoder] = Field(default_factory=dict)
+    embed: Embed | None = None
+    encoders: dict[Name, Embed] = Field(default_factory=dict)
     compare: Compare | None = None
     report: Report | None = None
     spark: dict[str, str] = Field(default_factory=dict)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _null_is_absent(cls, values: Any) -> Any:
+        if not isinstance(values, dict):
+            return values
+        return {name: value for name, value in values.items() if value is not None or name not in cls.model_fields}
 
     @model_validator(mode="before")
     @classmethod
@@ -60,6 +67,17 @@ class Config(Section):
                 raise ValueError(f"pool names {name!r} twice, and its items are curated once: drop one of the two")
         return self
 
+    @model_validator(mode="after")
+    def _names_of_vectors_fit(self) -> Self:
+        for source in self.named_sources:
+            is_unnamed = isinstance(source.section, EmbeddingsSource) and source.section.encoder is None
+            if is_unnamed and source.name in self.named_encoders:
+                raise ValueError(
+                    f"{source.place}: its vectors would go by the name {source.name!r}, which is an encoder's: write "
+                    f"{source.place.key('encoder')}: {source.name} where that one made them, or take another name"
+                )
+        return self
+
     @property
     def named_sources(self) -> tuple[NamedSource, ...]:
         """All sources, in the order of the file."""
@@ -70,7 +88,7 @@ class Config(Section):
         )
 
     @property
-    def named_encoders(self) -> Mapping[str, Encoder]:
+    def named_encoders(self) -> Mapping[str, Embed]:
         """The encoders by name; that of the short form has the name ``embed``."""
         return {"embed": self.embed} if self.embed else self.encoders
 

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from equipoise.errors import ConfigError
 from equipoise.kernels.draws import Purpose, derived_seed
-from equipoise.kernels.lloyd import Step, lloyd
+from equipoise.kernels.lloyd import Iteration, lloyd
 from equipoise.kernels.nearest import Floats
 from equipoise.kernels.seeding import Seeding, seed_centroids
 from equipoise.kernels.vectors import Vectors
@@ -77,7 +77,7 @@ class LevelState:
     """
 
     resampling: int
-    step: Step
+    step: Iteration
     anchor: Floats | None = None
 
 
@@ -123,5 +123,5 @@ def _round_input(vectors: Vectors, anchor: Floats | None, *, r: int) -> Abstract
     return nullcontext(vectors) if anchor is None else vectors.closest(anchor, r)
 
 
-def _first_step(members: Vectors, k: int, *, kmeans: KMeans, seed: int) -> Step:
-    return Step(0, seed_centroids(members, k, method=kmeans.seeding, seed=seed), float("inf"))
+def _first_step(members: Vectors, k: int, *, kmeans: KMeans, seed: int) -> Iteration:
+    return Iteration(0, seed_centroids(members, k, method=kmeans.seeding, seed=seed), float("inf"))

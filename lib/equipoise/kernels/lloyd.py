@@ -16,7 +16,7 @@ MAX_RESEEDED = 1024
 
 
 @dataclass(frozen=True)
-class Step:
+class Iteration:
     """One iteration: ``centroids`` (k, d) after it, ``objective`` and ``n_empty`` of those before it."""
 
     iteration: int
@@ -28,14 +28,14 @@ class Step:
 
 
 def lloyd(
-    vectors: Vectors, start: Step, *, iterations: int, tolerance: float = 0.0, spherical: bool = False
-) -> Iterator[Step]:
+    vectors: Vectors, start: Iteration, *, iterations: int, tolerance: float = 0.0, spherical: bool = False
+) -> Iterator[Iteration]:
     """Yields every iteration until the relative change of the objective is at most ``tolerance``.
 
     Args:
         vectors: what to cluster; of unit length if ``spherical``.
-        start: where to begin: ``Step(0, centroids, inf)``, or the last step of a run that was broken off, which goes
-            on to the same end, bit for bit.
+        start: where to begin: ``Iteration(0, centroids, inf)``, or the last one of a run that was broken off, which
+            goes on to the same end, bit for bit.
         iterations: the number of iterations at most.
         tolerance: relative; 0 goes on until the objective no longer falls.
         spherical: bring the centroids to unit length after every iteration (cosine k-means).
@@ -51,7 +51,7 @@ def lloyd(
         centroids = _updated(vectors, step.centroids, stats)
         fall = step.objective - stats.objective
         is_settled = np.isfinite(fall) and fall <= tolerance * step.objective
-        step = Step(
+        step = Iteration(
             iteration=step.iteration + 1,
             centroids=unit_length(centroids) if spherical else centroids,
             objective=stats.objective,

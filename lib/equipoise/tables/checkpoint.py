@@ -13,7 +13,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from equipoise.kernels.levels import LevelState
-from equipoise.kernels.lloyd import Step
+from equipoise.kernels.lloyd import Iteration
 from equipoise.kernels.placement import fits_driver
 from equipoise.kernels.vectors import Assignments
 from equipoise.pipeline.blocks import assignments_frame
@@ -176,5 +176,5 @@ def _unpack(packed: bytes) -> LevelState:
     arrays = np.load(io.BytesIO(packed), allow_pickle=False)
     resampling, iteration, n_empty, is_last = (int(number) for number in arrays["numbers"])
     objective, seconds = (float(number) for number in arrays["measured"])
-    step = Step(iteration, arrays["centroids"], objective, n_empty, seconds, bool(is_last))
+    step = Iteration(iteration, arrays["centroids"], objective, n_empty, seconds, bool(is_last))
     return LevelState(resampling, step, arrays.get("anchor", None))

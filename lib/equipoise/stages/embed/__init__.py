@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, PositiveInt
 
-from equipoise.config import HOW, Config, Encoder, NamedSource, Section
+from equipoise.config import HOW, Config, Embed, NamedSource, Section
 from equipoise.encoders import encoder_kind
 from equipoise.errors import ConfigError
 from equipoise.runs.graph import Graph
@@ -63,7 +63,7 @@ def _node(config: Config, so_far: Graph, encoder_name: str, source: NamedSource)
     )
 
 
-def _nothing_to_read(config: Config, name: str, encoder: Encoder, sources: list[NamedSource]) -> str:
+def _nothing_to_read(config: Config, name: str, encoder: Embed, sources: list[NamedSource]) -> str:
     place = config.encoder_place(name)
     if not config.named_sources:
         return f"{place} has nothing to embed: add the section 'source'"

@@ -37,7 +37,7 @@ _MOST_TASKS = 20_000
 
 
 @dataclass(frozen=True)
-class Judged:
+class Verdicts:
     """The items of the source with their verdicts, counted by reason; ``since`` is the pool's version before."""
 
     items: DataFrame
@@ -82,7 +82,7 @@ def ingest(context: Context, settings: Ingestion) -> Account:
     return Account(judged.total, n_out, n_rejected, drops, n_items=_n_held(context, n_out, judged.since))
 
 
-def _judged(context: Context, settings: Ingestion, stack: ExitStack) -> Judged:
+def _judged(context: Context, settings: Ingestion, stack: ExitStack) -> Verdicts:
     if not context.is_first_attempt:
         context.workspace.clear(context.own(REJECTS))
     raw = raw_items(context.spark, settings.source, Place(settings.place))
@@ -92,12 +92,12 @@ def _judged(context: Context, settings: Ingestion, stack: ExitStack) -> Judged:
     since = context.version(POOL)
     pool = None if since is None else context.workspace.read(POOL, since)
     verdicts = stack.enter_context(persisted(with_verdict(items, pool)))
-    judged = Judged(verdicts, {row[Col.reason]: row for row in verdict_counts(verdicts).collect()}, since)
+    judged = Verdicts(verdicts, {row[Col.reason]: row for row in verdict_counts(verdicts).collect()}, since)
     _check(context, settings, judged)
     return judged
 
 
-def _check(context: Context, settings: Ingestion, judged: Judged) -> None:
+def _check(context: Context, settings: Ingestion, judged: Verdicts) -> None:
     place = Place(settings.place)
     if not judged.total:
         raise InputError(nothing_found(settings.source, place))
@@ -114,7 +114,7 @@ def _check(context: Context, settings: Ingestion, judged: Judged) -> None:
 
 
 def _read(
-    context: Context, settings: Ingestion, judged: Judged, stack: ExitStack
+    context: Context, settings: Ingestion, judged: Verdicts, stack: ExitStack
 ) -> tuple[DataFrame, Counter[str | None]]:
     """The new items with what their contents say, and how many of them can be used."""
     n_new = judged.count(None)
@@ -141,7 +141,7 @@ def _write_vectors(context: Context, settings: Ingestion, items: DataFrame, *, h
         context.insert_new(EMBEDDINGS, vectors, since=since)
 
 
-def _refused(context: Context, judged: Judged, taken: DataFrame) -> DataFrame:
+def _refused(context: Context, judged: Verdicts, taken: DataFrame) -> DataFrame:
     frames = [judged.items] if taken is judged.items else [taken, judged.items]
     first, *rest = (rejects(items, run_id=context.run_id, stage=context.node.name) for items in frames)
     for more in rest:
@@ -154,7 +154,7 @@ def _n_held(context: Context, n_out: int, since: int | None) -> int:
     return n_out if since is None else context.workspace.read(context.own(POOL), context.version(POOL)).count()
 
 
-def _check_lengths(context: Context, settings: Ingestion, judged: Judged) -> None:
+def _check_lengths(context: Context, settings: Ingestion, judged: Verdicts) -> None:
     rows = [row for row in judged.counts.values() if row[Col.longest] is not None]
     if not rows:
         return
@@ -178,7 +178,7 @@ def _check_lengths(context: Context, settings: Ingestion, judged: Judged) -> Non
 
 
 def _nothing_usable(
-    context: Context, settings: Ingestion, judged: Judged, taken: DataFrame, read: Counter[str | None]
+    context: Context, settings: Ingestion, judged: Verdicts, taken: DataFrame, read: Counter[str | None]
 ) -> str:
     causes = read + Counter({reason: judged.count(reason) for reason in judged.counts if reason is not None})
     if taken is judged.items:

@@ -7,7 +7,7 @@ from rich.console import Console
 from equipoise.errors import InputError
 from equipoise.pipeline.locating import is_local_alone
 from equipoise.studies.sql.kinds import TranslationError
-from equipoise.studies.sql.printing import Answer, print_answer
+from equipoise.studies.sql.printing import QueryResult, print_answer
 from equipoise.studies.sql.refusals import check_reads
 from equipoise.tables.definitions import without_tables
 from equipoise.tables.local import local_folder, present_tables
@@ -34,7 +34,7 @@ def query(sql: str, *, workspace: str, engine: str, limit: int, console: Console
     print_answer(answer or _by_spark(sql, workspace, limit), limit=limit, console=console)
 
 
-def _by_duckdb(sql: str, folder: Path | None, engine: str, limit: int) -> Answer | None:
+def _by_duckdb(sql: str, folder: Path | None, engine: str, limit: int) -> QueryResult | None:
     from equipoise.studies.sql.duck import answered  # not to be waited for where Spark answers
 
     try:
@@ -49,7 +49,7 @@ def _by_duckdb(sql: str, folder: Path | None, engine: str, limit: int) -> Answer
     return None
 
 
-def _by_spark(sql: str, workspace: str, limit: int) -> Answer:
+def _by_spark(sql: str, workspace: str, limit: int) -> QueryResult:
     from equipoise.session import get_session
     from equipoise.studies.sql.spark import answered
 

@@ -18,7 +18,7 @@ from equipoise.errors import TableError
 from equipoise.pipeline.locating import is_local_alone
 from equipoise.schemas import Col
 from equipoise.studies.sql.kinds import Columns, Kind, Output, Scope, TranslationError
-from equipoise.studies.sql.printing import Answer
+from equipoise.studies.sql.printing import QueryResult
 from equipoise.studies.sql.refusals import refusal
 from equipoise.studies.sql.statements import translate
 from equipoise.tables.definitions import (
@@ -52,7 +52,7 @@ _UNKNOWN = (
 """As Spark says it."""
 
 
-def answered(sql: str, *, folder: Path, limit: int) -> Answer:
+def answered(sql: str, *, folder: Path, limit: int) -> QueryResult:
     """One row more than ``limit`` of a query over the views of a workspace.
 
     Raises:
@@ -70,7 +70,7 @@ def answered(sql: str, *, folder: Path, limit: int) -> Answer:
             translate(tree, Scope(_Views(connection, folder, sql).columns))
             answer = connection.execute(_written(tree))
             rows = [tuple(_as_by_spark(value) for value in row) for row in answer.fetchmany(limit + 1)]
-            return Answer([column[0] for column in answer.description or []], rows)
+            return QueryResult([column[0] for column in answer.description or []], rows)
         except (duckdb.Error, DeltaError, ArrowException, SqlglotError, TableError, OSError) as error:
             raise TranslationError(" ".join(str(error).split())) from error
 

@@ -13,14 +13,14 @@ WIDEST = 10_000
 """Off a terminal nothing is cut: what is piped is read by programs."""
 
 
-class Answer(NamedTuple):
+class QueryResult(NamedTuple):
     """Rows of an answer, as Spark hands them to Python: one more than asked for where there are more."""
 
     columns: Sequence[str]
     rows: Sequence[Sequence[Any]]
 
 
-def print_answer(answer: Answer, *, limit: int, console: Console) -> None:
+def print_answer(answer: QueryResult, *, limit: int, console: Console) -> None:
     """Prints the first ``limit`` rows."""
     table = Table(*(escape(name) for name in answer.columns))
     for row in answer.rows[:limit]:

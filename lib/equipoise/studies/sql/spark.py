@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
-from equipoise.studies.sql.printing import Answer
+from equipoise.studies.sql.printing import QueryResult
 from equipoise.studies.sql.refusals import refusal
 from equipoise.tables import register_views
 
 
-def answered(spark: SparkSession, sql: str, *, workspace: str, limit: int) -> Answer:
+def answered(spark: SparkSession, sql: str, *, workspace: str, limit: int) -> QueryResult:
     """One row more than ``limit`` of a query over the views of a workspace.
 
     Raises:
@@ -20,7 +20,7 @@ def answered(spark: SparkSession, sql: str, *, workspace: str, limit: int) -> An
     return collected(spark, sql, views=register_views(spark, workspace), limit=limit)
 
 
-def collected(spark: SparkSession, sql: str, *, views: Sequence[str], limit: int) -> Answer:
+def collected(spark: SparkSession, sql: str, *, views: Sequence[str], limit: int) -> QueryResult:
     """One row more than ``limit`` of a query over views that are registered.
 
     Raises:
@@ -28,6 +28,6 @@ def collected(spark: SparkSession, sql: str, *, views: Sequence[str], limit: int
     """
     try:
         answer = spark.sql(sql)
-        return Answer(answer.columns, answer.limit(limit + 1).collect())  # the limit bounds it
+        return QueryResult(answer.columns, answer.limit(limit + 1).collect())  # the limit bounds it
     except PySparkException as error:
         raise refusal(sql, " ".join(str(error).splitlines()[0].split()), views) from error
