@@ -74,7 +74,7 @@ def filter_without(items: DataFrame, done: DataFrame) -> DataFrame:
 
 def rejects(items: DataFrame, *, run_id: str, stage: str) -> DataFrame:
     """Rows of the table ``rejects``: the items with a reason, but for those that the pool already holds."""
-    refused = items.where(F.col(Col.reason).isNotNull() & (F.col(Col.reason) != ALREADY_IN_POOL))
+    refused = items.where(_is_refused())
     columns = {Col.run_id: F.lit(run_id), Col.stage: F.lit(stage), **{name: F.col(name) for name in items.columns}}
     nothing = F.lit(None).cast("string")
     return refused.select(*(columns.get(name, nothing).alias(name) for name in REJECTS.columns))
@@ -93,8 +93,8 @@ def pool_rows(items: DataFrame) -> DataFrame:
 def embedding_rows(items: DataFrame, encoder_id: str, source: str) -> DataFrame:
     """Rows of the table ``embeddings``: the vectors of the items that the pool takes or has."""
     columns = {Col.encoder_id: F.lit(encoder_id), Col.source: F.lit(source)}
-    in_pool = F.col(Col.reason).isNull() | (F.col(Col.reason) == ALREADY_IN_POOL)
-    return items.where(in_pool).select(*(columns.get(name, F.col(name)).alias(name) for name in EMBEDDINGS.columns))
+    in_pool = items.where(~_is_refused())
+    return in_pool.select(*(columns.get(name, F.col(name)).alias(name) for name in EMBEDDINGS.columns))
 
 
 def with_finite_vectors(raw_items: DataFrame) -> DataFrame:
@@ -136,6 +136,11 @@ def verdict_counts(items: DataFrame) -> DataFrame:
         F.count(clash).alias(Col.n_clashes),
         F.min(clash).alias(Col.given_id),
     )
+
+
+def _is_refused() -> Column:
+    """Whether the pool neither takes the item nor has it."""
+    return F.col(Col.reason).isNotNull() & (F.col(Col.reason) != ALREADY_IN_POOL)
 
 
 def _with_own_verdict(items: DataFrame) -> DataFrame:

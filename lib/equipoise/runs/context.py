@@ -7,6 +7,7 @@ from functools import reduce
 
 from pyspark.sql import DataFrame, SparkSession
 
+from equipoise.pipeline.items import filter_without
 from equipoise.runs.account import Account, Progress
 from equipoise.runs.graph import AnyNode, Graph
 from equipoise.runs.record import Record
@@ -54,7 +55,7 @@ class RunView:
         if not dropping:
             return items
         gone = [self.rows([part]).select(Col.item_id) for part in dropping]
-        return items.join(reduce(DataFrame.unionByName, gone), Col.item_id, "left_anti")
+        return filter_without(items, reduce(DataFrame.unionByName, gone))
 
     def has_dropped(self, node: AnyNode) -> bool:
         """Whether its account says that not all went on."""
@@ -72,8 +73,8 @@ class Context:
     progress: Progress
     is_first_attempt: bool = True
     pins: Mapping[str, int] = field(default_factory=dict)
-    shared: dict[str, int | None] = field(default_factory=dict)
-    """Versions of the tables that other runs share, by name, as this attempt found them or left them."""
+    shared: dict[str, int] = field(default_factory=dict)
+    """Versions of the tables that other runs share, by name, as this attempt found or left them; absent: not born."""
 
     @property
     def run_id(self) -> str:

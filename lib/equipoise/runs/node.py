@@ -63,6 +63,11 @@ class Node(Generic[S]):
         """What tells it from others of its family; empty where there is one."""
         return self.name.partition(":")[2]
 
+    @property
+    def shares(self) -> tuple[Slice, ...]:
+        """Of what it makes the slices that other runs may write to, too."""
+        return tuple(part for part in self.makes if not part.table.is_of_run)
+
     def checked(self) -> None:
         """Runs its check.
 

@@ -104,8 +104,7 @@ class Run:
         if not is_first_attempt:
             self._drop_copies(node)
         found = self._versions(node)
-        present = {name: version for name, version in found.items() if version is not None}
-        pins = dict(before.pins) if before and not is_first_attempt else {**present, **step.outside}
+        pins = dict(before.pins) if before and not is_first_attempt else {**found, **step.outside}
         event = begun(node, step.fingerprint, self.graph.parents(node.name), pins)
         self._note(event)
         self._write_down()
@@ -128,16 +127,15 @@ class Run:
         n_items = max((account.goes_on for account in accounts if account), default=FEW_ITEMS + 1)
         return for_few_rows(self.spark, n_items, few=FEW_ITEMS)
 
-    def _versions(self, node: AnyNode) -> dict[str, int | None]:
+    def _versions(self, node: AnyNode) -> dict[str, int]:
         """The versions of shared tables before it adds to them: one that goes on later counts from the first."""
-        tables = {part.table for part in node.makes if not part.table.is_of_run}
-        return {table.name: self.workspace.version(table) for table in tables}
+        versions = {table.name: self.workspace.version(table) for table in {part.table for part in node.shares}}
+        return {name: version for name, version in versions.items() if version is not None}
 
     def _drop_copies(self, node: AnyNode) -> None:
         """An attempt may have ended between rows that another run added, too, and the look for them."""
-        for part in node.makes:
-            if not part.table.is_of_run:
-                self.workspace.drop_copies(part)
+        for part in node.shares:
+            self.workspace.drop_copies(part)
 
     def _replace(self, node: AnyNode, *, is_forced: bool) -> None:
         """Removes what a node and those that stand on it made, nodes that the config names no longer included."""
@@ -156,10 +154,9 @@ class Run:
         for part in [*own, *(self._shared(event) if shared else ())]:
             self.workspace.clear(part.of_run(self.run_id))
 
-    def _shared(self, event: Event) -> list[Slice]:
+    def _shared(self, event: Event) -> tuple[Slice, ...]:
         """Not those of the record: they may be of another encoder, which other runs use."""
-        makes = self.graph[event.stage].makes if event.stage in self.graph else ()
-        return [part for part in makes if not part.table.is_of_run]
+        return self.graph[event.stage].shares if event.stage in self.graph else ()
 
     def _outside(self, node: AnyNode) -> Outside:
         found: Mapping[str, int | None] = loaded(node.outside or "")(self._context(node), node.settings)

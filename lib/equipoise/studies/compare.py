@@ -91,7 +91,7 @@ def _perform(runs: Sequence[tuple[VariantRun, Planned]], *, spark: SparkSession,
     for run, plan in runs:
         progress.message(f"run {run.run_id}: {', '.join(run.methods) or 'the clusters that all are measured in'}")
         outcomes = perform(plan, spark=spark, progress=progress, run_id=run.run_id)
-        n_items = sum(one.account.n_in for one in outcomes if one.stage.partition(":")[0] == INGEST.family)
+        n_items = sum(one.account.n_in for one in outcomes if plan.graph[one.stage].family == INGEST.family)
         first = n_items if first is None else first
         if n_items != first:
             raise RunError(

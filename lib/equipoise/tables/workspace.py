@@ -138,9 +138,8 @@ class Workspace:
 
     def _written(self, part: Slice, rows: DataFrame, options: Mapping[str, str]) -> Commit:
         table, prepared = part.table, fitted(part, rows)
-        with marked(self.spark) as mark:
-            if not self.exists(table) and self._born(table, prepared):
-                return Commit(self._delta(table), mark, is_birth=True)
+        if not self.exists(table) and (birth := self._born(table, prepared)):
+            return birth
         return retried(lambda: self._saved(part, prepared, options), f"{self.place(table)} cannot be written")
 
     def _saved(self, part: Slice, rows: DataFrame, options: Mapping[str, str]) -> Commit:
@@ -151,8 +150,8 @@ class Workspace:
             save(place)
         return Commit(self._delta(part.table), mark)
 
-    def _born(self, table: Table, rows: DataFrame) -> bool:
-        """Makes the table, with its first rows in it; False where another process was faster."""
+    def _born(self, table: Table, rows: DataFrame) -> Commit | None:
+        """Makes the table, with its first rows in it; None where another process was faster."""
         name = self.place(table) if self.is_catalog else f"delta.`{self.place(table)}`"
         kept = f"interval {table.retention_days} days"
         properties = {
@@ -167,16 +166,17 @@ class Workspace:
         )
         statement = f"{head.replace('{', '{{').replace('}', '}}')} as select * from {{rows}}"
         try:
-            retried(
-                lambda: self.spark.sql(statement, rows=rows),
-                f"table {self.place(table)} cannot be created or opened",
-            )
+            with marked(self.spark) as mark:
+                retried(
+                    lambda: self.spark.sql(statement, rows=rows),
+                    f"table {self.place(table)} cannot be created or opened",
+                )
         except TableError:
             if not self.exists(table):
                 raise
-            return False
+            return None
         self._there.add(table.name)
-        return True
+        return Commit(self._delta(table), mark, is_birth=True)
 
     def _delta(self, table: Table) -> DeltaTable:
         make = DeltaTable.forName if self.is_catalog else DeltaTable.forPath
