@@ -253,7 +253,7 @@ def test_methods_are_not_compared_on_pools_of_different_sizes(spark, source, tmp
     write_config(tmp_path, growing, select=[], compare={"target": 40, "variants": [own, flat]})
     assert main(["compare", "--config", file, "--quiet"]) == 2
     said = capsys.readouterr().err
-    assert "has 200 items and had 150" in said and "another name than 'config'" in said
+    assert "have 200 items and had 150" in said and "another name than 'config'" in said
     assert main(["compare", "--config", file, "name=grown", "--quiet"]) == 0
 
 
