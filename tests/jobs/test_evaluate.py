@@ -192,6 +192,11 @@ def test_a_labelled_set_gives_classes_to_a_pool_without_labels(spark, source, tm
     assert sum(clusters.values()) == 20
     for label in CLASSES:
         assert found["pool", "mean_cluster_size", f"class={label}"] * clusters[label] == pytest.approx(sizes[label])
+    other = {"common": "rare", "rare": "common", "seldom": "seldom"}
+    (tmp_path / "known.txt").write_text("\n".join(known["label"].map(other)))
+    assert main(["evaluate", "--config", path, "--run-id", "r", "--quiet"]) == 0
+    again = metrics(spark, path)  # what another set of labels says is asked without --force
+    assert {label: again["pool", "n_items", f"class={other[label]}"] for label in CLASSES} == sizes
     wrong = {**labelled, "labels": str(tmp_path / "absent.txt")}
     write_config(tmp_path, unlabelled, select=ONE, evaluate={"labelled": wrong})
     assert main(["evaluate", "--config", path, "--run-id", "r", "--quiet"]) == 2

@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 
 from equipoise.errors import InputError
-from equipoise.stages.benchmark.data import Wanted, named_problems, read_rows
+from equipoise.stages.benchmark.check import named_problems
+from equipoise.stages.benchmark.data import Wanted, read_rows
 
 TEXTS = {"split": "split", "label": "label"}
 PLAIN = {"split": ["train", "test", "test"], "label": [3, 1, 2], "embedding": [[1.0, 0.0], [0.5, 2.0], [0.0, 1.0]]}

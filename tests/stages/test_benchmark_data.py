@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from equipoise.sources.states import state_of
 from equipoise.stages.benchmark.data import Wanted, read_rows
-from equipoise.stages.benchmark.states import state_of
 from stages.bench_tables import PLAIN, TEXTS, refusal, saved, written
 
 

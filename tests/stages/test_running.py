@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import yaml
 
-from equipoise.errors import ConfigError, EquipoiseError, InputError
+from equipoise.errors import ConfigError, EquipoiseError, RunError
 from equipoise.stages.configuration import config_from
 from equipoise.stages.running import new_run_id, planned
 
@@ -82,7 +82,7 @@ def test_a_run_is_named_after_its_config_and_the_time(sections):
 
 def told(values) -> str:
     with pytest.raises(EquipoiseError) as caught:
-        planned(config_from(values)).check()
+        planned(config_from(values)).check("r")
     assert "\n" not in str(caught.value)
     return str(caught.value)
 
@@ -101,8 +101,15 @@ def forbidden(monkeypatch):
 
 
 def test_what_is_right_passes_and_nothing_is_made(sections, tmp_path):
-    planned(config_from(sections)).check()
+    planned(config_from(sections)).check("r")
     assert [path.name for path in tmp_path.iterdir()] == ["in"]
+
+
+def test_another_default_file_system_is_refused_where_paths_would_be_taken_for_local_ones(sections, monkeypatch):
+    elsewhere = {**sections, "spark": {"spark.hadoop.fs.defaultFS": "hdfs://name:8020"}}
+    assert told(elsewhere).startswith("spark.spark.hadoop.fs.defaultFS: paths without a scheme are")
+    monkeypatch.setenv("HADOOP_CONF_DIR", "/etc/hadoop")
+    planned(config_from(elsewhere)).check("r")
 
 
 def test_a_workspace_below_a_file_is_refused(sections, tmp_path):
@@ -122,7 +129,7 @@ def test_a_workspace_that_cannot_be_written_is_refused(sections, tmp_path, forbi
 @pytest.mark.parametrize("place", ["s3://bucket/w", "hdfs:///w", "spark_catalog.some_schema"])
 def test_a_workspace_that_another_system_has_is_asked_later(sections, place, monkeypatch):
     monkeypatch.setattr(os, "access", lambda path, mode: mode != os.W_OK | os.X_OK)
-    planned(config_from({**sections, "workspace": place})).check()
+    planned(config_from({**sections, "workspace": place})).check("r")
 
 
 def test_a_source_that_is_not_there_or_may_not_be_read_is_named_with_its_key(sections, tmp_path, forbidden):
@@ -143,12 +150,13 @@ def test_vectors_are_looked_at_in_their_header(sections, tmp_path):
     assert told(values).startswith(f"source.path {tmp_path}/v.npy holds int64; it must hold float16")
 
 
-def test_only_what_the_job_is_about_is_looked_at(sections, tmp_path):
-    """Of a run that ingested long ago the source may be gone."""
-    gone = {**sections, "source": {"kind": "images", "path": str(tmp_path / "gone")}}
-    planned(config_from(gone), family="select").check()
-    with pytest.raises(InputError):
-        planned(config_from(gone), family="ingest").check()
+def test_a_job_whose_stages_before_were_never_run_is_refused_early(sections):
+    with pytest.raises(RunError, match="run 'r' has not finished stage cluster, which select:a stands on"):
+        planned(config_from(sections), family="select").check("r")
+
+
+def test_of_a_run_that_is_new_nothing_is_read(sections):
+    planned(config_from({**sections, "workspace": "hdfs:///w"})).check("r", is_new=True)
 
 
 def test_a_backend_that_is_not_installed_is_told_early(sections, monkeypatch):

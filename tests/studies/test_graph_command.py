@@ -77,6 +77,7 @@ def shown(capsys, *arguments: str) -> dict[str, str]:
     return {line.split("  ")[0]: line.split("  ")[1] for line in lines}
 
 
+@pytest.mark.usefixtures("no_spark")
 def test_with_a_run_it_shows_states_and_reasons_and_writes_nothing(clustered, capsys):
     folder = Path(clustered).parent
     before = {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
@@ -89,5 +90,49 @@ def test_with_a_run_it_shows_states_and_reasons_and_writes_nothing(clustered, ca
     assert {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()} == before
 
 
+@pytest.mark.usefixtures("no_spark")
+def test_what_would_run_is_what_curate_does(clustered, tmp_path, capsys):
+    plain = ["graph", "--config", clustered, "--run-id", "r"]
+    assert main(plain) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == "would run: select:a"
+    assert main([*plain, "cluster.levels.0.k=4"]) == 0
+    told = "refused: cluster: take another --run-id, or --force the stage; nothing would run"
+    assert capsys.readouterr().out.splitlines()[-1] == told
+    features = [{"name": "birds", "models": {"raw": "raw.parquet"}}]
+    path = tmp_path / "benchmarked.yaml"
+    path.write_text(Path(clustered).read_text() + yaml.safe_dump({"benchmark": {"features": features}}))
+    assert main(["graph", "--config", str(path)]) == 0
+    told = ["would run: ingest, cluster, select:a", "by a job of its own: benchmark"]
+    assert capsys.readouterr().out.splitlines()[-2:] == told
+
+
+def test_where_data_outside_tells_or_the_folder_is_another_systems_spark_is_asked(clustered, capsys, monkeypatch):
+    plain = ["--config", clustered, "--run-id", "r"]
+    expected = shown(capsys, *plain)
+    monkeypatch.setattr("equipoise.studies.graph.early_record", lambda workspace, run_id: None)
+    assert shown(capsys, *plain) == expected
+
+
+@pytest.mark.usefixtures("no_spark")
+def test_a_command_with_the_id_of_a_run_is_refused_before_spark_starts(clustered, capsys):
+    """Not only that of a run that is new: its events are read without Spark."""
+    command = ["curate", "--config", clustered, "--run-id", "r", "--quiet"]
+    assert main([*command, "cluster.levels.0.k=4"]) == 2
+    said = capsys.readouterr().err
+    assert "stage cluster of run 'r' is finished with other settings (levels.0.k was 5, is 4)" in said
+    assert main([*command, "--force", "ingest", "source.path=gone.npy"]) == 2
+    assert "source.path gone.npy does not exist" in capsys.readouterr().err
+
+
+def test_what_a_finished_stage_has_read_may_be_gone(clustered, tmp_path):
+    """Its own ``ingest`` is done; the job goes on, up to Spark."""
+    (gone := Path(clustered).parent / "v.npy").rename(away := tmp_path / "v.npy")
+    try:
+        assert main(["curate", "--config", clustered, "--run-id", "r", "--quiet"]) == 0
+    finally:
+        away.rename(gone)
+
+
+@pytest.mark.usefixtures("no_spark")
 def test_of_a_run_that_is_not_there_all_is_to_do(clustered, capsys):
     assert set(shown(capsys, "--config", clustered, "--run-id", "other").values()) == {"to do"}

@@ -30,8 +30,7 @@ def stage(options: argparse.Namespace) -> None:
     is_new = options.run_id is None
     run_id = options.run_id = _checked_run_id(options.run_id or new_run_id(config))
     plan = planned(config, family=None if options.job == "curate" else options.job, force=options.force)
-    if is_new:
-        plan.check()  # what can be refused at once, before Spark takes its time
+    plan.check(run_id, is_new=is_new)  # what can be refused at once, before Spark takes its time
     with ConsoleProgress(is_quiet=options.quiet) as progress:
         progress.message(f"run {run_id}: {options.job}, workspace {config.workspace}")
         spark = _session(config, f"{options.job} {run_id}")
@@ -65,12 +64,15 @@ def _last_report(run: "RunTables", config: "Config", options: argparse.Namespace
 def graph(options: argparse.Namespace) -> None:
     """Shows the nodes of a config and their state; writes nothing."""
     from equipoise.stages.configuration import graph_of, load_config
-    from equipoise.studies.graph import show
+    from equipoise.studies.graph import early_steps, show, steps_by_spark
 
     config = load_config(options.config, options.overrides)
     nodes = graph_of(config)
-    spark = _session(config, "graph") if options.run_id else None
-    show(nodes, Console(highlight=False), run_id=options.run_id, spark=spark, form=options.format, force=options.force)
+    steps = early_steps(nodes, options.run_id, force=options.force)
+    if steps is None:
+        steps = steps_by_spark(nodes, options.run_id, force=options.force, spark=_session(config, "graph"))
+    title = f"run {options.run_id}" if options.run_id else f"config {config.name}, a new run"
+    show(nodes, steps, Console(highlight=False), title=title, form=options.format)
 
 
 def report(options: argparse.Namespace) -> None:
@@ -95,8 +97,9 @@ def compare(options: argparse.Namespace) -> None:
     from equipoise.studies.variants import comparison_id, planned_runs
 
     config = load_config(options.config, options.overrides)
-    planned_runs(config)  # what can be refused at once, before Spark takes its time
     run_id = options.run_id = _checked_run_id(options.run_id or comparison_id(config))
+    for run, plan in planned_runs(config):
+        plan.check(run.run_id)  # what can be refused at once, before Spark takes its time
     with ConsoleProgress(is_quiet=options.quiet) as progress:
         spark = _session(config, f"compare {run_id}")
         from equipoise.stages.evaluate.told import print_metrics

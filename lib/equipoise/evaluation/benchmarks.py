@@ -28,12 +28,6 @@ RETRIEVALS = (*RECALLS, PRECISION, *(f"{PRECISION}_{setup}" for setup in SETUPS)
 SCORES = (*ACCURACIES, *RETRIEVALS)
 """What is scored item by item, in the order in which it is shown."""
 
-NAMES = (
-    *(f"{score}{suffix}" for score in SCORES for suffix in ("", MEAN, STD, GAP)),
-    PROBE_STRENGTH, PROBE_CONVERGED, N_TEST,
-)  # fmt: skip
-"""All names of metrics that are made here: a new benchmark of a run replaces these and leaves others alone."""
-
 _Row = tuple[str, str, str, float]
 
 

@@ -10,15 +10,13 @@ from pyspark.sql import functions as F
 from equipoise.kernels.nearest import Floats
 from equipoise.kernels.vectors import Assignments, Ids
 from equipoise.pipeline.blocks import arrays_frame, assignments_arrays, assignments_frame
-from equipoise.pipeline.checkpoint import ROWS, AnyLevel, DistributedLevel, FittedLevel
+from equipoise.pipeline.checkpoint import ROWS, AnyAssignments, AnyLevel, DistributedLevel, FittedLevel
 from equipoise.schemas import CENTROIDS, Col
 
 _SIZES = [Col.cluster_id, Col.n_children, Col.n_items, Col.mean_distance_sq]
 
 
-def with_level(
-    fitted: Sequence[AnyLevel], centroids: Floats | DataFrame, labelled: Assignments | DataFrame
-) -> list[AnyLevel]:
+def with_level(fitted: Sequence[AnyLevel], centroids: Floats | DataFrame, labelled: AnyAssignments) -> list[AnyLevel]:
     """The levels with one more on top, whose members now know their parents.
 
     Args:
@@ -50,7 +48,7 @@ def _level(centroids: Floats | DataFrame, sizes: DataFrame) -> AnyLevel:
     return FittedLevel(ids, centroids[ids], *columns)
 
 
-def _with_parents(below: AnyLevel, labelled: Assignments | DataFrame) -> AnyLevel:
+def _with_parents(below: AnyLevel, labelled: AnyAssignments) -> AnyLevel:
     if isinstance(below, FittedLevel):
         members = assignments_arrays(labelled) if isinstance(labelled, DataFrame) else labelled
         return replace(below, parents=members.labels)

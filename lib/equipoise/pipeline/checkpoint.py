@@ -14,7 +14,7 @@ from pyspark.sql import types as t
 from equipoise.kernels.levels import LevelState
 from equipoise.kernels.nearest import Floats
 from equipoise.kernels.placement import fits_driver
-from equipoise.kernels.vectors import Ids
+from equipoise.kernels.vectors import Assignments, Ids
 from equipoise.pipeline.blocks import arrays_frame
 from equipoise.schemas import CENTROIDS, Col
 
@@ -74,6 +74,8 @@ class DistributedLevel:
 
 
 AnyLevel = FittedLevel | DistributedLevel
+AnyAssignments = Assignments | DataFrame
+"""Items, or by their id clusters, with the cluster of each: on the driver, or where Spark has them."""
 
 
 def collected(rows: DataFrame) -> FittedLevel:
@@ -120,7 +122,7 @@ class Checkpoint(Protocol):
     def save_state(self, number: int, state: LevelState) -> None:
         """Keeps how far a level is; what was kept before may go."""
 
-    def save_assignments(self, labelled: Any) -> Any:
+    def save_assignments(self, labelled: AnyAssignments) -> AnyAssignments:
         """Keeps the level-1 clusters of all items; returns them as they can be read cheaply from now on."""
 
 
@@ -131,7 +133,7 @@ class InMemory:
 
     def __init__(self) -> None:
         """Empty."""
-        self.assignments: Any = None
+        self.assignments: AnyAssignments | None = None
         self._held: dict[int, DataFrame] = {}
 
     def load_level(self, number: int) -> AnyLevel | None:
@@ -160,7 +162,7 @@ class InMemory:
     def save_state(self, number: int, state: LevelState) -> None:
         """Nothing to keep."""
 
-    def save_assignments(self, labelled: Any) -> Any:
+    def save_assignments(self, labelled: AnyAssignments) -> AnyAssignments:
         """Holds them; a DataFrame is cached, since what it is made from is given back."""
         self.assignments = labelled.persist() if isinstance(labelled, DataFrame) else labelled
         return self.assignments

@@ -15,9 +15,9 @@ from equipoise.kernels.nearest import Floats
 from equipoise.kernels.placement import SPLIT_BYTES, DriverLimit, stats_bytes
 from equipoise.kernels.seeding import sample_size
 from equipoise.kernels.splitting import split_arrays
-from equipoise.kernels.vectors import ArrayVectors, Assignments, Vectors
+from equipoise.kernels.vectors import ArrayVectors, Vectors
 from equipoise.pipeline.assembly import with_level
-from equipoise.pipeline.checkpoint import AnyLevel, Checkpoint, DistributedLevel, InMemory
+from equipoise.pipeline.checkpoint import AnyAssignments, AnyLevel, Checkpoint, DistributedLevel, InMemory
 from equipoise.pipeline.frames import persisted
 from equipoise.pipeline.reduction import most_result_bytes
 from equipoise.pipeline.spark_vectors import SparkVectors
@@ -90,7 +90,7 @@ def fit_levels(
 @contextmanager
 def _clusters(
     vectors: Vectors, level: Level, *, number: int, fitting: Fitting
-) -> Iterator[tuple[Floats | DataFrame, Assignments | DataFrame]]:
+) -> Iterator[tuple[Floats | DataFrame, AnyAssignments]]:
     """Centroids of one level and the cluster of every vector, as long as the context lasts."""
     coarse = _centroids(vectors, replace(level, k=level.k0, splits=1), number=number, fitting=fitting)
     if level.splits == 1:

@@ -18,7 +18,7 @@ from equipoise.kernels.placement import DriverLimit
 from equipoise.kernels.seeding import Seeding
 from equipoise.kernels.vectors import ArrayVectors, Assignments, Vectors, unit_length
 from equipoise.pipeline.blocks import assignments_frame
-from equipoise.pipeline.checkpoint import AnyLevel, DistributedLevel, InMemory
+from equipoise.pipeline.checkpoint import AnyAssignments, AnyLevel, DistributedLevel, InMemory
 from equipoise.pipeline.fitting import Fitting, fit_levels
 from equipoise.pipeline.spark_vectors import SparkVectors
 
@@ -31,7 +31,7 @@ class Hierarchy:
     """
 
     levels: tuple[AnyLevel, ...]
-    assignments: Assignments | DataFrame
+    assignments: AnyAssignments
 
     def __repr__(self) -> str:
         sizes = [
@@ -90,6 +90,7 @@ def fit_hierarchy(
     assignments = checkpoint.assignments
     if isinstance(vectors, DataFrame) and isinstance(assignments, Assignments):
         assignments = assignments_frame(vectors.sparkSession, assignments)
+    assert assignments is not None, "level 1 was fitted here"
     return Hierarchy(fitted, assignments)
 
 

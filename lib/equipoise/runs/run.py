@@ -6,14 +6,13 @@ from dataclasses import dataclass, replace
 
 from pyspark.sql import SparkSession
 
-from equipoise.errors import RunError
 from equipoise.pipeline.frames import for_few_rows, grouped_jobs
 from equipoise.runs.account import SILENT, Account, Progress
 from equipoise.runs.context import Context, RunView
 from equipoise.runs.graph import AnyNode, Graph
 from equipoise.runs.node import loaded
 from equipoise.runs.record import DONE, FAILED, FORGOTTEN, REPLACED, Event, Record, begun, ended, event_of
-from equipoise.runs.steps import Outside, State, Step, check_parents, refusal, steps_of
+from equipoise.runs.steps import Outside, State, Step, check_steps, steps_of
 from equipoise.schemas import RUNS, Col, Slice, slice_of
 from equipoise.tables import Workspace
 
@@ -67,11 +66,7 @@ class Run:
             RunError: that is not so, or one is finished with other settings and not forced: told before any work.
         """
         steps = self.steps(force)
-        for place, name in enumerate(targets):
-            for one in (*self.graph.parents(name), name):
-                if steps[one].state is State.REFUSED:
-                    raise RunError(refusal(steps[one], run_id=self.run_id))
-            check_parents(steps[name], self.graph, self.record, run_id=self.run_id, soon=targets[:place])
+        check_steps(steps, targets, self.graph, record=self.record, run_id=self.run_id)
         for name in targets:
             if steps[name].state is not State.DONE:
                 self._check(steps[name].node)

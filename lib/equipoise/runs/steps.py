@@ -62,12 +62,23 @@ def steps_of(
     return steps
 
 
-def check_parents(step: Step, graph: Graph, record: Record, *, run_id: str, soon: Collection[str] = ()) -> None:
-    """Checks that what a node stands on is finished, or is brought before it (``soon``).
+def check_steps(
+    steps: Mapping[str, Step], targets: Sequence[str], graph: Graph, *, record: Record, run_id: str
+) -> None:
+    """Checks that the nodes ``targets`` can be brought up to date, in order.
 
     Raises:
-        RunError: it is not.
+        RunError: one that counts is finished with other settings and not forced, or one that they stand on is neither
+            finished nor among them.
     """
+    for place, name in enumerate(targets):
+        for one in (*graph.parents(name), name):
+            if steps[one].state is State.REFUSED:
+                raise RunError(_refusal(steps[one], run_id=run_id))
+        _check_parents(steps[name], graph, record, run_id=run_id, soon=targets[:place])
+
+
+def _check_parents(step: Step, graph: Graph, record: Record, *, run_id: str, soon: Collection[str]) -> None:
     for name in graph.parents(step.node.name):
         if name not in soon and not record.is_done(name):
             raise RunError(
@@ -76,8 +87,7 @@ def check_parents(step: Step, graph: Graph, record: Record, *, run_id: str, soon
             )
 
 
-def refusal(step: Step, *, run_id: str) -> str:
-    """The message for a finished node that another config now asks for."""
+def _refusal(step: Step, *, run_id: str) -> str:
     return (
         f"stage {step.node.name} of run {run_id!r} is finished with other settings ({step.why}): "
         f"start a run with another --run-id, or replace it and all that stands on it with --force {step.node.family}"

@@ -6,8 +6,11 @@ from typing import TYPE_CHECKING
 
 from equipoise.config import Config
 from equipoise.errors import ConfigError, nearest
-from equipoise.pipeline.locating import check_writable
+from equipoise.pipeline.locating import check_writable, is_local_alone
+from equipoise.runs.early import early_record
 from equipoise.runs.graph import Graph
+from equipoise.runs.record import Record
+from equipoise.runs.steps import State, check_steps, steps_of
 from equipoise.stages import STAGES
 from equipoise.stages.configuration import graph_of
 
@@ -16,6 +19,9 @@ if TYPE_CHECKING:  # Spark takes seconds to import
 
     from equipoise.runs.account import Progress
     from equipoise.runs.run import Outcome
+
+
+DEFAULT_FILE_SYSTEM = "spark.hadoop.fs.defaultFS"
 
 
 def new_run_id(config: Config) -> str:
@@ -31,15 +37,28 @@ class Planned:
     targets: tuple[str, ...]
     force: tuple[str, ...] = ()
 
-    def check(self) -> None:
-        """Runs all checks that need no Spark: for a run that is new.
+    def check(self, run_id: str, *, is_new: bool = False) -> None:
+        """Runs all checks that need no Spark, of what is still to be done in a run.
+
+        Args:
+            run_id: the run; its events are read where that needs no Spark. Where it does, nothing is checked.
+            is_new: it has none.
 
         Raises:
             ConfigError, InputError: what the user can mend.
+            RunError: something is finished with other settings and not forced, or stands on what is not finished.
         """
+        _check_file_system(self.graph.config)
         check_writable(self.graph.config.workspace, "workspace")
-        for name in self.targets:
-            self.graph[name].checked()
+        record = Record() if is_new else early_record(self.graph.config.workspace, run_id)
+        if record is None:
+            return
+        steps = steps_of(self.graph, record, force=self.force)
+        check_steps(steps, self.targets, self.graph, record=record, run_id=run_id)
+        for step in map(steps.__getitem__, self.targets):
+            is_known = step.node.outside is None  # else it may be done, and what it read may be gone
+            if step.state is State.TO_DO or (step.state is not State.DONE and is_known):
+                step.node.checked()
 
 
 def planned(config: Config, *, family: str | None = None, force: str | None = None) -> Planned:
@@ -81,6 +100,15 @@ def perform(plan: Planned, *, spark: "SparkSession", progress: "Progress", run_i
         progress.message(outcome.text())
         outcomes.append(outcome)
     return outcomes
+
+
+def _check_file_system(config: Config) -> None:
+    default = config.spark.get(DEFAULT_FILE_SYSTEM, "file:")
+    if not default.startswith("file:") and is_local_alone():
+        raise ConfigError(
+            f"spark.{DEFAULT_FILE_SYSTEM}: paths without a scheme are those of this machine here, not of {default}: "
+            "write their scheme and drop this key, or say where Hadoop's settings are by HADOOP_CONF_DIR"
+        )
 
 
 def _nothing_to_do(config: Config, family: str | None) -> str:

@@ -1,5 +1,6 @@
 """``equipoise graph``: the steps of a config and their states, as a tree or for Mermaid; nothing is written."""
 
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -7,10 +8,12 @@ from rich.text import Text
 from rich.tree import Tree
 
 from equipoise.errors import ConfigError, nearest
+from equipoise.runs.early import early_record
 from equipoise.runs.graph import AnyNode, Graph
 from equipoise.runs.record import Record
 from equipoise.runs.steps import State, Step, steps_of
 from equipoise.schemas import CHECKPOINTS, ITERATIONS, REJECTS
+from equipoise.stages import STAGES
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -27,47 +30,73 @@ STYLES = {
 }
 
 
-def show(
-    graph: Graph,
-    console: Console,
-    *,
-    run_id: str | None = None,
-    spark: "SparkSession | None" = None,
-    form: str = "tree",
-    force: str | None = None,
-) -> None:
-    """Prints every node with its state.
+def early_steps(graph: Graph, run_id: str | None, *, force: str | None = None) -> dict[str, Step] | None:
+    """The steps of a run, or of a new one; None where Spark alone can tell.
 
     Args:
         graph: of a config.
-        console: where to.
         run_id: whose state; None: of a run that is new.
-        spark: reads the events of the run, where one is named.
-        form: ``tree`` or ``mermaid``.
         force: a family to replace, as a job would.
 
     Raises:
         ConfigError: no such family.
     """
-    families = list(dict.fromkeys(node.family for node in graph.order))
-    if force and force not in families:
-        raise ConfigError(f"--force {force}: not a stage of this config; {nearest(force, families)}")
-    steps = _steps(graph, run_id, spark, force=(force,) if force else ())
+    forced = _families(graph, force)
+    if run_id is None:
+        return steps_of(graph, Record(), force=forced)
+    if any(node.outside for node in graph.order):
+        return None
+    record = early_record(graph.config.workspace, run_id)
+    return None if record is None else steps_of(graph, record, force=forced)
+
+
+def steps_by_spark(graph: Graph, run_id: str, *, force: str | None, spark: "SparkSession") -> dict[str, Step]:
+    """The steps of a run in any workspace.
+
+    Raises:
+        ConfigError: no such family.
+    """
+    from equipoise.runs.run import Run
+    from equipoise.tables import Workspace
+
+    workspace = Workspace(spark, graph.config.workspace)
+    return Run(graph, spark=spark, workspace=workspace, run_id=run_id).steps(_families(graph, force))
+
+
+def show(graph: Graph, steps: Mapping[str, Step], console: Console, *, title: str, form: str = "tree") -> None:
+    """Prints every node with its state, as a ``tree`` or for ``mermaid``, and what ``curate`` would do."""
     if not console.is_terminal:
         console = Console(file=console.file, width=WIDTH, highlight=False)
     if form == "mermaid":
         console.print(mermaid(graph, steps), markup=False, soft_wrap=True)
         return
-    console.print(tree(graph, steps, title=f"run {run_id}" if run_id else f"config {graph.config.name}, a new run"))
-    todo = [name for name, step in steps.items() if step.state not in (State.DONE, State.REFUSED)]
-    refused = [name for name, step in steps.items() if step.state is State.REFUSED]
-    console.print(f"would run: {', '.join(todo) or 'nothing'}", markup=False, soft_wrap=True)
+    console.print(tree(graph, steps, title=title))
+    for line in _told(steps):
+        console.print(line, markup=False, soft_wrap=True)
+
+
+def _told(steps: Mapping[str, Step]) -> Iterator[str]:
+    apart = {stage.family for stage in STAGES if stage.on_request}
+    todo = {name: step for name, step in steps.items() if step.state is not State.DONE}
+    by_curate = [name for name, step in todo.items() if step.node.family not in apart]
+    refused = [name for name in by_curate if todo[name].state is State.REFUSED]
     if refused:
-        told = "a run with these settings needs another --run-id, or --force of their stage"
-        console.print(f"refused: {', '.join(refused)}: {told}", markup=False, soft_wrap=True)
+        yield f"refused: {', '.join(refused)}: take another --run-id, or --force the stage; nothing would run"
+    else:
+        yield f"would run: {', '.join(by_curate) or 'nothing'}"
+    by_job = [name for name in todo if name not in by_curate]
+    if by_job:
+        yield f"by a job of its own: {', '.join(by_job)}"
 
 
-def tree(graph: Graph, steps: dict[str, Step], *, title: str) -> Tree:
+def _families(graph: Graph, force: str | None) -> tuple[str, ...]:
+    families = list(dict.fromkeys(node.family for node in graph.order))
+    if force and force not in families:
+        raise ConfigError(f"--force {force}: not a stage of this config; {nearest(force, families)}")
+    return (force,) if force else ()
+
+
+def tree(graph: Graph, steps: Mapping[str, Step], *, title: str) -> Tree:
     """Every node below the last of those that it stands on; the others are named beside it."""
     root = Tree(title)
     branches: dict[str, Tree] = {}
@@ -85,7 +114,7 @@ def _nearest(graph: Graph, node: AnyNode) -> tuple[str, ...]:
     return tuple(parent for parent in parents if parent not in implied)
 
 
-def mermaid(graph: Graph, steps: dict[str, Step]) -> str:
+def mermaid(graph: Graph, steps: Mapping[str, Step]) -> str:
     """A flow chart, an arrow from what is needed to what needs it."""
     number = {node.name: f"n{place}" for place, node in enumerate(graph.order)}
     lines = ["flowchart LR"]
@@ -93,18 +122,6 @@ def mermaid(graph: Graph, steps: dict[str, Step]) -> str:
     for node in graph.order:
         lines += [f"    {number[parent]} --> {number[node.name]}" for parent in _nearest(graph, node)]
     return "\n".join(lines)
-
-
-def _steps(
-    graph: Graph, run_id: str | None, spark: "SparkSession | None", *, force: tuple[str, ...]
-) -> dict[str, Step]:
-    if run_id is None or spark is None:
-        return steps_of(graph, Record(), force=force)
-    from equipoise.runs.run import Run
-    from equipoise.tables import Workspace
-
-    workspace = Workspace(spark, graph.config.workspace)
-    return Run(graph, spark=spark, workspace=workspace, run_id=run_id).steps(force)
 
 
 def _line(node: AnyNode, step: Step, *, others: tuple[str, ...]) -> Text:

@@ -14,6 +14,8 @@ from equipoise.stages.cluster import CLUSTER
 from equipoise.stages.cluster.section import Cluster, Level, Resampling
 from equipoise.stages.configuration import config_from, graph_of
 from equipoise.stages.evaluate import EVALUATE
+from equipoise.stages.evaluate.check import check_labelled
+from equipoise.stages.evaluate.section import Evaluate
 from equipoise.stages.running import Planned, planned
 from equipoise.stages.select import SELECT
 from equipoise.stages.select.section import Selection
@@ -72,7 +74,9 @@ def planned_runs(config: Config) -> list[tuple[VariantRun, Planned]]:
 
     Raises:
         ConfigError: see :func:`variant_runs` and :func:`equipoise.stages.running.planned`.
+        InputError: the labelled set of ``evaluate`` is not there.
     """
+    check_labelled(EVALUATE.of(config) or Evaluate())
     return [(run, planned(run.config)) for run in variant_runs(config)]
 
 

@@ -17,7 +17,7 @@ from equipoise.kernels.lloyd import Iteration
 from equipoise.kernels.placement import fits_driver
 from equipoise.kernels.vectors import Assignments
 from equipoise.pipeline.blocks import assignments_frame
-from equipoise.pipeline.checkpoint import ROWS, AnyLevel, FittedLevel, level_of
+from equipoise.pipeline.checkpoint import ROWS, AnyAssignments, AnyLevel, FittedLevel, level_of
 from equipoise.schemas import ASSIGNMENTS, CENTROIDS, CHECKPOINTS, ITERATIONS, Col, Slice, Table
 from equipoise.schemas.table import Value
 from equipoise.tables.workspace import Workspace
@@ -102,7 +102,7 @@ class DeltaCheckpoint:
         self.workspace.replace(self._unfinished, stored)
         self._has_state = True
 
-    def save_assignments(self, labelled: Assignments | DataFrame) -> DataFrame:
+    def save_assignments(self, labelled: AnyAssignments) -> DataFrame:
         """Writes the level-1 clusters of all items and reads them back."""
         rows = assignments_frame(self.workspace.spark, labelled) if isinstance(labelled, Assignments) else labelled
         self._put(self._own(ASSIGNMENTS), rows)

@@ -18,8 +18,8 @@ from equipoise.errors import TableError
 
 ATTEMPTS = 3
 _METADATA = "spark.databricks.delta.commitInfo.userMetadata"
-_RECENT = 20
-"""Commits of others that may have come after one's own until it is looked for."""
+_LOOKED_AT = (20, 1000)
+"""Commits of others that may have come after one's own until it is looked for: the second look is for busy tables."""
 
 Result = TypeVar("Result")
 
@@ -48,9 +48,13 @@ class Commit:
 
     @cached_property
     def _entry(self) -> Row:
-        recent = self.delta.history(_RECENT).select("version", "operationMetrics", "userMetadata")
-        entries = recent.collect()  # so many
-        return next((entry for entry in entries if entry["userMetadata"] == self.mark), entries[0])
+        for most in _LOOKED_AT:
+            recent = self.delta.history(most).select("version", "operationMetrics", "userMetadata")
+            entries = recent.collect()  # so many
+            own = [entry for entry in entries if entry["userMetadata"] == self.mark]
+            if own or len(entries) < most:
+                break
+        return own[0] if own else entries[0]  # a merge that found nothing to add makes no commit
 
 
 @contextmanager

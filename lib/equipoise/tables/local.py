@@ -2,7 +2,7 @@
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from equipoise.errors import TableError
 from equipoise.pipeline.locating import CATALOG_NAME
@@ -72,3 +72,21 @@ def open_table(folder: Path, name: str) -> "DeltaTable":
     if settings.get(MAPPING_PROPERTY, "none") != "none":
         raise TableError(f"table {name} has {MAPPING_PROPERTY}")
     return table
+
+
+def matching_rows(folder: Path, name: str, column: str, value: str) -> list[dict[str, Any]] | None:
+    """The rows of a small table with a value; none before its birth, None where Spark has to read it. Times are UTC."""
+    if name not in present_tables(folder):
+        return []
+    import duckdb  # imports no pandas, as pyarrow's datasets do
+    from deltalake.exceptions import DeltaError
+
+    try:
+        files = open_table(folder, name).file_uris()
+        with duckdb.connect() as connection:
+            query = f'select * from read_parquet(?, hive_partitioning = false) where "{column}" = ?'
+            answer = connection.execute(query, [files, value]) if files else None
+            names = [one[0] for one in answer.description or ()] if answer else []
+            return [dict(zip(names, row, strict=True)) for row in answer.fetchall()] if answer else []
+    except (duckdb.Error, DeltaError, TableError, OSError):
+        return None

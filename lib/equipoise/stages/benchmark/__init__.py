@@ -23,7 +23,8 @@ def nodes(config: Config, so_far: Graph) -> Iterator[Node[Benchmark]]:
         makes=(Slice(METRICS, {Col.stage: name}), Slice(FAILURES)),
         seed=config.seed,
         judges=True,
-        outside="equipoise.stages.benchmark.states:states",
+        check="equipoise.stages.benchmark.check:check",
+        outside="equipoise.stages.benchmark.work:states",
     )
 
 

@@ -1,7 +1,6 @@
 """The vectors of benchmarks: from tables or ``.npz`` files to arrays on the driver, which a limit bounds."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from zipfile import BadZipFile
@@ -13,17 +12,15 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql import types as t
 
-from equipoise.config.places import BarePlace
 from equipoise.errors import InputError
 from equipoise.pipeline.locating import locate, missing
 from equipoise.pipeline.reduction import most_result_bytes
 from equipoise.schemas import Col
 from equipoise.sources.files import existing
 from equipoise.sources.table import user_table
+from equipoise.stages.benchmark.check import NPZ, PLACE
 from equipoise.stages.benchmark.rows import MOST_SHOWN, SHOWS, Rows
 
-NPZ = ".npz"
-PLACE = BarePlace("benchmark")
 _COMPONENT_BYTES = 4
 
 
@@ -76,15 +73,6 @@ def read_rows(spark: SparkSession, path: str, wanted: Wanted, *, most_bytes: flo
     lists = {key: [_texts(() if one is None else one) for one in found[key]] for key in wanted.lists}
     texts = {key: _texts(found[key]) for key in wanted.texts}
     return Rows(np.stack(found[Col.embedding].to_list()).astype(np.float32, copy=False), texts, lists)
-
-
-@contextmanager
-def named_problems(entry: str, model: str) -> Iterator[None]:
-    """Every message begins with benchmark and model."""
-    try:
-        yield
-    except InputError as error:
-        raise InputError(f"benchmark {entry}, models.{model}: {error}") from error
 
 
 def _from_file(path: str, wanted: Wanted, *, most_bytes: float) -> Rows:

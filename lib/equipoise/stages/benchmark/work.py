@@ -17,7 +17,8 @@ from equipoise.runs.account import Account
 from equipoise.runs.context import Context
 from equipoise.schemas import FAILURES, METRICS, Col
 from equipoise.schemas.table import Value
-from equipoise.stages.benchmark.data import named_problems
+from equipoise.sources.states import state_of
+from equipoise.stages.benchmark.check import named_problems
 from equipoise.stages.benchmark.features import load_features
 from equipoise.stages.benchmark.retrieval import load_retrieval
 from equipoise.stages.benchmark.rows import Loaded, Result, Texts, check_same
@@ -42,6 +43,11 @@ def benchmark(context: Context, settings: Benchmark) -> Account:
         _replace(context, averages, group=AVERAGE)
     n_items = int(metrics.loc[metrics[Col.name] == N_TEST, Col.value].sum())
     return Account(n_items, n_items)
+
+
+def states(context: Context, settings: Benchmark) -> dict[str, int | None]:
+    """The state of everything that the section ``benchmark`` names, by its path."""
+    return {path: state_of(context.spark, path) for path in settings.paths}
 
 
 def _results(context: Context, section: Benchmark) -> Iterator[list[Result]]:

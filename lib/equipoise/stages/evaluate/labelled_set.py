@@ -4,15 +4,23 @@ import numpy as np
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
-from equipoise.config import EmbeddingsSource, Place
 from equipoise.errors import InputError
 from equipoise.evaluation.labelled import Labelled, check_bytes
 from equipoise.pipeline.items import vector_lengths
+from equipoise.runs.context import Context
 from equipoise.schemas import Col
 from equipoise.sources.reading import raw_items
+from equipoise.sources.states import state_of
+from equipoise.stages.evaluate import Judged
+from equipoise.stages.evaluate.check import PLACE, as_source
 from equipoise.stages.evaluate.section import LabelledSet
 
-PLACE = Place("evaluate.labelled", {"ids": "labels", "id": "label"})
+
+def states(context: Context, settings: Judged) -> dict[str, int | None]:
+    """The state of the set and of its labels, by path."""
+    section = settings.section.labelled
+    paths = (section.path, section.labels) if section else ()
+    return {path: state_of(context.spark, path) for path in paths if path is not None}
 
 
 def read_labelled(spark: SparkSession, section: LabelledSet) -> Labelled:
@@ -21,15 +29,8 @@ def read_labelled(spark: SparkSession, section: LabelledSet) -> Labelled:
     Raises:
         InputError: the set cannot be read, is empty, too large for the driver, or its vectors differ in length.
     """
-    is_npy = section.path.endswith(".npy")
-    source = EmbeddingsSource(
-        kind="embeddings",
-        path=section.path,
-        ids=section.labels if is_npy else None,
-        id=None if is_npy else section.label,
-        vector=section.vector,
-    )
-    rows = raw_items(spark, source, PLACE).where(F.col(Col.key).isNotNull() & F.col(Col.embedding).isNotNull())
+    is_whole = F.col(Col.key).isNotNull() & F.col(Col.embedding).isNotNull()
+    rows = raw_items(spark, as_source(section), PLACE).where(is_whole)
     lengths = [tuple(row) for row in vector_lengths(rows).take(2)]
     if len(lengths) != 1:
         shown = " and ".join(f"{length} ({count:,} rows)" for length, count in lengths) or "none"

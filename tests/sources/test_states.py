@@ -1,8 +1,8 @@
-"""What counts as a change of the vectors of a benchmark: files alone, no Spark."""
+"""What counts as a change of data outside the workspace: files alone, no Spark."""
 
 import os
 
-from equipoise.stages.benchmark.states import state_of
+from equipoise.sources.states import state_of
 
 
 def state(path) -> int | None:

@@ -1,4 +1,4 @@
-"""The state of the vectors of a benchmark, as a number: what was scored is scored again when they changed."""
+"""The state of data outside the workspace, as a number: what was made of it is made again when it changed."""
 
 from zlib import crc32
 
@@ -7,16 +7,9 @@ from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
 from equipoise.pipeline.locating import locate
-from equipoise.runs.context import Context
 from equipoise.sources.table import is_catalog_table, newest_commit
-from equipoise.stages.benchmark.section import Benchmark
 
 DELTA_LOG = "_delta_log"
-
-
-def states(context: Context, settings: Benchmark) -> dict[str, int | None]:
-    """The state of everything that the section ``benchmark`` names, by its path."""
-    return {path: state_of(context.spark, path) for path in settings.paths}
 
 
 def state_of(spark: SparkSession, path: str) -> int | None:
