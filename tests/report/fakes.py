@@ -82,9 +82,9 @@ def failure(model: str, rank: int, *, is_text: bool) -> Failure:
 def facts() -> RunFacts:
     stages = [
         StageFacts("ingest", "done", 2.5, 1, 1010, 1000, 10, {}),
-        StageFacts("cluster", "done", 4000.0, 2, 1000, 1000, 0, {}),
-        StageFacts("select:even", "done", 1.25, 1, 1000, 300, 0, {"not_selected": 700}),
-        StageFacts("select:near", "failed", None, 1),
+        StageFacts("cluster", "done", 4000.0, 2, 1000, 1000, 0, {}, ["ingest"]),
+        StageFacts("select:even", "done", 1.25, 1, 1000, 300, 0, {"not_selected": 700}, ["cluster"]),
+        StageFacts("select:near", "failed", None, 1, stands_on=["cluster"]),
     ]
     config = f"source:\n  path: {ATTACK}\n" + "  long: " + "x" * 300
     return RunFacts(

@@ -153,6 +153,15 @@ def test_a_benchmark_and_a_comparison_say_what_they_are():
     assert "Methods were compared here" in text and "no stages of its own" in text and "1.500" in text
 
 
+def test_stages_are_told_with_what_they_stand_on_and_measured_by_what_all_sources_had():
+    sources = [StageFacts(f"ingest:{name}", "done", 1.0, 1, n, n) for name, n in (("web", 60), ("news", 40))]
+    cluster = StageFacts("cluster", "done", 1.0, 1, 100, 50, stands_on=["ingest:web", "ingest:news"])
+    aside = StageFacts("benchmark", "done", 1.0, 1, 7, 7)
+    html = render(Report(run=replace(facts(), stages=[*sources, cluster, aside])))
+    assert "<td>ingest:web, ingest:news</td>" in html
+    assert re.findall(r"--w: ([\d.]+)%", html)[:3] == ["60.000", "40.000", "50.000"]
+
+
 def test_the_lead_has_the_numbers_of_the_run(html):
     sets = ([900, 60, 30, 10], [80, 75, 75, 70], [270, 18, 9, 3])
     before, after, drawn = (spread("x", "pool", sizes).measures["normalised_entropy"] for sizes in sets)

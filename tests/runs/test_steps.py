@@ -6,7 +6,7 @@ import pytest
 
 from equipoise.errors import RunError
 from equipoise.runs.record import DONE, FAILED, REPLACED, RUNNING, Event, Record, begun, ended
-from equipoise.runs.steps import State, check_parents, refusal, steps_of
+from equipoise.runs.steps import State, check_steps, steps_of
 from runs.toys import ACCOUNT, graph_of, node, part, pipeline
 
 T = State
@@ -19,6 +19,12 @@ def recorded(graph, statuses, outside=None):
         event = begun(graph[name], steps[name].fingerprint, graph.parents(name), dict(steps[name].outside))
         events.append(event if status == RUNNING else ended(event, status, account=ACCOUNT))
     return Record(events)
+
+
+def refusal(graph, record, targets, run_id="r") -> str:
+    with pytest.raises(RunError) as caught:
+        check_steps(steps_of(graph, record), targets, graph, record=record, run_id=run_id)
+    return str(caught.value)
 
 
 def states(graph, record, **arguments):
@@ -82,7 +88,7 @@ def test_a_refusal_names_what_changed_key_by_key():
     old = {"metric": "cosine", "levels": [{"k": 9}, {"k": 3}], "same": 1, "gone": None}
     new = {"metric": "euclidean", "levels": [{"k": 9}, {"k": 4}, {"k": 2}], "same": 1}
     record = recorded(graph_of(node("ingest", old)), {"ingest": DONE})
-    message = refusal(steps_of(graph_of(node("ingest", new)), record)["ingest"], run_id="run 1")
+    message = refusal(graph_of(node("ingest", new)), record, ["ingest"], run_id="run 1")
     for expected in (
         "metric was 'cosine', is 'euclidean'", "levels.1.k was 3, is 4", "levels.2.k was None, is 2",
         "--force ingest", "another --run-id", "'run 1'",
@@ -120,11 +126,20 @@ def test_a_renamed_parent_of_the_same_result_changes_nothing():
 
 def test_what_a_node_stands_on_must_be_done():
     graph = graph_of(*pipeline())
-    steps = steps_of(graph, Record())
-    with pytest.raises(RunError, match="run 'r' has not finished stage ingest, which cluster stands on"):
-        check_parents(steps["cluster"], graph, recorded(graph, {"ingest": RUNNING}), run_id="r")
-    check_parents(steps["cluster"], graph, recorded(graph, {"ingest": DONE}), run_id="r")
-    check_parents(steps["benchmark"], graph, Record(), run_id="r")
+    message = refusal(graph, recorded(graph, {"ingest": RUNNING}), ["cluster"])
+    assert message.startswith("run 'r' has not finished stage ingest, which cluster stands on")
+    for statuses, targets in (({"ingest": DONE}, ["cluster"]), ({}, ["benchmark"]), ({}, ["ingest", "cluster"])):
+        record = recorded(graph, statuses)
+        check_steps(steps_of(graph, record), targets, graph, record=record, run_id="r")
+
+
+def test_a_walk_has_every_node_after_those_that_it_stood_on():
+    record = recorded(graph_of(*pipeline()), ALL)
+    walk = Record(record.events[::-1]).walk()
+    assert list(walk)[:2] == ["ingest", "cluster"] and list(walk)[-1] == "evaluate"
+    assert (walk["cluster"], set(walk["evaluate"])) == (("ingest",), {"select:a", "select:b"})
+    replaced = Record([*record.events, ended(record.get("cluster"), REPLACED)]).walk()
+    assert "cluster" not in replaced and replaced["select:a"] == ("cluster",)
 
 
 def test_the_newest_event_is_the_state():

@@ -13,7 +13,10 @@ from equipoise.report.measurements import Metrics, VotedClasses
 
 @dataclass(frozen=True)
 class StageFacts:
-    """The newest state of a stage of the run; ``seconds`` is what its last attempt took, None if it did not end."""
+    """The newest state of a stage of the run; ``seconds`` is what its last attempt took, None if it did not end.
+
+    ``stands_on`` are the stages whose rows it read, but for those that they stand on themselves.
+    """
 
     name: str
     status: str
@@ -23,6 +26,7 @@ class StageFacts:
     n_out: int | None = None
     n_rejected: int | None = None
     drops: Mapping[str, int] = field(default_factory=dict)
+    stands_on: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -42,6 +46,13 @@ class RunFacts:
     config: str
     versions: Mapping[str, int]
     stages: Sequence[StageFacts]
+
+    @property
+    def n_found(self) -> int:
+        """Items that the sources had: what went into the stages that others stand on and that stand on none."""
+        needed = {name for stage in self.stages for name in stage.stands_on}
+        first = [stage for stage in self.stages if not stage.stands_on]
+        return sum(stage.n_in or 0 for stage in [one for one in first if one.name in needed] or first)
 
 
 @dataclass(frozen=True)

@@ -76,10 +76,10 @@ def render(report: Report) -> str:
 def lead(report: Report) -> list[str]:
     """The run in a few sentences: what became what, and how much more even it is."""
     sentences = []
-    pool = next((stage.n_in for stage in report.run.stages if stage.n_in is not None), None)
+    n_found = report.run.n_found
     for selection in report.selections[:1]:
         copies = "" if selection.n_copies == selection.n_items else f" ({selection.n_copies:,} with copies)"
-        begun = f"{formats.whole(pool)} items were read; the" if pool is not None else "The"
+        begun = f"{formats.whole(n_found)} items were read; the" if n_found else "The"
         sentences.append(f"{begun} selection {selection.name} keeps {selection.n_items:,}{copies}.")
         levels = [balance for balance in report.balances if balance.group != CLASS]
         classes = [balance for balance in report.balances if balance.group == CLASS]

@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from graphlib import TopologicalSorter
 from typing import Any
 
 from equipoise import __version__
@@ -140,3 +141,13 @@ class Record:
     def edges(self) -> dict[str, tuple[str, ...]]:
         """What the nodes that are there stood on."""
         return {event.stage: event.stands_on for event in self.events if event.has_begun}
+
+    def walk(self) -> dict[str, tuple[str, ...]]:
+        """The nodes that are there, each after those that it stood on, but for what these stood on themselves."""
+        edges = self.edges
+        before: dict[str, set[str]] = {}
+        for name in TopologicalSorter(edges).static_order():
+            parents = edges.get(name, ())
+            before[name] = {*parents, *(one for parent in parents for one in before[parent])}
+        implied = {name: {one for parent in parents for one in before[parent]} for name, parents in edges.items()}
+        return {name: tuple(one for one in edges[name] if one not in implied[name]) for name in before if name in edges}

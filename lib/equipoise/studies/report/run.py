@@ -7,7 +7,7 @@ from typing import Any
 import yaml
 
 from equipoise.report.content import RunFacts, StageFacts
-from equipoise.runs.record import DONE, FORGOTTEN, REPLACED, RUNNING, Event
+from equipoise.runs.record import DONE, RUNNING, Event
 from equipoise.runs.tables import RunTables
 from equipoise.schemas import TABLES, slice_of
 
@@ -17,7 +17,7 @@ SELECT = "select"
 def run_facts(run: RunTables) -> RunFacts:
     """Where the run came from, and how its stages went."""
     names = list(dict.fromkeys(event.stage for event in run.history))
-    facts = [_stage_facts(name, [event for event in run.history if event.stage == name]) for name in names]
+    walk = run.record.walk()
     newest = run.history[-1] if run.history else None
     return RunFacts(
         run_id=run.run_id,
@@ -28,7 +28,7 @@ def run_facts(run: RunTables) -> RunFacts:
         began=run.history[0].at.astimezone(UTC) if newest else None,  # Spark gives local times
         config=_config(run, names),
         versions=_versions(run),
-        stages=[stage for stage in facts if stage.status not in (REPLACED, FORGOTTEN)],
+        stages=[_stage_facts([one for one in run.history if one.stage == name], on) for name, on in walk.items()],
     )
 
 
@@ -60,14 +60,14 @@ def _versions(run: RunTables) -> dict[str, int]:
     return versions
 
 
-def _stage_facts(name: str, events: Sequence[Event]) -> StageFacts:
+def _stage_facts(events: Sequence[Event], stands_on: Sequence[str]) -> StageFacts:
     newest = events[-1]
     begun = [event.at for event in events if event.status == RUNNING]
     account = newest.account
     if newest.status != DONE or account is None:
-        return StageFacts(name, newest.status, None, len(begun))
+        return StageFacts(newest.stage, newest.status, None, len(begun), stands_on=stands_on)
     return StageFacts(
-        name,
+        newest.stage,
         DONE,
         (newest.at - begun[-1]).total_seconds() if begun else None,
         len(begun),
@@ -75,6 +75,7 @@ def _stage_facts(name: str, events: Sequence[Event]) -> StageFacts:
         n_out=account.n_out,
         n_rejected=account.n_rejected,
         drops=account.drops,
+        stands_on=stands_on,
     )
 
 
