@@ -137,7 +137,7 @@ def test_what_the_config_lost_goes_when_what_it_stood_on_is_replaced(spark, done
     command = ["cluster", "--config", config_of(done, select=[{"name": "even", "target": 8}]), "--run-id", "r"]
     assert main([*command, "--force", "cluster", "--quiet"]) == 0
     assert rows(spark, done, "curated").count() == 0
-    assert statuses(spark, done)["select:other"][-1] == "replaced"
+    assert statuses(spark, done)["select:other"][-1] == "removed"
 
 
 def test_a_selection_is_not_made_of_a_tree_of_other_settings(spark, done, capsys):

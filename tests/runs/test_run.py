@@ -2,16 +2,18 @@
 
 import json
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 
 import pytest
 from pyspark.sql import functions as F
 
 from equipoise import __version__
 from equipoise.errors import RunError
-from equipoise.runs.account import SILENT
+from equipoise.runs.account import SILENT, Account
+from equipoise.runs.record import begun
 from equipoise.runs.run import Run
 from equipoise.runs.steps import State
-from equipoise.schemas import ASSIGNMENTS, CURATED, POOL, RUNS, Col, Slice
+from equipoise.schemas import ASSIGNMENTS, CENTROIDS, CURATED, EMBEDDINGS, POOL, REJECTS, RUNS, Col, Slice
 from equipoise.tables import Workspace
 from runs import toys
 from runs.toys import ACCOUNT, graph_of, node, part, pipeline
@@ -127,7 +129,7 @@ def test_a_broken_node_with_other_settings_is_done_anew_without_what_it_left(lab
     lab.bring([one(2)])
     assert lab.n_rows(CURATED) == 0
     assert lab.calls.contexts["select:a"].is_first_attempt
-    assert lab.statuses("select:a") == ["running", "failed", "replaced", "running", "done"]
+    assert lab.statuses("select:a") == ["running", "failed", "replaced", "removed", "running", "done"]
 
 
 def test_a_finished_node_with_other_settings_is_refused_before_any_work(lab):
@@ -150,7 +152,7 @@ def test_force_replaces_a_node_and_all_that_stands_on_it_those_that_the_config_l
     assert [one.was_skipped for one in outcomes] == [True, False]
     assert lab.n_rows(CURATED) == 0
     for name in ("select:a", "select:b", "evaluate"):
-        assert lab.statuses(name) == ["running", "done", "replaced"]
+        assert lab.statuses(name) == ["running", "done", "replaced", "removed"]
     assert lab.statuses("benchmark") == ["running", "done"]
     assert [one.was_skipped for one in lab.bring(lost)] == [True, True, False, True]
 
@@ -190,6 +192,103 @@ def test_what_other_runs_share_goes_by_force_alone_and_for_good(lab, monkeypatch
     assert lab.workspace.read(POOL).count() == 0
 
 
+def test_what_was_removed_once_is_not_removed_again(lab):
+    """What another run adds to a shared slice after that stays, and what was made for another encoder does, too."""
+    pool = part(POOL, source="s")
+    nodes = [
+        node("before", makes=(part(CURATED, selection="x"),)),
+        node("ingest", needs=(part(CURATED, selection="x"),), makes=(pool,)),
+    ]
+    lab.calls.on["ingest"] = lab.write(POOL, 2)
+    lab.bring(nodes)
+    lab.bring(nodes, ["before"], force=("before",))
+    assert lab.workspace.read(POOL).count() == 0 and lab.statuses("ingest")[-2:] == ["forgotten", "removed"]
+    lab.workspace.append(pool, lab.spark.range(3).select(F.col("id").alias(Col.item_id)))
+    lab.bring(nodes)
+    assert lab.workspace.read(POOL).count() == 3
+    other = part(POOL, source="other")
+    lab.workspace.append(other, lab.spark.range(9).select(F.col("id").alias(Col.item_id)))
+    lab.bring([nodes[0], replace(nodes[1], makes=(other,))], force=("before",))
+    assert lab.workspace.read(POOL).count() == 12
+
+
+def test_rows_of_what_the_config_lost_go_although_who_removed_them_was_killed(lab, monkeypatch):
+    lab.calls.on["select:a"] = lab.write(CURATED, 2)
+    lab.bring(pipeline())
+    without = [one for one in pipeline() if one.name not in ("select:a", "evaluate")]
+    with monkeypatch.context() as broken:
+        broken.setattr(lab.workspace, "clear", raises(KeyboardInterrupt()))
+        with pytest.raises(KeyboardInterrupt):
+            lab.bring(without, force=("cluster",))
+    lab.bring(without)
+    assert lab.n_rows(CURATED) == 0 and lab.statuses("select:a")[-1] == "removed"
+
+
+def test_rows_that_are_not_accounted_for_end_the_run(lab):
+    lab.calls.on["ingest"] = lambda context: Account(5, 3, 1)
+    with pytest.raises(RunError, match=r"stage ingest took 5 items and accounts for 4 \(5 in, 3 out, 1 rejected\)"):
+        lab.bring(pipeline())
+    assert lab.statuses("ingest") == ["running", "failed"]
+
+
+def test_of_a_clock_that_is_behind_the_newest_event_is_still_the_last(lab, monkeypatch):
+    lab.bring(pipeline())
+    late = lab.events("ingest")[-1][Col.at]
+    began = begun
+
+    def behind(*arguments):
+        return replace(began(*arguments), at=datetime(2000, 1, 1, tzinfo=UTC))
+
+    monkeypatch.setattr("equipoise.runs.run.begun", behind)
+    lab.calls.on["ingest"] = raises(ValueError())
+    with pytest.raises(ValueError):
+        lab.bring(pipeline(), ["ingest"], force=("ingest",))
+    assert lab.statuses("ingest")[-2:] == ["running", "failed"] and lab.events("ingest")[-2][Col.at] > late
+
+
+def test_items_and_vectors_that_go_on_are_without_what_nodes_before_dropped(lab):
+    """What other runs have in the same slices is none of this run's."""
+    pool, vectors = part(POOL, source="s"), part(EMBEDDINGS, encoder_id="e", source="s")
+    screened, rejected = part(REJECTS, stage="screen"), part(REJECTS, stage="embed")
+    seen = {}
+
+    def ids(*numbers):
+        return lab.spark.createDataFrame([(number,) for number in numbers], "item_id long")
+
+    def ingest(context):
+        context.append(POOL, ids(1, 2, 3, 4, 5))
+        return Account(5, 5)
+
+    def screen(context):
+        context.write(REJECTS, ids(1, 2))
+        return Account(5, 3, 2)
+
+    def embed(context):
+        assert context.n_items() == 3
+        seen["embed"] = {row[0] for row in context.items().select(Col.item_id).collect()}
+        # another run has 1, which it does not screen, and its own 9 in the pool
+        lab.workspace.append(pool, ids(9))
+        context.append(EMBEDDINGS, ids(1, 3, 4, 9).withColumn(Col.embedding, F.array(F.lit(1.0))))
+        context.write(REJECTS, ids(5))
+        return Account(3, 2, 1)
+
+    def cluster(context):
+        seen["cluster"] = {row[0] for row in context.items().select(Col.item_id).collect()}
+        seen["vectors"] = {row[0] for row in context.vectors().collect()}
+        seen["n_vectors"] = context.n_vectors()
+
+    lab.calls.on |= {"ingest": ingest, "screen": screen, "embed": embed, "cluster": cluster}
+    common = {"sources": ("s",), "needs": (pool,)}
+    lab.bring([
+        node("ingest", sources=("s",), makes=(pool,)),
+        node("screen", **common, makes=(screened,), drops=screened, is_sieve=True),
+        node("embed", **common, after=("screen",), makes=(vectors, rejected), drops=rejected),
+        node("cluster", sources=("s",), needs=(vectors, pool), after=("screen",), makes=(part(CENTROIDS),)),
+    ])  # fmt: skip
+    assert (seen["embed"], seen["cluster"], seen["n_vectors"]) == ({3, 4, 5}, {3, 4}, 2)
+    assert seen["vectors"] >= {3, 4} and 1 not in seen["vectors"]
+
+
 def test_a_node_needs_those_before_it(lab):
     with pytest.raises(RunError, match="run 'run 1' has not finished stage ingest, which cluster stands on"):
         lab.bring(pipeline(), ["cluster"])
@@ -216,7 +315,7 @@ def test_what_judges_is_done_again_unasked(lab):
     lab.bring(pipeline())
     outcomes = lab.bring(pipeline(evaluate=6))
     assert [one.stage for one in outcomes if not one.was_skipped] == ["evaluate"]
-    assert lab.statuses("evaluate") == ["running", "done", "replaced", "running", "done"]
+    assert lab.statuses("evaluate") == ["running", "done", "replaced", "removed", "running", "done"]
 
 
 def test_runs_do_not_know_of_each_other(lab):

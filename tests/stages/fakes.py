@@ -80,6 +80,15 @@ class MemoryWorkspace:
         self._committed(part.table, self._rows(part.table), new)
         return self.version(part.table)
 
+    def replace_rows(self, part, rows):
+        def key(row):
+            return tuple(row[name] for name in part.table.key)
+
+        new = fitted(part, rows).collect()
+        keys = {key(row) for row in new}
+        self._committed(part.table, [row for row in self._rows(part.table) if key(row) not in keys], new)
+        return self.version(part.table)
+
     def drop_copies(self, part):
         keys = [tuple(row[name] for name in part.table.key) for row in self._rows(part.table)]
         if len(keys) == len(set(keys)):

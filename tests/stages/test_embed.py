@@ -3,7 +3,7 @@
 import pytest
 
 from equipoise.encoders import encoder_id
-from equipoise.errors import ConfigError, InputError
+from equipoise.errors import ConfigError, InputError, RunError
 from equipoise.schemas import EMBEDDINGS, REJECTS, Col
 from equipoise.stages.embed import work as stage
 from stages.fakes import Lab, png, write_images
@@ -74,6 +74,26 @@ def test_a_killed_run_goes_on_and_ends_like_an_unbroken_one(lab, spark, tmp_path
     unbroken = ingested(Lab(spark, tmp_path / "other"), *names)
     embed(unbroken)
     assert sorted(vectors(unbroken).values()) == sorted(vectors(run).values())
+
+
+def test_vectors_that_another_run_replaced_meanwhile_are_missed_and_made_when_it_is_started_again(lab, monkeypatch):
+    first = ingested(lab, "a.png", "b.png")
+    embed(first)
+    ingested(lab, "c.png", "d.png", run_id="t")
+    embed(lab.run("t", **first.sections))
+    run = ingested(lab, "e.png", run_id="s")
+    write = stage._write
+
+    def beside(*arguments):
+        monkeypatch.setattr(stage, "_write", write)
+        first.bring("embed", force=("embed",))
+        return write(*arguments)
+
+    monkeypatch.setattr(stage, "_write", beside)
+    with pytest.raises(RunError, match="2 vectors that were there when embed began are gone: another run replaced"):
+        embed(run)
+    account = embed(run)
+    assert (account.n_in, account.goes_on, len(vectors(run))) == (5, 5, 5)
 
 
 def test_only_new_items_are_embedded_and_every_encoder_has_its_own(lab, tmp_path):

@@ -151,6 +151,63 @@ def test_a_run_that_was_killed_between_vectors_and_pool_adds_neither_twice(lab, 
     assert (account.n_out, lab.workspace.read(EMBEDDINGS).count(), lab.workspace.read(POOL).count()) == (4, 4, 4)
 
 
+def test_vectors_that_a_killed_run_left_are_those_of_the_file_as_it_is_now(lab, tmp_path, vectors, monkeypatch):
+    """The pool never had their items, and nobody resumed that run."""
+    source = {"kind": "embeddings", "path": str(tmp_path / "v.npy")}
+    insert = lab.workspace.insert_new
+    monkeypatch.setattr(
+        lab.workspace,
+        "insert_new",
+        lambda part, rows, since: 1 / 0 if part.table is POOL else insert(part, rows, since=since),
+    )
+    with pytest.raises(ZeroDivisionError):
+        lab.run("r", source=source).bring("ingest")
+    monkeypatch.setattr(lab.workspace, "insert_new", insert)
+    np.save(tmp_path / "v.npy", np.load(tmp_path / "v.npy") + 100)
+    lab.run("s", source=source).bring("ingest")
+    rows = lab.workspace.read(EMBEDDINGS).collect()
+    assert len(rows) == 4 and all(min(row[Col.embedding]) > 50 for row in rows)
+
+
+def test_a_run_that_was_killed_after_the_pool_had_its_items_accounts_for_them(lab, tmp_path, monkeypatch):
+    write_images(tmp_path / "in", "a.png", "b.png")
+    lab.run("r", source=images(tmp_path / "in")).bring("ingest")
+    write_images(tmp_path / "in", "c.png")
+    run, insert = lab.run("s", source=images(tmp_path / "in")), lab.workspace.insert_new
+
+    def killed(part, rows, *, since):
+        insert(part, rows, since=since)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(lab.workspace, "insert_new", killed)
+    with pytest.raises(KeyboardInterrupt):
+        run.bring("ingest")
+    monkeypatch.setattr(lab.workspace, "insert_new", insert)
+    account = run.bring("ingest")["ingest"]
+    assert (account.n_in, account.n_out, dict(account.drops), account.goes_on) == (3, 1, {"already_in_pool": 2}, 3)
+
+
+def test_vectors_of_some_items_alone_are_what_goes_on(lab, tmp_path, vectors):
+    source = {"kind": "embeddings", "path": str(tmp_path / "v.npy"), "encoder": "first"}
+    lab.run("r", source=source).bring("ingest")
+    np.save(tmp_path / "v.npy", np.load(tmp_path / "v.npy")[:3])
+    accounts = lab.run("s", source={**source, "encoder": "second"}, cluster={"levels": [{"k": 2}]}).bring()
+    assert accounts["ingest"].goes_on == 3
+    assert (accounts["cluster"].n_in, accounts["cluster"].n_out) == (3, 3)
+
+
+@pytest.mark.parametrize("before, after", [("shared", "own"), ("own", "shared")])
+def test_items_that_would_come_again_by_their_other_id_are_refused(lab, tmp_path, vectors, before, after):
+    source = {"kind": "embeddings", "path": str(tmp_path / "v.npy"), "name": "s"}
+    lab.run("r", source={**source, "id_space": before}).bring("ingest")
+    said = rf"the pool has 4 of its items by the ids of source.id_space: {before}, and by {after} .* twice"
+    with pytest.raises(InputError, match=said):
+        lab.run("t", source={**source, "id_space": after}).bring("ingest")
+    assert lab.workspace.read(POOL).count() == 4
+    lab.run("r", source={**source, "id_space": after}).bring("ingest", force=("ingest",))
+    assert lab.workspace.read(POOL).count() == 4
+
+
 def test_vectors_that_another_model_made_of_known_items_are_added(lab, tmp_path, vectors):
     source = {"kind": "embeddings", "path": str(tmp_path / "v.npy"), "encoder": "first"}
     lab.run("r", source=source).bring("ingest")

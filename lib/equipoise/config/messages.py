@@ -56,6 +56,8 @@ def _message(problem: ErrorDetails) -> str:
             return f"needs a kind, one of: {', '.join(KINDS)}"
         case "union_tag_invalid":
             return f"unknown kind {context['tag']!r}; {nearest(context['tag'], KINDS)}"
+        case "too_short":
+            return "must not be empty: name one, or drop the key"
         case kind if kind in _SECTION:
             return "must be a section of keys and values, {} where there are none to give"
         case kind if kind in _LIST:

@@ -37,15 +37,20 @@ def with_item_id(raw_items: DataFrame, source: str, *, is_own_space: bool = Fals
     """
     unnamed = F.col(Col.given_id).isNull() & F.col(Col.key).isNull() & F.col(Col.reason).isNull()
     hashed = F.xxhash64(F.lit(source), F.col(Col.key))
-    given = F.col(Col.given_id)
-    own = F.xxhash64(F.lit(source), F.coalesce(F.col(Col.key), given.cast("string")))
+    shared = F.coalesce(F.col(Col.given_id), hashed)
     return raw_items.select(
-        (own if is_own_space else F.coalesce(given, hashed)).alias(Col.item_id),
+        (_own_id(source) if is_own_space else shared).alias(Col.item_id),
         F.lit(source).alias(Col.source),
         *_except(raw_items, Col.reason, Col.detail),
         F.when(unnamed, MISSING_ID).otherwise(F.col(Col.reason)).alias(Col.reason),
         F.when(unnamed, "the row has no id").otherwise(F.col(Col.detail)).alias(Col.detail),
     )
+
+
+def other_ids(items: DataFrame, source: str, *, is_own_space: bool) -> DataFrame:
+    """The ids (item_id) that new items whose id was given would have in the other space: see :func:`with_item_id`."""
+    given = filter_new(items).where(F.col(Col.given_id).isNotNull())
+    return given.select((F.col(Col.given_id) if is_own_space else _own_id(source)).alias(Col.item_id))
 
 
 def with_verdict(items: DataFrame, pool: DataFrame | None) -> DataFrame:
@@ -136,6 +141,10 @@ def verdict_counts(items: DataFrame) -> DataFrame:
         F.count(clash).alias(Col.n_clashes),
         F.min(clash).alias(Col.given_id),
     )
+
+
+def _own_id(source: str) -> Column:
+    return F.xxhash64(F.lit(source), F.coalesce(F.col(Col.key), F.col(Col.given_id).cast("string")))
 
 
 def _is_refused() -> Column:

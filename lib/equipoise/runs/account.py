@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
+from equipoise.errors import RunError
+
 if TYPE_CHECKING:
     from equipoise.kernels.levels import LevelState
 
@@ -32,6 +34,20 @@ class Account:
     def goes_on(self) -> int:
         """Items that those who stand on it find."""
         return self.n_out if self.n_items is None else self.n_items
+
+    def check(self, name: str) -> None:
+        """Checks that every row is accounted for: that one is not is a fault of the program, or of what it read.
+
+        Raises:
+            RunError: one is not.
+        """
+        told = self.n_out + self.n_rejected + self.n_dropped
+        if self.n_in != told:
+            raise RunError(
+                f"stage {name} took {self.n_in:,} items and accounts for {told:,} ({self.text()}): another run may "
+                "have changed what both read; start this one again, and where it stays so, replace what it stands on "
+                "by --force"
+            )
 
     def text(self) -> str:
         """In words, without what is none."""

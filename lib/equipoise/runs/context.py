@@ -83,7 +83,7 @@ class Context:
 
     @property
     def workspace(self) -> Workspace:
-        """Its tables; a work reads and writes through this context."""
+        """Its tables, for what others may add to while this node works: what they have by now."""
         return self.run.workspace
 
     def rows(self, table: Table, **where: Value) -> DataFrame:
@@ -95,8 +95,7 @@ class Context:
 
     def items(self) -> DataFrame:
         """The items that go on: rows of the pool, less what the nodes before this one dropped."""
-        pool = self.run.rows([Slice(POOL, {Col.source: source}) for source in self.node.sources])
-        return self.run.without_drops(pool, self.run.graph.ancestors(self.node.name))
+        return self.run.without_drops(self.rows(POOL), self.run.graph.ancestors(self.node.name))
 
     def vectors(self) -> DataFrame:
         """The declared vectors (item_id, embedding) of the items that go on: as they lie, where none was dropped.
@@ -108,9 +107,9 @@ class Context:
         return self.run.without_drops(vectors, self._droppers_of_vectors())
 
     def n_vectors(self) -> int:
-        """How many those are: what their makers counted, or a job where others dropped some."""
+        """How many of them are this run's: what their makers counted, or a job where others dropped some."""
         if any(self.run.has_dropped(node) for node in self._droppers_of_vectors()):
-            return self.vectors().count()
+            return self.vectors().join(self.items().select(Col.item_id), Col.item_id, "left_semi").count()
         return self.counted(EMBEDDINGS)
 
     def counted(self, table: Table) -> int:
@@ -119,7 +118,7 @@ class Context:
         return sum(self.run.account_of(name).goes_on for name in makers)
 
     def n_items(self) -> int:
-        """How many those are: by what the last nodes before counted, or where these only look at a part, by a job."""
+        """How many those are: what the makers of the pool counted, or a job where any node before dropped some."""
         makers = [node for node in self.run.graph.ancestors(self.node.name) if _makes(node, POOL, self.node.sources)]
         droppers = [node for node in self.run.graph.ancestors(self.node.name) if node.drops]
         if any(self.run.has_dropped(node) for node in droppers):
@@ -154,6 +153,12 @@ class Context:
     def insert_new(self, table: Table, rows: DataFrame, *, since: int | None) -> int:
         """Adds rows to a slice that other runs share, which had none of them in version ``since`` of the table."""
         version = self.workspace.insert_new(self.own(table), rows, since=since)
+        self.shared[table.name] = version
+        return version
+
+    def replace_rows(self, table: Table, rows: DataFrame) -> int:
+        """Adds rows to a slice that other runs share, in the place of those that have their keys."""
+        version = self.workspace.replace_rows(self.own(table), rows)
         self.shared[table.name] = version
         return version
 

@@ -14,8 +14,8 @@ from equipoise.runs.node import Node
 from equipoise.schemas import Col
 
 RUNNING, DONE, FAILED = "running", "done", "failed"
-REPLACED, FORGOTTEN = "replaced", "forgotten"
-"""Its rows go, or went; forgotten: those that other runs share, too."""
+REPLACED, FORGOTTEN, REMOVED = "replaced", "forgotten", "removed"
+"""Its rows go; forgotten: those that other runs share, too; removed: they are gone."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,12 @@ class Event:
     @property
     def has_begun(self) -> bool:
         """Whether some of its rows may be there and stand."""
-        return self.status not in (REPLACED, FORGOTTEN)
+        return self.status not in (REPLACED, FORGOTTEN, REMOVED)
+
+    @property
+    def is_to_go(self) -> bool:
+        """Whether rows of it may be left that nobody is to find: who removes them may have been killed."""
+        return self.status in (REPLACED, FORGOTTEN)
 
     def row(self, run_id: str, application_id: str) -> dict[str, Any]:
         """The row of the table ``runs``."""

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, replace
+from datetime import timedelta
 
 from pyspark.sql import SparkSession
 
@@ -11,7 +12,7 @@ from equipoise.runs.account import SILENT, Account, Progress
 from equipoise.runs.context import Context, RunView
 from equipoise.runs.graph import AnyNode, Graph
 from equipoise.runs.node import loaded
-from equipoise.runs.record import DONE, FAILED, FORGOTTEN, REPLACED, Event, Record, begun, ended, event_of
+from equipoise.runs.record import DONE, FAILED, FORGOTTEN, REMOVED, REPLACED, Event, Record, begun, ended, event_of
 from equipoise.runs.steps import Outside, State, Step, check_steps, steps_of
 from equipoise.schemas import RUNS, Col, Slice, slice_of
 from equipoise.tables import Workspace
@@ -70,6 +71,7 @@ class Run:
         for name in targets:
             if steps[name].state is not State.DONE:
                 self._check(steps[name].node)
+        self._remove([event for event in self.record.events if event.is_to_go])
         try:
             for name in targets:
                 yield self._brought(steps[name])
@@ -89,9 +91,6 @@ class Run:
             if not step.is_forced:
                 self.progress.message(f"{step.node.name}: settings or what it reads changed, it is done again")
             self._replace(step.node, is_forced=step.is_forced)
-        elif event is not None and not event.has_begun:
-            # it was replaced, perhaps by a process that was killed before all was removed
-            self._clear(event, shared=event.status == FORGOTTEN)
         return self._worked(step, is_first_attempt=step.state is not State.CONTINUE)
 
     def _worked(self, step: Step, *, is_first_attempt: bool) -> Outcome:
@@ -106,7 +105,8 @@ class Run:
         context = replace(self._context(node), is_first_attempt=is_first_attempt, pins=pins, shared=found)
         try:
             with grouped_jobs(self.spark, f"{self.run_id}/{node.name}"), self._planned_by_size(node):
-                account = loaded(node.work)(context, node.settings)
+                account: Account = loaded(node.work)(context, node.settings)
+            account.check(node.name)
             done = ended(event, DONE, account=account, made=_made(context))
         except Exception:  # of any kind, and raised again: the event is for those who read the table
             with suppress(Exception):  # Spark itself may be gone
@@ -135,23 +135,25 @@ class Run:
     def _replace(self, node: AnyNode, *, is_forced: bool) -> None:
         """Removes what a node and those that stand on it made, nodes that the config names no longer included."""
         names = {node.name, *self.graph.descendants(node.name, also=self.record.edges)}
-        gone = [event for event in self.record.events if event.stage in names and event.has_begun]
+        begun_ones = [event for event in self.record.events if event.stage in names and event.has_begun]
+        gone = [ended(one, FORGOTTEN if is_forced and self._shared(one) else REPLACED, pins={}) for one in begun_ones]
         for event in gone:
-            shares = bool(self._shared(event))
-            self._note(ended(event, FORGOTTEN if is_forced and shares else REPLACED, pins={}))
+            self._note(event)
         self._write_down()
-        for event in reversed(gone):
-            self._clear(event, shared=is_forced)
+        self._remove(gone)
 
-    def _clear(self, event: Event, *, shared: bool = False) -> None:
-        """Removes what a node made, as its record has it; by ``--force`` also what it shares, as it is to be made."""
-        own = [part for part in _slices(event) if part.table.is_of_run]
-        for part in [*own, *(self._shared(event) if shared else ())]:
-            self.workspace.clear(part.of_run(self.run_id))
+    def _remove(self, events: Sequence[Event]) -> None:
+        """Removes what nodes made, as their record has it, those before last; of the forgotten also what they share."""
+        for event in reversed(events):
+            own = [part for part in _slices(event) if part.table.is_of_run]
+            for part in [*own, *(self._shared(event) if event.status == FORGOTTEN else ())]:
+                self.workspace.clear(part.of_run(self.run_id))
+            self._note(ended(event, REMOVED))
 
-    def _shared(self, event: Event) -> tuple[Slice, ...]:
-        """Not those of the record: they may be of another encoder, which other runs use."""
-        return self.graph[event.stage].shares if event.stage in self.graph else ()
+    def _shared(self, event: Event) -> list[Slice]:
+        """What it made and is to make again: what it made for another encoder, other runs may use."""
+        shares = self.graph[event.stage].shares if event.stage in self.graph else ()
+        return [part for part in shares if part.path in event.made]
 
     def _outside(self, node: AnyNode) -> Outside:
         found: Mapping[str, int | None] = loaded(node.outside or "")(self._context(node), node.settings)
@@ -162,6 +164,9 @@ class Run:
         return Context(self.spark, node, view, self.progress)
 
     def _note(self, event: Event) -> None:
+        before = self.record.get(event.stage)
+        if before is not None and event.at <= before.at:  # another machine's clock is ahead
+            event = replace(event, at=before.at + timedelta(microseconds=1))
         self.record.add(event)
         self._waiting.append(event)
 

@@ -57,7 +57,8 @@ def steps_of(
         parents = [steps[name] for name in graph.parents(node.name)]
         fingerprint = node.fingerprint([parent.fingerprint for parent in parents], states)
         is_forced = node.family in force or any(parent.is_forced for parent in parents)
-        state, why = _state(node, record.get(node.name), fingerprint, is_forced=is_forced)
+        names = [parent.node.name for parent in parents]
+        state, why = _state(node, record.get(node.name), fingerprint, parents=names, is_forced=is_forced)
         steps[node.name] = Step(node, state, why, fingerprint, states, is_forced)
     return steps
 
@@ -94,7 +95,9 @@ def _refusal(step: Step, *, run_id: str) -> str:
     )
 
 
-def _state(node: AnyNode, event: Event | None, fingerprint: str, *, is_forced: bool) -> tuple[State, str]:
+def _state(
+    node: AnyNode, event: Event | None, fingerprint: str, *, parents: Sequence[str], is_forced: bool
+) -> tuple[State, str]:
     if event is None or not event.has_begun:
         return State.TO_DO, ""
     if is_forced:
@@ -102,7 +105,7 @@ def _state(node: AnyNode, event: Event | None, fingerprint: str, *, is_forced: b
     is_same, is_done = event.fingerprint == fingerprint, event.status == DONE
     if is_same:
         return (State.DONE, "") if is_done else (State.CONTINUE, "it was broken off")
-    why = _changes(event, node)
+    why = _changes(event, node, parents)
     return (State.REFUSED if is_done and not node.judges else State.AGAIN), why
 
 
@@ -112,7 +115,7 @@ def _known(event: Event | None, states: Outside) -> dict[str, int]:
     return {path: state for path, state in found.items() if state is not None}
 
 
-def _changes(event: Event, node: AnyNode) -> str:
+def _changes(event: Event, node: AnyNode, parents: Sequence[str]) -> str:
     before, now = _flat(json.loads(event.config)), _flat(json.loads(json.dumps(shown(node.settings), default=str)))
     changes = [
         f"{key} was {before.get(key)!r}, is {now.get(key)!r}"
@@ -121,6 +124,8 @@ def _changes(event: Event, node: AnyNode) -> str:
     ]
     if event.seed != node.seed:
         changes.append(f"seed was {event.seed!r}, is {node.seed!r}")
+    changes += [f"it did not stand on {name}" for name in parents if name not in event.stands_on]
+    changes += [f"it stood on {name}" for name in event.stands_on if name not in parents]
     return "; ".join(changes) or "what it stands on, or how it works, changed"
 
 

@@ -62,7 +62,8 @@ def warn_of_differences(spark: SparkSession, wanted: Mapping[str, str]) -> None:
     for key, value in wanted.items():
         actual = spark.conf.get(key, None)
         parts = value.split(",") if key in LISTS else []
-        if actual == value or (parts and all(part in (actual or "") for part in parts)):
+        is_same = actual is not None and actual.removeprefix("file:") == value.removeprefix("file:")
+        if is_same or (parts and all(part in (actual or "") for part in parts)):
             continue
         log.warning(
             "%s is %s here, not %s as wanted: it cannot change while Spark runs; pass spark-submit %s",

@@ -7,7 +7,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from equipoise.config import Config
-from equipoise.errors import ConfigError, RunError
+from equipoise.errors import RunError
 from equipoise.pipeline.frames import persisted
 from equipoise.runs.account import Progress
 from equipoise.runs.tables import RunTables, opened
@@ -19,7 +19,7 @@ from equipoise.stages.evaluate.section import Evaluate
 from equipoise.stages.evaluate.work import RANDOM
 from equipoise.stages.ingest import INGEST
 from equipoise.stages.running import Planned, perform
-from equipoise.studies.variants import VariantRun, planned_runs, variants_of
+from equipoise.studies.variants import VariantRun, compared, planned_runs, variants_of
 from equipoise.tables import Workspace
 
 STAGE = "compare"
@@ -62,7 +62,7 @@ def _measured(run: RunTables, config: Config, runs: Sequence[VariantRun], names:
     assignments = run.rows(ASSIGNMENTS)
     selected = stacked(
         [
-            *random_selections(assignments, {_target(config): [RANDOM]}, config.seed),
+            *random_selections(assignments, {compared(config).target: [RANDOM]}, config.seed),
             _selected(run.workspace.read(CURATED), runs).join(
                 assignments.select(Col.item_id, Col.cluster_id), Col.item_id, "inner"
             ),
@@ -107,9 +107,3 @@ def _selected(curated: DataFrame, runs: Sequence[VariantRun]) -> DataFrame:
     keys = curated.sparkSession.createDataFrame(mine, [Col.run_id, Col.selection, _METHOD])
     chosen = curated.join(F.broadcast(keys), [Col.run_id, Col.selection], "inner")
     return chosen.select(F.col(_METHOD).alias(Col.selection), Col.item_id, Col.copies)
-
-
-def _target(config: Config) -> int:
-    if config.compare is None:
-        raise ConfigError(f"config {config.name!r} has no section 'compare': add it, with the number of items, target")
-    return config.compare.target

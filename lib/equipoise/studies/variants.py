@@ -51,7 +51,7 @@ def variants_of(config: Config) -> Sequence[Variant]:
     Raises:
         ConfigError: the config has no section compare.
     """
-    return _section(config).variants or default_variants(config)
+    return compared(config).variants or default_variants(config)
 
 
 def variant_runs(config: Config) -> list[VariantRun]:
@@ -181,7 +181,7 @@ def _run_of(config: Config, variant: Variant | None = None) -> VariantRun:
     values = {**config.model_dump(mode="json"), "evaluate": None, "compare": None, "select": []}
     if variant:
         values |= _changed(config, variant)
-        values["select"] = [{**variant.select, "name": variant.name, "target": _section(config).target}]
+        values["select"] = [{**variant.select, "name": variant.name, "target": compared(config).target}]
     changed = config_from(values, place=f"compare.variants, {variant.name}" if variant else "compare")
     names = {
         selection.name: f"{selection.name}-{_digest(identity(selection.model_copy(update={'name': ''})))}"
@@ -215,7 +215,12 @@ def _digest(values: Any) -> str:
     return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:10]
 
 
-def _section(config: Config) -> Compare:
+def compared(config: Config) -> Compare:
+    """The section ``compare``.
+
+    Raises:
+        ConfigError: there is none.
+    """
     if config.compare is None:
         raise ConfigError(f"config {config.name!r} has no section 'compare': add it, with the number of items, target")
     return config.compare

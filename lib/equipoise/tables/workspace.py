@@ -105,6 +105,10 @@ class Workspace:
         dropped = self.drop_copies(part)  # another run was faster by a moment
         return version if dropped is None else dropped
 
+    def replace_rows(self, part: Slice, rows: DataFrame) -> int:
+        """Adds rows to a slice, in the place of those that have their keys; returns the version."""
+        return self._merged(part, rows, is_replacing=True).version
+
     def drop_copies(self, part: Slice) -> int | None:
         """Of rows that two runs added to a slice in the same moment one stays; the version, None where none were."""
         if not self.exists(part.table):
@@ -127,11 +131,12 @@ class Workspace:
                 lambda: self._delta(part.table).delete(where), f"rows of {self.place(part.table)} cannot be deleted"
             )
 
-    def _merged(self, part: Slice, rows: DataFrame) -> Commit:
+    def _merged(self, part: Slice, rows: DataFrame, *, is_replacing: bool = False) -> Commit:
         tests = [f"old.`{name}` <=> new.`{name}`" for name in part.table.key]
         tests += [predicate(part.where, of="old.")] if part.where else []
         delta, prepared = self._delta(part.table), fitted(part, rows)
-        merge = delta.alias("old").merge(prepared.alias("new"), " and ".join(tests)).whenNotMatchedInsertAll()
+        merge = delta.alias("old").merge(prepared.alias("new"), " and ".join(tests))
+        merge = (merge.whenMatchedUpdateAll() if is_replacing else merge).whenNotMatchedInsertAll()
         with marked(self.spark) as mark:
             retried(merge.execute, f"rows cannot be added to {self.place(part.table)}")
         return Commit(delta, mark)

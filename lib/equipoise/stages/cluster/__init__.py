@@ -7,7 +7,7 @@ from equipoise.runs.graph import Graph
 from equipoise.runs.node import Node
 from equipoise.runs.stage import Stage
 from equipoise.runs.vectors import vectors_of
-from equipoise.schemas import ASSIGNMENTS, CENTROIDS, CHECKPOINTS, ITERATIONS, REJECTS, Col, Slice
+from equipoise.schemas import ASSIGNMENTS, CENTROIDS, CHECKPOINTS, ITERATIONS, POOL, REJECTS, Col, Slice
 from equipoise.stages.cluster.section import Cluster
 
 
@@ -27,7 +27,10 @@ def nodes(config: Config, so_far: Graph) -> Iterator[Node[Cluster]]:
         section,
         "equipoise.stages.cluster.work:cluster",
         sources=so_far.pool,
-        needs=vectors_of(so_far, so_far.pool, section.encoder, key=f"{name}.encoder"),
+        needs=(
+            *vectors_of(so_far, so_far.pool, section.encoder, key=f"{name}.encoder"),
+            *(part for source in so_far.pool for part in so_far.made(POOL, source=source)),
+        ),
         after=so_far.sieves(so_far.pool),
         makes=(
             Slice(CENTROIDS),

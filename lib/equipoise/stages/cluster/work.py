@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from equipoise.errors import InputError
+from equipoise.errors import InputError, RunError
 from equipoise.kernels.levels import KMeans, LevelState
 from equipoise.kernels.placement import DriverLimit, partitions_for
 from equipoise.kernels.seeding import MOST_SOUGHT
@@ -14,6 +14,7 @@ from equipoise.pipeline.blocks import is_zero
 from equipoise.pipeline.fitting import Fitting, fit_levels
 from equipoise.pipeline.frames import persisted
 from equipoise.pipeline.hierarchy import open_vectors
+from equipoise.pipeline.items import rejects
 from equipoise.runs.account import Account
 from equipoise.runs.context import Context
 from equipoise.schemas import CHECKPOINTS, REJECTS, Col
@@ -81,6 +82,12 @@ def _opened(context: Context, settings: Cluster, n_expected: int, note: Callable
         with opened:
             items = context.items().select(Col.item_id)
             opened = _open(context.vectors().join(items, Col.item_id, "left_semi"), settings)
+        if opened.count != n_expected:
+            with opened:
+                raise RunError(
+                    f"{opened.count:,} vectors are there of the {n_expected:,} items that go on: another run removed "
+                    "some while this one read them; bring them again by --force of the stage that makes vectors"
+                )
     note(opened)
     return opened
 
@@ -103,14 +110,9 @@ def _reject_zero_vectors(context: Context) -> int:
         n_zero = named.count()
         if not n_zero:
             return 0
-        rejects = named.select(
-            Col.item_id,
-            Col.key,
-            Col.uri,
-            F.lit(ZERO_VECTOR).alias(Col.reason),
-            F.lit("a vector of zeros has no direction, which metric: cosine needs").alias(Col.detail),
-        )
-        context.write(REJECTS, rejects)
+        detail = F.lit("a vector of zeros has no direction, which metric: cosine needs")
+        refused = named.withColumn(Col.reason, F.lit(ZERO_VECTOR)).withColumn(Col.detail, detail)
+        context.write(REJECTS, rejects(refused, run_id=context.run_id, stage=context.node.name))
         return n_zero
 
 

@@ -9,7 +9,7 @@ from pyspark.errors import PythonException
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from equipoise.errors import ConfigError, InputError
+from equipoise.errors import ConfigError, InputError, RunError
 from equipoise.pipeline.embedding import vectors, with_chunk
 from equipoise.pipeline.frames import persisted
 from equipoise.pipeline.items import embedding_rows, filter_without, rejects
@@ -44,9 +44,13 @@ def embed(context: Context, settings: Embedding) -> Account:
     Raises:
         ConfigError: the encoder or its model is not to be had on the executors.
         InputError: not one item could be embedded.
+        RunError: another run removed vectors meanwhile.
     """
     todo = _todo(context)
-    n_rejected = todo.n_rejected + _embed_chunks(context, settings, todo)
+    n_refused, since = _embed_chunks(context, settings, todo)
+    if since == COMPARED:
+        _check_complete(context)
+    n_rejected = todo.n_rejected + n_refused
     if n_rejected == todo.n_items:
         raise InputError(_nothing_embedded(context, settings, todo.n_items))
     n_before = todo.n_items - todo.n_fresh
@@ -72,13 +76,13 @@ def _todo(context: Context) -> Todo:
     return Todo(todo, n_items, n_items if n_fresh is None else n_fresh, refused.count(), since)
 
 
-def _embed_chunks(context: Context, settings: Embedding, todo: Todo) -> int:
-    """Embeds and writes chunk by chunk; returns how many items were refused."""
+def _embed_chunks(context: Context, settings: Embedding, todo: Todo) -> tuple[int, int | None]:
+    """Embeds and writes chunk by chunk; returns how many items were refused, and the version that it stands on."""
     # From the counts at the start of the run, so that a run that goes on cuts the same chunks.
     n_chunks, n_refused = -(-todo.n_fresh // settings.items_per_commit), 0
-    if not n_chunks:
-        return 0
     since = todo.since
+    if not n_chunks:
+        return 0, since
     with _chunked(todo, n_chunks) as (items, sizes):
         n_done = todo.n_fresh - sum(size for _, size in sizes)
         context.progress.count(context.node.name, n_done, todo.n_fresh)
@@ -93,7 +97,19 @@ def _embed_chunks(context: Context, settings: Embedding, todo: Todo) -> int:
             refused, since = _write(context, settings, encoded, since)
             n_refused, n_done = n_refused + refused, n_done + size
             context.progress.count(context.node.name, n_done, todo.n_fresh)
-    return n_refused
+    return n_refused, since
+
+
+def _check_complete(context: Context) -> None:
+    """Looks whether what others wrote to the slice was more than what they added."""
+    vectors = context.workspace.read(context.own(EMBEDDINGS), context.version(EMBEDDINGS))
+    refused = context.workspace.read(context.own(REJECTS))
+    n_gone = filter_without(filter_without(context.items(), vectors), refused).count()
+    if n_gone:
+        raise RunError(
+            f"{n_gone:,} vectors that were there when {context.node.name} began are gone: another run replaced them "
+            "by --force; start this run again, and it makes them"
+        )
 
 
 @contextmanager

@@ -17,6 +17,7 @@ from equipoise.pipeline.items import (
     embedding_rows,
     filter_new,
     filter_without,
+    other_ids,
     pool_rows,
     rejects,
     vector_lengths,
@@ -34,6 +35,7 @@ from equipoise.stages.ingest import Ingestion
 # A task reads this many files; beyond the most tasks, more of them.
 _FILES_PER_TASK = 1024
 _MOST_TASKS = 20_000
+OWN, SHARED = "own", "shared"
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,7 @@ def ingest(context: Context, settings: Ingestion) -> Account:
             taken, read = _read(context, settings, judged, stack)
         n_out, n_known = read[None], judged.count(ALREADY_IN_POOL)
         n_rejected = judged.total - n_out - n_known
+        n_before = n_known if context.is_first_attempt else _n_from_before(context, judged)
         if n_rejected:
             context.append(REJECTS, _refused(context, judged, taken))
         if settings.encoder_id is not None:
@@ -78,8 +81,9 @@ def ingest(context: Context, settings: Ingestion) -> Account:
             context.insert_new(POOL, pool_rows(taken), since=judged.since)
         if n_out + n_known == 0:
             raise InputError(_nothing_usable(context, settings, judged, taken, read))
-    drops = {ALREADY_IN_POOL: n_known} if n_known else {}
-    return Account(judged.total, n_out, n_rejected, drops, n_items=_n_held(context, n_out, judged.since))
+    drops = {ALREADY_IN_POOL: n_before} if n_before else {}
+    n_taken = n_out + n_known - n_before
+    return Account(judged.total, n_taken, n_rejected, drops, n_items=_n_held(context, settings, n_out, judged.since))
 
 
 def _judged(context: Context, settings: Ingestion, stack: ExitStack) -> Verdicts:
@@ -87,8 +91,7 @@ def _judged(context: Context, settings: Ingestion, stack: ExitStack) -> Verdicts
         context.workspace.clear(context.own(REJECTS))
     raw = raw_items(context.spark, settings.source, Place(settings.place))
     raw = raw if settings.encoder_id is None else with_finite_vectors(raw)
-    is_own = getattr(settings.source, "id_space", None) == "own"
-    items = with_item_id(raw, settings.name, is_own_space=is_own)
+    items = with_item_id(raw, settings.name, is_own_space=_id_space(settings) == OWN)
     since = context.version(POOL)
     pool = None if since is None else context.workspace.read(POOL, since)
     verdicts = stack.enter_context(persisted(with_verdict(items, pool)))
@@ -102,15 +105,36 @@ def _check(context: Context, settings: Ingestion, judged: Verdicts) -> None:
     if not judged.total:
         raise InputError(nothing_found(settings.source, place))
     n_foreign = sum(int(row[Col.n_clashes]) for row in judged.counts.values())
-    if n_foreign and getattr(settings.source, "id_space", None) == "shared":
+    if n_foreign and _id_space(settings) == SHARED:
         example = next(row[Col.given_id] for row in judged.counts.values() if row[Col.n_clashes])
         raise InputError(
             f"source {settings.name!r}: {n_foreign:,} of its {judged.total:,} ids are those of another source's items "
             f"in the pool, {example} for one; {place.key('id_space')}: own gives this source a space of its own, "
             "by hashes of source and id"
         )
+    if judged.since is not None and judged.count(None) and _id_space(settings) is not None:
+        _check_space(context, settings, judged)
     if settings.encoder_id is not None:
         _check_lengths(context, settings, judged)
+
+
+def _check_space(context: Context, settings: Ingestion, judged: Verdicts) -> None:
+    """An item that comes by its other id would be there twice."""
+    is_own = _id_space(settings) == OWN
+    held = context.workspace.read(context.own(POOL), judged.since)
+    n_twice = held.join(other_ids(judged.items, settings.name, is_own_space=is_own), Col.item_id, "left_semi").count()
+    if n_twice:
+        key = Place(settings.place).key("id_space")
+        raise InputError(
+            f"source {settings.name!r}: the pool has {n_twice:,} of its items by the ids of {key}: "
+            f"{SHARED if is_own else OWN}, and by {OWN if is_own else SHARED} they would be there twice: keep that, "
+            "give the source another name, or have its items forgotten and read anew by --force ingest"
+        )
+
+
+def _id_space(settings: Ingestion) -> str | None:
+    """Where whole-number ids of the source live; None where its kind has none."""
+    return getattr(settings.source, "id_space", None)
 
 
 def _read(
@@ -132,13 +156,33 @@ def _read(
 
 
 def _write_vectors(context: Context, settings: Ingestion, items: DataFrame, *, has_new: bool) -> None:
-    """Adds those that are not there: an item may have come with another encoder, a run may have been killed."""
+    """Adds those that are not there: an item may have come with another encoder.
+
+    A new item's vector may be there, too: of a run that was killed before the pool had it, and of a file that may have
+    changed since.
+    """
     since = context.version(EMBEDDINGS)
     vectors = embedding_rows(items, str(settings.encoder_id), settings.name)
-    if since is not None:
-        vectors = filter_without(vectors, context.workspace.read(context.own(EMBEDDINGS), since))
-    if has_new or not vectors.isEmpty():
-        context.insert_new(EMBEDDINGS, vectors, since=since)
+    if since is None:
+        context.insert_new(EMBEDDINGS, vectors, since=None)
+        return
+    there = context.workspace.read(context.own(EMBEDDINGS), since)
+    of_new = embedding_rows(filter_new(items), str(settings.encoder_id), settings.name)
+    left = of_new.join(there.select(Col.item_id), Col.item_id, "left_semi")
+    if has_new and not left.isEmpty():
+        context.replace_rows(EMBEDDINGS, left)
+    added = filter_without(vectors, there)
+    if not added.isEmpty():
+        context.insert_new(EMBEDDINGS, added, since=since)
+
+
+def _n_from_before(context: Context, judged: Verdicts) -> int:
+    """Of the items that the pool holds those that it held when the run began with them: the others are its own."""
+    began = context.pins.get(POOL.name)
+    if began is None:
+        return 0
+    known = judged.items.where(F.col(Col.reason) == ALREADY_IN_POOL)
+    return known.join(context.workspace.read(POOL, began).select(Col.item_id), Col.item_id, "left_semi").count()
 
 
 def _refused(context: Context, judged: Verdicts, taken: DataFrame) -> DataFrame:
@@ -149,9 +193,15 @@ def _refused(context: Context, judged: Verdicts, taken: DataFrame) -> DataFrame:
     return first
 
 
-def _n_held(context: Context, n_out: int, since: int | None) -> int:
-    """Items of the source in the pool."""
-    return n_out if since is None else context.workspace.read(context.own(POOL), context.version(POOL)).count()
+def _n_held(context: Context, settings: Ingestion, n_out: int, since: int | None) -> int:
+    """Items of the source in the pool; of ready-made vectors, those that have one."""
+    if since is None:
+        return n_out
+    items = context.workspace.read(context.own(POOL), context.version(POOL))
+    if settings.encoder_id is None:
+        return items.count()
+    vectors = context.workspace.read(context.own(EMBEDDINGS), context.version(EMBEDDINGS))
+    return vectors.join(items.select(Col.item_id), Col.item_id, "left_semi").count()
 
 
 def _check_lengths(context: Context, settings: Ingestion, judged: Verdicts) -> None:
