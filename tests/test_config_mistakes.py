@@ -65,7 +65,7 @@ def test_a_wrong_value_is_refused_by_name(tmp_path, override, said):
         ),
         (
             {"source": {"kind": "embeddings", "path": "t", "ids": "i.txt"}, "embed": None},
-            "source: ids: 'i.txt' does not go with t, which is a table: name its column, id",
+            "source: ids: 'i.txt' does not go with t, which is read as Delta or Parquet: name its column of ids, id",
         ),
         ({"source": {"kind": "table", "path": "t"}}, "contents (content) or of their places (uri)"),
         ({"source": {"path": "t"}}, "source: needs a kind, one of: images, texts, table, embeddings"),

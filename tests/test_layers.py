@@ -19,7 +19,7 @@ LAYERS = [
     {"runs", "sources"},
     {"pipeline", "evaluation", "papers", "planning", "report", "tables", "session", "config"},
     {"encoders", "kernels", "schemas"},
-    {"errors"},
+    {"errors", "consoles"},
 ]
 """From the top down: a part imports from layers below its own, and from its neighbours."""
 
@@ -27,6 +27,7 @@ BARRED = {
     "kernels": {"pyspark", "delta", "py4j", "equipoise.schemas", "equipoise.encoders"},
     "encoders": {"pyspark", "delta", "py4j", "equipoise.schemas", "equipoise.kernels"},
     "errors": {"pyspark", "delta", "py4j", "numpy"},
+    "consoles": {"pyspark", "delta", "py4j", "numpy"},
     "pipeline": {
         "delta",
         "omegaconf",

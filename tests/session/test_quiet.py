@@ -1,8 +1,10 @@
 """What a process of each kind leaves on stderr: our lines alone, whether it ends well or not."""
 
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -90,6 +92,22 @@ def test_a_jvm_that_does_not_start_says_why(tmp_path: Path) -> None:
 def test_a_run_is_silent_where_it_is_told_to_be(tmp_path: Path, command: list[str]) -> None:
     done = run([*command, "--config", str(write_config(tmp_path)), "--quiet"], tmp_path)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+@pytest.mark.slow
+def test_ctrl_c_is_answered_by_one_line_and_the_run_goes_on_later(tmp_path: Path) -> None:
+    """It comes in the middle of a job of Spark's, as it does."""
+    config = write_config(tmp_path)
+    command = ["equipoise", "curate", "--config", str(config), "--run-id", "r", "--quiet"]
+    given = {**os.environ, "PATH": os.pathsep.join([str(BIN), os.environ["PATH"]])}
+    with subprocess.Popen(command, cwd=tmp_path, env=given, stderr=subprocess.PIPE, text=True) as process:
+        while not (tmp_path / "tables/embeddings/_delta_log").exists():
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        said = process.stderr.read() if process.stderr else ""
+    assert (process.returncode, said) == (130, "equipoise: interrupted; go on with --run-id r\n")
+    done = run(command, tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 @pytest.mark.slow

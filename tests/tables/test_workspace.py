@@ -1,5 +1,7 @@
 """A workspace: slices written, replaced, read at a version and removed; on Delta, and in memory for other tests."""
 
+from pathlib import Path
+
 import pytest
 from delta.tables import DeltaTable
 
@@ -135,6 +137,34 @@ def test_a_table_is_born_with_its_first_rows(spark, on_delta):
         "delta.deletedFileRetentionDuration": "interval 30 days",
     }
     assert on_delta.read(CURATED).schema == CURATED.schema
+
+
+def test_a_birth_that_was_broken_off_is_begun_again(spark, delta):
+    """A kill leaves files where no table is, and Spark takes any for one."""
+    folder = Path(delta.place(CURATED).removeprefix("file:"))
+    (folder / "_delta_log/_staged_commits").mkdir(parents=True)
+    (folder / "run_id=a").mkdir()
+    (folder / "run_id=a/part-0.parquet").write_bytes(b"cut off")
+    assert delta.append(A, rows_of(spark, 1)).version == 0
+    delta.append(B, rows_of(spark, 2))
+    assert items_of(delta) == [1, 2]
+    detail = table_of(delta, CURATED).detail().collect()[0]
+    assert detail["partitionColumns"] == [Col.run_id, Col.selection]
+    assert detail["properties"]["equipoise.schemaVersion"] == str(SCHEMA_VERSION)
+
+
+def test_a_table_that_another_process_bore_in_the_same_moment_is_kept(spark, delta, monkeypatch):
+    other = Workspace(spark, delta.location)
+    other.append(A, rows_of(spark, 1))
+    answers = iter([False, False])  # not when it is asked for, nor after the birth is refused
+    monkeypatch.setattr(Workspace, "exists", lambda self, table: next(answers, True))
+    delta.append(B, rows_of(spark, 2))
+    assert items_of(delta) == [1, 2]
+
+
+def test_a_catalog_or_schema_that_is_not_there_is_named_with_the_way_out(spark):
+    with pytest.raises(TableError, match=r"workspace 'cat.sch' is a schema of a catalog, .* write \./cat.sch"):
+        Workspace(spark, "cat.sch").append(A, rows_of(spark, 1))
 
 
 def test_another_slice_keeps_its_files(spark, delta):

@@ -1,6 +1,7 @@
 """What the jobs and the ``equipoise`` command do, and their exit codes.
 
-0: done. 2: the user's input or config (one message). 1: anything else (the run id and where the log is).
+0: done. 2: the user's input or config (one message). 130: interrupted. 1: anything else (the run id and where the log
+is).
 """
 
 import argparse
@@ -14,6 +15,9 @@ from pathlib import Path
 from equipoise.cli import commands
 from equipoise.cli.arguments import parsed
 from equipoise.errors import EquipoiseError
+
+INTERRUPTED = 130
+"""As a shell has it of what Ctrl-C ended."""
 
 STUDIES: dict[str, Callable[[argparse.Namespace], None]] = {
     "graph": commands.graph,
@@ -33,8 +37,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         STUDIES.get(options.job, commands.stage)(options)
     except EquipoiseError as error:
-        sys.stderr.write(f"equipoise: {error}\n")
+        sys.stderr.write("; ".join([f"equipoise: {error}", *getattr(error, "__notes__", ())]) + "\n")
         return 2
+    except KeyboardInterrupt:
+        commands.silence_spark()
+        what = f"go on with --run-id {options.run_id}" if options.run_id else "nothing more is done"
+        sys.stderr.write(f"equipoise: interrupted; {what}\n")
+        return INTERRUPTED
     except Exception:  # all else: the user gets one line, the whole story goes to a file
         sys.stderr.write(f"equipoise: {options.run_id or options.job} failed; the log is in {_log(options.job)}\n")
         return 1

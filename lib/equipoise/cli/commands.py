@@ -7,8 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.console import Console
-
+from equipoise.consoles import plain_console
 from equipoise.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -43,7 +42,7 @@ def stage(options: argparse.Namespace) -> None:
 
     with opened(spark, config.workspace, run_id) as run:
         if not options.quiet:
-            summarise(run, plan.graph, job=options.job, path=options.config, console=Console(highlight=False))
+            summarise(run, plan.graph, job=options.job, path=options.config, console=plain_console())
         if is_reported:
             _last_report(run, config, options)
 
@@ -63,6 +62,7 @@ def _last_report(run: "RunTables", config: "Config", options: argparse.Namespace
 
 def graph(options: argparse.Namespace) -> None:
     """Shows the nodes of a config and their state; writes nothing."""
+    from equipoise.runs.steps import State
     from equipoise.stages.configuration import graph_of, load_config
     from equipoise.studies.graph import early_steps, show, steps_by_spark
 
@@ -72,7 +72,9 @@ def graph(options: argparse.Namespace) -> None:
     if steps is None:
         steps = steps_by_spark(nodes, options.run_id, force=options.force, spark=_session(config, "graph"))
     title = f"run {options.run_id}" if options.run_id else f"config {config.name}, a new run"
-    show(nodes, steps, Console(highlight=False), title=title, form=options.format)
+    if options.run_id and all(step.state is State.TO_DO for step in steps.values()):
+        title += ", of which nothing is there yet"
+    show(nodes, steps, plain_console(), title=title, form=options.format)
 
 
 def report(options: argparse.Namespace) -> None:
@@ -107,7 +109,7 @@ def compare(options: argparse.Namespace) -> None:
 
         metrics = study.compare(config, spark=spark, progress=progress, run_id=run_id)
     if not options.quiet:
-        print_metrics(metrics, title="methods", console=Console(highlight=False))
+        print_metrics(metrics, title="methods", console=plain_console())
         _tell(f"metrics: run_id {run_id}; tables: {config.workspace}")
 
 
@@ -115,7 +117,7 @@ def plan(options: argparse.Namespace) -> None:
     """Says what a clustering will take."""
     from equipoise.studies.costs.command import plan
 
-    plan(options, Console(highlight=False))
+    plan(options, plain_console())
 
 
 def sql(options: argparse.Namespace) -> None:
@@ -123,14 +125,22 @@ def sql(options: argparse.Namespace) -> None:
     from equipoise.studies.sql import query
 
     place, engine = options.workspace, options.engine
-    query(options.query, workspace=place, engine=engine, limit=options.limit, console=Console())
+    query(options.query, workspace=place, engine=engine, limit=options.limit, console=plain_console())
 
 
 def demo_data(options: argparse.Namespace) -> None:
     """Writes the data of a demo."""
     from equipoise.studies.demo_data import write_demo_data
 
-    Console(stderr=True, highlight=False).print(write_demo_data(options.what, Path(options.out)))
+    plain_console(stderr=True).print(write_demo_data(options.what, Path(options.out)))
+
+
+def silence_spark() -> None:
+    """What the JVM says of jobs that were broken off is not told."""
+    if "pyspark" in sys.modules:
+        from equipoise.session import silence
+
+        silence()
 
 
 def _session(config: "Config | None", what: str) -> "SparkSession":
@@ -140,7 +150,7 @@ def _session(config: "Config | None", what: str) -> "SparkSession":
 
 
 def _tell(line: str) -> None:
-    Console(highlight=False).print(line, markup=False, soft_wrap=True)
+    plain_console().print(line, markup=False, soft_wrap=True)
 
 
 def _checked_run_id(run_id: str) -> str:

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Self
 from rich.console import Console
 from rich.status import Status
 
+from equipoise.consoles import plain_console
+
 if TYPE_CHECKING:  # scipy comes with it
     from equipoise.kernels.levels import LevelState
 
@@ -20,7 +22,7 @@ class ConsoleProgress:
 
     def __init__(self, *, is_quiet: bool = False, console: Console | None = None) -> None:
         """``is_quiet`` drops everything but errors."""
-        self.console = console or Console(stderr=True, quiet=is_quiet, highlight=False, soft_wrap=True)
+        self.console = console or plain_console(stderr=True, quiet=is_quiet, soft_wrap=True)
         self._status: Status | None = None
         self._last_line = self._began = time.monotonic()
 

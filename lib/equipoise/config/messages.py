@@ -58,6 +58,9 @@ def _message(problem: ErrorDetails) -> str:
             return f"unknown kind {context['tag']!r}; {nearest(context['tag'], KINDS)}"
         case "too_short":
             return "must not be empty: name one, or drop the key"
+        case "string_pattern_mismatch":
+            dot = ", '.'" if "." in context["pattern"] else ""
+            return f"may hold letters, digits, '_'{dot} and '-' alone"
         case kind if kind in _SECTION:
             return "must be a section of keys and values, {} where there are none to give"
         case kind if kind in _LIST:

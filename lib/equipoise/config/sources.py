@@ -96,7 +96,8 @@ class EmbeddingsSource(_WithIds):
     def _columns_are_of_tables(self) -> Self:
         for key in ("id", "uri", "label", "attributes") if self.is_npy else ("ids",):
             if getattr(self, key):
-                what = "has no columns: drop it, or write a table" if self.is_npy else "is a table: name its column, id"
+                of_table = "is read as Delta or Parquet: name its column of ids, id"
+                what = "has no columns: drop it, or write a table" if self.is_npy else of_table
                 raise ValueError(f"{key}: {getattr(self, key)!r} does not go with {self.path}, which {what}")
         return self
 

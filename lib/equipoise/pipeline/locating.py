@@ -4,6 +4,7 @@ import os
 import re
 from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from pyarrow import fs
 
@@ -40,8 +41,17 @@ def check_writable(path: str, key: str) -> None:
     there = next(one for one in (local.absolute(), *local.absolute().parents) if one.exists())
     if not there.is_dir():
         raise ConfigError(f"{key} {path}: {there} is a file, and tables need a folder: name another")
-    if not os.access(there, os.W_OK | os.X_OK):
+    if not os.access(there, os.W_OK | os.X_OK) or not _takes_files(there):
         raise ConfigError(f"{key} {path}: nothing can be written to {there}: change its permissions, or name another")
+
+
+def _takes_files(folder: Path) -> bool:
+    """Whether it does: of the superuser and of read-only file systems permissions tell nothing."""
+    try:
+        with TemporaryDirectory(dir=folder, prefix=".equipoise-"):
+            return True
+    except OSError:
+        return False
 
 
 def missing(path: str, key: str) -> str:

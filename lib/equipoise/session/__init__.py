@@ -45,6 +45,14 @@ def get_session(conf: Mapping[str, str] | None = None, *, name: str = "equipoise
     return spark
 
 
+def silence() -> None:
+    """Has the JVM log nothing more: of jobs that were broken off it tells what nobody can use."""
+    context = SparkContext._active_spark_context
+    with suppress(Exception):  # it may be gone
+        if context is not None:
+            context.setLogLevel("OFF")
+
+
 def _silence_query_log() -> None:
     """PySpark 4 logs every query that it refuses, with its stack, beside raising what the caller reports."""
     with suppress(ImportError):  # Spark 3.5 has no such log

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from equipoise.config import Config
-from equipoise.errors import ConfigError, nearest
+from equipoise.errors import ConfigError, EquipoiseError, nearest
 from equipoise.pipeline.locating import check_writable, is_local_alone
 from equipoise.runs.early import early_record
 from equipoise.runs.graph import Graph
@@ -96,9 +96,14 @@ def perform(plan: Planned, *, spark: "SparkSession", progress: "Progress", run_i
     workspace = Workspace(spark, plan.graph.config.workspace)
     run = Run(plan.graph, spark=spark, workspace=workspace, run_id=run_id, progress=progress)
     outcomes = []
-    for outcome in run.bring(plan.targets, plan.force):
-        progress.message(outcome.text())
-        outcomes.append(outcome)
+    try:
+        for outcome in run.bring(plan.targets, plan.force):
+            progress.message(outcome.text())
+            outcomes.append(outcome)
+    except EquipoiseError as error:
+        if any(not outcome.was_skipped for outcome in outcomes):
+            error.add_note(f"what was done stays: go on with --run-id {run_id}")
+        raise
     return outcomes
 
 

@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.text import Text
 from rich.tree import Tree
 
+from equipoise.consoles import widened
 from equipoise.errors import ConfigError, nearest
 from equipoise.runs.early import early_record
 from equipoise.runs.graph import AnyNode, Graph
@@ -65,8 +66,7 @@ def steps_by_spark(graph: Graph, run_id: str, *, force: str | None, spark: "Spar
 
 def show(graph: Graph, steps: Mapping[str, Step], console: Console, *, title: str, form: str = "tree") -> None:
     """Prints every node with its state, as a ``tree`` or for ``mermaid``, and what ``curate`` would do."""
-    if not console.is_terminal:
-        console = Console(file=console.file, width=WIDTH, highlight=False)
+    console = widened(console, WIDTH)
     if form == "mermaid":
         console.print(mermaid(graph, steps), markup=False, soft_wrap=True)
         return

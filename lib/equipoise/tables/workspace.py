@@ -40,7 +40,7 @@ class Workspace:
         if table.name in self._there:
             return True
         if self.is_catalog:
-            is_there = self.spark.catalog.tableExists(self.place(table))
+            is_there = self._catalog_has(table)
         else:
             is_there = DeltaTable.isDeltaTable(self.spark, self.place(table))
         if is_there:
@@ -166,22 +166,36 @@ class Workspace:
         }
         settings = ", ".join(f"{literal(key)} = {literal(value)}" for key, value in properties.items())
         partitions = f"partitioned by ({', '.join(table.partitions)})" if table.partitions else ""
-        head = (
-            f"create table {name} using delta {partitions} comment {literal(table.meaning)} tblproperties ({settings})"
-        )
+        head = f"table {name} using delta {partitions} comment {literal(table.meaning)} tblproperties ({settings})"
         statement = f"{head.replace('{', '{{').replace('}', '}}')} as select * from {{rows}}"
+        complaint = f"table {self.place(table)} cannot be created or opened"
         try:
             with marked(self.spark) as mark:
-                retried(
-                    lambda: self.spark.sql(statement, rows=rows),
-                    f"table {self.place(table)} cannot be created or opened",
-                )
-        except TableError:
+                retried(lambda: self.spark.sql(f"create {statement}", rows=rows), complaint)
+        except TableError as error:
             if not self.exists(table):
-                raise
+                return self._born_again(table, rows, statement=statement, error=error)
             return None
         self._there.add(table.name)
         return Commit(self._delta(table), mark, is_birth=True)
+
+    def _born_again(self, table: Table, rows: DataFrame, *, statement: str, error: TableError) -> Commit | None:
+        """The same where files of a birth that was broken off lie, which Spark takes for a table; else raises."""
+        if "ALREADY_EXISTS" not in str(error.__cause__):
+            raise error
+        try:
+            with marked(self.spark) as mark:
+                self.spark.sql(f"create or replace {statement}", rows=rows)
+        except (PySparkException, Py4JJavaError) as failure:
+            if not self.exists(table):
+                raise TableError(f"table {self.place(table)} cannot be created: {short(failure)}") from failure
+            return None  # another process was faster
+        self._there.add(table.name)
+        commit = Commit(self._delta(table), mark)
+        if commit.version:  # it came in between: its rows are not to be replaced
+            self._delta(table).restoreToVersion(commit.version - 1)
+            return None
+        return commit
 
     def _delta(self, table: Table) -> DeltaTable:
         make = DeltaTable.forName if self.is_catalog else DeltaTable.forPath
@@ -191,6 +205,15 @@ class Workspace:
         """No rows: Spark sees that without a job."""
         columns = (F.lit(None).cast(kind).alias(name) for name, kind in table.types.items())
         return self.spark.range(1).select(*columns).where(F.lit(False))
+
+    def _catalog_has(self, table: Table) -> bool:
+        try:
+            return self.spark.catalog.tableExists(self.place(table))
+        except PySparkException as error:
+            raise TableError(
+                f"workspace {self.location!r} is a schema of a catalog, and Spark does not know it: {short(error)}; "
+                f"make it, or write ./{self.location} for a folder of that name"
+            ) from error
 
     def _check_version(self, table: Table) -> None:
         name = self.place(table) if self.is_catalog else f"delta.`{self.place(table)}`"

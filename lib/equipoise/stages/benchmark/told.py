@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from equipoise.consoles import widened
 from equipoise.evaluation.benchmarks import ACCURACIES, MEAN, RETRIEVALS, SCORES, STD
 from equipoise.runs.tables import RunTables
 from equipoise.schemas import FAILURES, METRICS, Col
@@ -30,7 +31,7 @@ def print_benchmarks(run: RunTables, console: Console) -> None:
     names = [f"{score}{suffix}" for score in SCORES for suffix in (MEAN, STD)]
     shown = run.rows(METRICS).where(F.col(Col.name).isin(names))
     metrics = shown.toPandas()  # a few rows for each model and benchmark of the config
-    wide = console if console.is_terminal else Console(width=WIDEST, highlight=False)
+    wide = widened(console, WIDEST)
     for title, scores in KINDS.items():
         found = metrics[metrics[Col.name].isin([f"{score}{suffix}" for score in scores for suffix in (MEAN, STD)])]
         if len(found):

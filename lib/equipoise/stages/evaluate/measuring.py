@@ -138,4 +138,8 @@ def _groupings(items: DataFrame, section: Evaluate) -> dict[str, Column]:
 def _known(items: DataFrame, name: str) -> str:
     keys = items.select(F.explode(F.map_keys(Col.attributes)).alias(Col.key)).distinct().orderBy(Col.key)
     names = [row[Col.key] for row in keys.limit(_SHOWN).collect()]  # twenty
-    return nearest(name, names) if names else "items have none: source.attributes lists columns of a table to keep"
+    return (
+        nearest(name, names)
+        if names
+        else "items have none: `source` and `label` work without; `attributes` of a source keeps columns"
+    )

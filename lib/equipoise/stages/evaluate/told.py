@@ -4,6 +4,7 @@ import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
+from equipoise.consoles import widened
 from equipoise.evaluation.metrics import CLASS, N_ITEMS, SELECTION_RATE_GAP, is_single
 from equipoise.runs.tables import RunTables
 from equipoise.schemas import METRICS, POOL_NAME, Col
@@ -39,8 +40,7 @@ def print_metrics(metrics: pd.DataFrame, *, title: str, console: Console) -> Non
         title: stands above.
         console: where to.
     """
-    if not console.is_terminal:
-        console = Console(file=console.file, width=WIDTH, highlight=False)
+    console = widened(console, WIDTH)
     wide = metrics[metrics[Col.name].isin(list(SHOWN)) & ~metrics[Col.group].str.contains("=")]
     for group in sorted(wide[Col.group].unique(), key=_place):
         mine = wide[wide[Col.group] == group]

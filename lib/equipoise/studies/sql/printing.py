@@ -8,6 +8,8 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from equipoise.consoles import widened
+
 LONGEST_VALUE = 80
 WIDEST = 10_000
 """Off a terminal nothing is cut: what is piped is read by programs."""
@@ -25,7 +27,7 @@ def print_answer(answer: QueryResult, *, limit: int, console: Console) -> None:
     table = Table(*(escape(name) for name in answer.columns))
     for row in answer.rows[:limit]:
         table.add_row(*(_shown(value) for value in row))
-    (console if console.is_terminal else Console(width=WIDEST)).print(table)
+    widened(console, WIDEST).print(table)
     if len(answer.rows) > limit:
         console.print(f"first {limit} rows; --limit N shows more")
 
