@@ -37,10 +37,12 @@ setup: $(VENV)/.cpu ## Make .venv with what the demo needs (and a Java where the
 # A run of a minute or two spends much of it compiling: the JVM's quick compiler alone saves a part of that.
 demo: SUBMIT_OPTIONS = --driver-java-options "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=240m"
 demo: $(VENV)/.cpu data/digits ## Curate handwritten digits: tables in ./warehouse, a picture, a comparison
-	$(SUBMIT) --config conf/demo.yaml
+	@echo 'spark-submit jobs/curate.py --config conf/demo.yaml'
+	@$(SUBMIT) --config conf/demo.yaml
 
 demo-text: $(VENV)/.text data/docstrings ## Curate the docstrings of the installed Python packages (installs torch: 5 GB)
-	$(SUBMIT) --config conf/docstrings.yaml
+	@echo 'spark-submit jobs/curate.py --config conf/docstrings.yaml'
+	@$(SUBMIT) --config conf/docstrings.yaml
 
 test: $(VENV)/.test ## Run the tests (installs torch: 5 GB)
 	$(PYTEST)

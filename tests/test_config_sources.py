@@ -7,7 +7,7 @@ import pytest
 from configs import misfit, refusal, written
 from equipoise.config import identity
 from equipoise.encoders import encoder_id, given_encoder_id
-from equipoise.schemas import Col
+from equipoise.schemas import EMBEDDINGS, Col
 from equipoise.stages.configuration import graph_of, load_config
 
 SEVERAL = {
@@ -34,7 +34,7 @@ def test_the_short_form_has_plain_names(tmp_path):
     assert nodes(tmp_path) == {
         "ingest": (),
         "embed": ("ingest",),
-        "cluster": ("embed",),
+        "cluster": ("ingest", "embed"),
         "select:balanced": ("cluster",),
     }
 
@@ -47,7 +47,7 @@ def test_nodes_are_named_by_encoder_and_source_and_only_the_pool_is_clustered(tm
         "embed:dino/web", "embed:dino/news", "embed:sscd/web", "embed:sscd/news",
     }  # fmt: skip
     assert found["embed:dino/web"] == ("ingest:web",)
-    assert set(found["cluster"]) == {"embed:dino/web", "embed:dino/news"}
+    assert set(found["cluster"]) == {"ingest:web", "ingest:news", "embed:dino/web", "embed:dino/news"}
 
 
 @pytest.mark.parametrize(
@@ -86,13 +86,13 @@ def test_another_source_or_encoder_changes_no_fingerprint_of_what_does_not_use_i
 def test_the_pool_is_all_sources_by_default(tmp_path):
     images = {name: SEVERAL["sources"][name] for name in ("web", "news")}
     found = nodes(tmp_path, source=None, sources=images)
-    assert set(found["cluster"]) == {"embed:web", "embed:news"}
+    assert set(found["cluster"]) == {"ingest:web", "ingest:news", "embed:web", "embed:news"}
 
 
 def encoder_ids(folder: Path, **sections) -> set[str]:
     """Of the vectors that are clustered."""
     graph = graph_of(load_config(written(folder, **sections)))
-    return {str(part.where[Col.encoder_id]) for part in graph["cluster"].needs}
+    return {str(part.where[Col.encoder_id]) for part in graph["cluster"].needs if part.table is EMBEDDINGS}
 
 
 @pytest.mark.parametrize("more", [{}, {"encoder": "given"}])
@@ -121,7 +121,7 @@ def test_given_vectors_of_one_model_go_together(tmp_path):
     assert set(found["cluster"]) == {"ingest:web", "ingest:news"}
     mixed = {**given, "more": {"kind": "images", "path": "m"}}
     found = nodes(tmp_path, source=None, embed=None, sources=mixed, encoders={"clip": {"encoder": "pixels"}})
-    assert set(found["cluster"]) == {"ingest:web", "ingest:news", "embed:clip/more"}
+    assert set(found["cluster"]) == {"ingest:web", "ingest:news", "ingest:more", "embed:clip/more"}
 
 
 def test_the_name_of_a_source_is_in_the_identity_of_its_ingestion_once(tmp_path):

@@ -153,7 +153,7 @@ def test_a_where_that_spark_refuses(run, spark, tmp_path, workspace, where, part
     source = write_vectors(tmp_path, "where", np.eye(5))
     selection = {"name": "s", "target": 3, "where": where}
     answer = run(source=source, cluster=cluster(2), select=[selection])
-    is_one_message(answer, f"where is {where!r}", part, "n_items")
+    is_one_message(answer, f"select:s: where is {where!r}", part, "n_items")
 
 
 def test_a_workspace_that_cannot_be_written(run, spark, tmp_path):

@@ -102,7 +102,7 @@ def test_the_report_of_images_has_the_numbers_of_the_run(images):
     assert "Over 3 classes, normalised entropy goes from " in text
     assert "Shown are 4 of 4 clusters of level 2, 12 of 12 clusters of level 1." in text
     assert re.search(r"ingest 57 56 1 ", text)
-    assert re.search(r"select:balanced 56 20 0 36 not selected", text)
+    assert re.search(r"select:balanced cluster 56 20 0 36 not selected", text)
     assert "many 40 " in text and "unreadable image 1 " in text
     assert "2 rounds of resampling" in text
     assert "closest 1 a cluster, hierarchical sharing, closest inside clusters 12 12" in text

@@ -2,6 +2,7 @@
 
 from dataclasses import fields
 
+from equipoise.errors import ConfigError
 from equipoise.pipeline.rules import Rule, check_where
 from equipoise.pipeline.samples import sample
 from equipoise.runs.account import Account
@@ -20,7 +21,10 @@ def check(context: Context, settings: Selection) -> None:
         ConfigError: ``where`` is no condition on clusters.
     """
     if settings.where is not None:
-        check_where(context.spark, settings.where)
+        try:
+            check_where(context.spark, settings.where)
+        except ConfigError as error:
+            raise ConfigError(f"{context.node.name}: {error}") from error
 
 
 def select(context: Context, settings: Selection) -> Account:
