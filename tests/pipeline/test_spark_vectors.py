@@ -7,8 +7,10 @@ from equipoise.kernels.levels import KMeans, Level, fit_level
 from equipoise.kernels.lloyd import Iteration, lloyd
 from equipoise.kernels.packing import unpack
 from equipoise.kernels.placement import DriverLimit, partitions_for
+from equipoise.kernels.seeding import seed_centroids
 from equipoise.kernels.vectors import ArrayVectors
 from equipoise.pipeline import blocks as blocks_module
+from equipoise.pipeline import candidates as candidates_module
 from equipoise.pipeline import spark_vectors as spark_vectors_module
 from equipoise.pipeline import splits, workers
 from equipoise.pipeline.blocks import assignments_arrays, vectors_frame
@@ -69,9 +71,36 @@ def test_other_backends_assign_as_numpy_does(embeddings, backend):
     np.testing.assert_array_equal(labels.labels, ARRAYS.assignments(CENTROIDS).labels)
 
 
-def test_far_vectors_are_those_of_arrays_and_none_where_all_are_centroids(vectors):
-    np.testing.assert_array_equal(vectors.sample_far(CENTROIDS, 50, seed=6), ARRAYS.sample_far(CENTROIDS, 50, seed=6))
-    assert vectors.sample_far(DATA, 50, seed=6).shape == (0, 8)
+def test_candidates_are_those_of_arrays_and_leave_nothing_on_the_executors(spark, vectors, monkeypatch):
+    before = spark.sparkContext._jsc.getPersistentRDDs().size()
+    with vectors.candidates() as there, ARRAYS.candidates() as here:
+        for turn in range(3):
+            drawn = ARRAYS.sample(10, seed=1)
+            if turn:
+                drawn = here.sample_far(50, seed=turn)
+                np.testing.assert_array_equal(there.sample_far(50, seed=turn), drawn)
+            for candidates in (here, there):
+                candidates.add(drawn)
+        found, expected = there.stats(), here.stats()
+        np.testing.assert_array_equal(found.counts, expected.counts)
+        np.testing.assert_allclose(found.sums, expected.sums, rtol=1e-12, atol=1e-12)
+        assert expected.counts.sum() == 3000 and len(expected.counts) == 110
+        every = here.neighbours(DATA, 4)
+        np.testing.assert_array_equal(there.neighbours(DATA, 4), every)
+        monkeypatch.setattr(candidates_module, "MOST_NEIGHBOUR_FLOPS", 0)
+        np.testing.assert_array_equal(there.neighbours(DATA, 4), every)
+    assert spark.sparkContext._jsc.getPersistentRDDs().size() == before
+
+
+def test_no_vector_is_drawn_where_all_are_candidates(vectors):
+    with vectors.candidates() as candidates:
+        candidates.add(DATA)
+        assert candidates.sample_far(50, seed=6).shape == (0, 8)
+
+
+def test_seeds_by_candidates_are_those_of_arrays(vectors):
+    here, there = (seed_centroids(one, 60, method="kmeans||", seed=3) for one in (ARRAYS, vectors))
+    np.testing.assert_allclose(there, here, rtol=1e-6)
 
 
 def test_the_farthest_members_are_those_of_arrays(vectors):

@@ -56,13 +56,13 @@ def cost_of(level, *, n, dim, machine=LAPTOP, **kmeans):
 def test_a_plain_level_on_spark():
     cost = cost_of(Level(1000), n=1_000_000, dim=64, iterations=10, **ALL_ON_SPARK)
     assert (cost.where, cost.n_partitions) == ("spark", 4)  # 256 MB of numbers: four parts where a part has 16 MiB
-    assert cost.flops == 2 * 1_000_000 * 1000 * 64 * 11  # ten iterations, and the labels at the end
+    assert cost.flops == 2 * 1_000_000 * 1000 * 64 * 13  # two thousand candidates, ten iterations, labels at the end
     assert cost.broadcast_bytes == 1000 * 64 * 4
     assert (cost.reduction, cost.reduction_bytes) == ("direct", 4 * 1000 * (64 + 2) * 8)  # sums, counts and costs
     assert cost.storage_bytes == 1_000_000 * (64 * 4 + 8)
     worker = machines.WORKER_BYTES + 2 * 256_000 + 2 * 512_000  # two forms of the centroids; sums, and sums to add
     assert cost.executor_memory_bytes == 2 * worker + 256_000
-    assert cost.driver_memory_bytes == 4 * 512_000 + 20_000 * 64 * 4  # and a sample to seed from
+    assert cost.driver_memory_bytes == 24 * 2031 * 64  # the candidates, their sums and means
 
 
 def test_sums_of_many_tasks_go_through_a_shuffle_and_no_task_has_more_than_it_has_vectors():
@@ -82,9 +82,9 @@ def test_a_split_level_sends_coarse_centroids_only():
     level = Level(10_000_000, splits=100)
     cost = cost_of(level, n=743_000_000, dim=1024, machine=A100S)
     assert cost.where == "spark, split"
-    assert cost.flops == 2 * 743_000_000 * 1024 * (100_000 + 100) * 51
+    assert cost.flops == 2 * 743_000_000 * 1024 * (100_000 * 53 + 100 * 51)
     assert cost.broadcast_bytes == 100_000 * 1024 * 4
-    assert cost.driver_memory_bytes == 4 * 100_000 * 1024 * 8 + 100_000 * 1024 * 4
+    assert cost.driver_memory_bytes == 24 * 200_316 * 1024
     assert cost.seconds.shuffle > 0
     assert cost_of(Level(100_000), n=743_000_000, dim=1024, machine=A100S).seconds.shuffle == 0
 
@@ -92,7 +92,8 @@ def test_a_split_level_sends_coarse_centroids_only():
 def test_resampling_clusters_few_points_again_and_again():
     level = Level(10_000, rounds=10)
     cost = cost_of(level, n=50_000, dim=1024, machine=CLUSTER)
-    passed = 50_000 * (50 + 1 + 20) + 10 * 50 * 20_000  # r = 2; before every round all are assigned twice
+    # r = 2: of so few members k-means++ takes none of the passes; before every round all are assigned twice
+    passed = 50_000 * (2 + 50 + 1 + 20) + 10 * 50 * 20_000
     assert cost.flops == 2 * 1024 * 10_000 * passed
     assert cost.storage_bytes == (50_000 + 20_000) * (1024 * 4 + 8)
 
@@ -113,8 +114,8 @@ def test_every_level_clusters_the_centroids_of_the_one_below():
     assert [cost.entry.n for cost in costs] == [743_000_000, 10_000_000, 500_000, 50_000]
     assert [cost.entry.is_on_driver for cost in costs] == [False, False, False, True]  # above 1 GiB they stay in Delta
     in_tables, on_driver = costs[2:]
-    assert in_tables.driver_memory_bytes == 4 * 50_000 * 1024 * 8 + 50_000 * 1024 * 4
-    assert on_driver.driver_memory_bytes == 4 * 10_000 * 1024 * 8 + 50_000 * 1024 * 4 + 40_000 * 1024 * 4
+    assert in_tables.driver_memory_bytes == 24 * 100_223 * 1024
+    assert on_driver.driver_memory_bytes == 24 * 20_100 * 1024 + 50_000 * 1024 * 4
 
 
 # Seconds
@@ -191,7 +192,7 @@ def test_the_17_billion_images_of_dinov3_fit(dim, does_spill):
     costs = level_costs(17_000_000_000, dim, DINOV3, kmeans=kmeans, machine=machine)
     assert not any(list(shortfalls(cost, machine)) for cost in costs)
     assert [cost.where for cost in costs] == 3 * ["spark, split"] + 2 * ["spark"]
-    assert costs[0].flops == 2.0 * 17_000_000_000 * dim * (100_000 + 2000) * 51
+    assert costs[0].flops == 2.0 * 17_000_000_000 * dim * (100_000 * 53 + 2000 * 51)
     assert (costs[0].storage_bytes > machine.storage_bytes) == does_spill == (costs[0].seconds.spilling > 0)
     assert costs[0].seconds.total == max(cost.seconds.total for cost in costs)
 
@@ -202,7 +203,7 @@ def test_the_17_billion_images_of_dinov3_fit(dim, does_spill):
 def test_too_many_centroids_for_the_driver():
     cost = cost_of(Level(10_000_000), n=743_000_000, dim=1024, machine=A100S)
     found = {shortfall.where: shortfall for shortfall in shortfalls(cost, A100S)}
-    assert found["driver"].whole_gib == math.ceil((4 * 8 + 4) * 10_000_000 * 1024 / GIB)
+    assert found["driver"].whole_gib == math.ceil(24 * 20_003_162 * 1024 / GIB)
     assert splits_that_fit(cost, kmeans=PlannedKMeans(), machine=A100S) == 100
 
 
@@ -219,7 +220,7 @@ def test_sums_that_the_driver_does_not_take_at_the_end():
     cost = cost_of(Level(200_000), n=18_000_000, dim=1024, machine=large)
     assert not list(shortfalls(cost, large))
     (shortfall,) = shortfalls(cost, replace(large, max_result_bytes=GIB))
-    assert (shortfall.where, shortfall.needed_bytes) == ("results", 200_000 * (1024 + 2) * 8)
+    assert (shortfall.where, shortfall.needed_bytes) == ("results", 400_447 * (1024 + 2) * 8)
 
 
 def test_centroids_on_a_gpu_once_for_every_task_that_shares_it():

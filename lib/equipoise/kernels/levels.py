@@ -10,7 +10,7 @@ from equipoise.kernels.draws import Purpose, derived_seed
 from equipoise.kernels.lloyd import Iteration, lloyd
 from equipoise.kernels.nearest import Floats
 from equipoise.kernels.seeding import Seeding, seed_centroids
-from equipoise.kernels.vectors import Vectors
+from equipoise.kernels.vectors import Vectors, unit_length
 
 Metric = Literal["euclidean", "cosine"]
 
@@ -124,4 +124,5 @@ def _round_input(vectors: Vectors, anchor: Floats | None, *, r: int) -> Abstract
 
 
 def _first_step(members: Vectors, k: int, *, kmeans: KMeans, seed: int) -> Iteration:
-    return Iteration(0, seed_centroids(members, k, method=kmeans.seeding, seed=seed), float("inf"))
+    seeds = seed_centroids(members, k, method=kmeans.seeding, seed=seed)
+    return Iteration(0, unit_length(seeds) if kmeans.spherical else seeds, float("inf"))

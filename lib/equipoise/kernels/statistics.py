@@ -42,7 +42,13 @@ class PartialStats:
 
 def block_stats(vectors: NDArray[np.floating], prepared: PreparedCentroids) -> PartialStats:
     """Assigns a block of vectors (n, d) and sums it up by cluster, in float64."""
-    labels, distances_sq = nearest(vectors, prepared)
+    return labelled_stats(vectors, *nearest(vectors, prepared))
+
+
+def labelled_stats(
+    vectors: NDArray[np.floating], labels: NDArray[np.int64], distances_sq: NDArray[np.float32]
+) -> PartialStats:
+    """Sums up a block of vectors (n, d) by the clusters (n,) that they belong to, in float64."""
     touched, position, counts = np.unique(labels, return_inverse=True, return_counts=True)
     n = len(labels)
     members = sparse.csr_matrix((np.ones(n), position, np.arange(n + 1)), shape=(n, len(touched))).T

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from equipoise.errors import InputError
 from equipoise.kernels.backends import Kernel, NumpyKernel
+from equipoise.kernels.candidates import ArrayCandidates, Candidates
 from equipoise.kernels.draws import Purpose, draws
 from equipoise.kernels.nearest import Floats
 from equipoise.kernels.statistics import ClusterStats, add_up
@@ -21,7 +22,6 @@ ROWS_PER_BLOCK = 8192
 Ids = NDArray[np.int64]
 Result = TypeVar("Result")
 NUMPY = NumpyKernel()
-FAR_KEY = np.dtype([("key", np.float64), ("id", np.int64)])
 
 
 class Vectors(Protocol):
@@ -38,11 +38,8 @@ class Vectors(Protocol):
     def sample(self, n: int, *, seed: int) -> Floats:
         """``n`` vectors (n, d), uniform, without replacement, in the order of their ids."""
 
-    def sample_far(self, centroids: Floats, n: int, *, seed: int) -> Floats:
-        """Up to ``n`` vectors (n, d) by their squared distance to the nearest of ``centroids``, without replacement.
-
-        In the order of their ids; those that equal a centroid are never drawn.
-        """
+    def candidates(self) -> Candidates:
+        """Candidates for centroids, none so far."""
 
     def assign(self, centroids: Floats) -> ClusterStats:
         """Sums, counts and costs of the clusters around ``centroids`` (k, d)."""
@@ -109,10 +106,9 @@ class ArrayVectors:
         """``n`` vectors, uniform, without replacement, in the order of their ids."""
         return self.vectors[np.sort(smallest_draws(self.item_ids, n, seed=seed))]
 
-    def sample_far(self, centroids: Floats, n: int, *, seed: int) -> Floats:
-        """Up to ``n`` vectors by their squared distance to the nearest of ``centroids``."""
-        item_ids, _, distances_sq = self.assignments(centroids)
-        return self.vectors[np.sort(first_keys(far_keys(item_ids, distances_sq, seed=seed), n))]
+    def candidates(self) -> ArrayCandidates:
+        """Candidates for centroids, none so far."""
+        return ArrayCandidates(self)
 
     def assign(self, centroids: Floats) -> ClusterStats:
         """Sums, counts and costs of the clusters around ``centroids`` (k, d)."""
@@ -165,25 +161,6 @@ def unit_length(vectors: NDArray[np.floating]) -> Floats:
 def smallest_draws(item_ids: Ids, n: int, *, seed: int) -> Ids:
     """Positions of the ``n`` items with the smallest draws: the same items however they are spread."""
     return np.lexsort((item_ids, draws(seed, Purpose.SAMPLE, item_ids)))[:n]
-
-
-def far_keys(item_ids: Ids, distances_sq: Floats, *, seed: int) -> NDArray[np.void]:
-    """Who comes first when vectors are drawn by squared distance: (n,) records of key and item id, infinite at 0.
-
-    Source: the exponential race: the smallest of ``-ln(u) / weight`` are a draw by weight without replacement
-    (Efraimidis and Spirakis 2006).
-    """
-    uniform = (draws(seed, Purpose.SEEDING, item_ids).view(np.uint64) + 0.5) / 2.0**64
-    keys = np.empty(len(item_ids), dtype=FAR_KEY)
-    with np.errstate(divide="ignore"):
-        keys["key"], keys["id"] = -np.log(uniform) / distances_sq, item_ids
-    return keys
-
-
-def first_keys(keys: NDArray[np.void], n: int) -> Ids:
-    """Positions of the ``n`` smallest keys that are finite, ties to the lowest id."""
-    order = np.lexsort((keys["id"], keys["key"]))[:n]
-    return order[np.isfinite(keys["key"][order])]
 
 
 def farthest_members(labels: Ids, distances_sq: Floats, clusters: Ids) -> Ids:

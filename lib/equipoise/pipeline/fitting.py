@@ -12,8 +12,8 @@ from equipoise.kernels.backends import BackendChoice, driver_kernel
 from equipoise.kernels.draws import Purpose, derived_seed
 from equipoise.kernels.levels import KMeans, Level, LevelState, fit_level
 from equipoise.kernels.nearest import Floats
-from equipoise.kernels.placement import SPLIT_BYTES, DriverLimit, stats_bytes
-from equipoise.kernels.seeding import sample_size
+from equipoise.kernels.placement import SPLIT_BYTES, DriverLimit
+from equipoise.kernels.seeding import seeded_bytes
 from equipoise.kernels.splitting import split_arrays
 from equipoise.kernels.vectors import ArrayVectors, Vectors
 from equipoise.pipeline.assembly import with_level
@@ -139,8 +139,7 @@ def _check_results(whole: Vectors, levels: Sequence[Level], fitting: Fitting) ->
     _check_move(whole, levels[0], fitting, most=most)
     for level in levels:
         is_on_driver = fitting.fits_driver(count, whole.dim, level)
-        sampled = sample_size(count, level.k0, fitting.kmeans.seeding)
-        needed = max(stats_bytes(level.k0, whole.dim), 4 * whole.dim * sampled)
+        needed = seeded_bytes(count, level.k0, whole.dim, seeding=fitting.kmeans.seeding)
         if not is_on_driver and most and needed > most:
             raise ConfigError(
                 f"the sums of {level.k0:,} clusters of {whole.dim:,} numbers (k {level.k}, splits {level.splits}), or "

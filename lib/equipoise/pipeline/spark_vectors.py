@@ -16,8 +16,8 @@ from equipoise.kernels.draws import draw_up_to
 from equipoise.kernels.nearest import Floats
 from equipoise.kernels.packing import Block, unpack
 from equipoise.kernels.placement import goes_straight, partitions_for
-from equipoise.kernels.statistics import ClusterStats, add_up
-from equipoise.kernels.vectors import ArrayVectors, Assignments, Ids, Vectors, first_keys, smallest_draws
+from equipoise.kernels.statistics import ClusterStats, PartialStats, add_up
+from equipoise.kernels.vectors import ArrayVectors, Assignments, Ids, Vectors, smallest_draws
 from equipoise.pipeline.blocks import (
     ASSIGNED,
     BLOCK_SCHEMA,
@@ -32,6 +32,7 @@ from equipoise.pipeline.blocks import (
     packed_rows,
     rows_per_block,
 )
+from equipoise.pipeline.candidates import SparkCandidates
 from equipoise.pipeline.members import last_members
 from equipoise.pipeline.reduction import free_shuffles, most_result_bytes, scattered
 from equipoise.pipeline.sharing import SharedArray, share
@@ -39,7 +40,6 @@ from equipoise.pipeline.workers import (
     Assigner,
     assigner,
     drawn_ids,
-    far_keys_of,
     farthest,
     farthest_rows,
     rows_of,
@@ -119,35 +119,33 @@ class SparkVectors:
         share, item_ids = (n + 6 * n**0.5 + 16) / self.count, np.empty(0, np.int64)
         while len(item_ids) < min(n, self.count):  # hardly ever more than once
             item_ids, share = self._ids_drawn(draw_up_to(share), seed=seed), 2 * share
-        return self._take(item_ids[smallest_draws(item_ids, n, seed=seed)]).vectors
+        return self.take(item_ids[smallest_draws(item_ids, n, seed=seed)])
 
-    def sample_far(self, centroids: Floats, n: int, *, seed: int) -> Floats:
-        """Up to ``n`` vectors by their squared distance to the nearest of ``centroids``; a partition sends n keys."""
-        near = self._assigner(centroids)
-        try:
-            parts = self._packed.mapPartitions(lambda packed: [far_keys_of(near.labelled(packed), n, seed=seed)])
-            keys = parts.treeReduce(lambda some, more: _first(np.concatenate([some, more]), n))
-        finally:
-            near.centroids.destroy()
-        return self._take(keys["id"][first_keys(keys, n)]).vectors
+    def candidates(self) -> SparkCandidates:
+        """Candidates for centroids, none so far."""
+        return SparkCandidates(self)
 
     def assign(self, centroids: Floats) -> ClusterStats:
         """Sums, counts and costs of the clusters around ``centroids`` (k, d)."""
-        k, dim = centroids.shape
-        near = self._assigner(centroids)
+        near = self.assigner(centroids)
         partials = self._packed.mapPartitions(lambda parts: [near.stats(parts)])
-        is_straight = goes_straight(self.n_partitions, k, dim, most_result_bytes=most_result_bytes(self.spark))
         try:
-            found = partials.collect() if is_straight else scattered(partials, count=self.count, k=k, dim=dim)
+            return self.added_up(partials, k=len(centroids))
         finally:
             near.centroids.destroy()
-        if not is_straight:
-            free_shuffles(self.spark)
+
+    def added_up(self, partials: "RDD[PartialStats]", *, k: int) -> ClusterStats:
+        """What all partitions found of ``k`` clusters, in their order: straight, or by shards where it is much."""
+        count, dim = self.count, self.dim
+        if goes_straight(self.n_partitions, k, dim, most_result_bytes=most_result_bytes(self.spark)):
+            return add_up(partials.collect(), k=k, dim=dim)
+        found = scattered(partials, count=count, k=k, dim=dim)
+        free_shuffles(self.spark)
         return add_up(found, k=k, dim=dim)
 
     def farthest(self, centroids: Floats, clusters: Ids) -> Floats:
         """The member of each of ``clusters`` that lies farthest from its centroid."""
-        near = self._assigner(centroids)
+        near = self.assigner(centroids)
         try:
             found = self._packed.mapPartitions(lambda parts: [farthest(near.labelled(parts), clusters)]).collect()
         finally:
@@ -158,7 +156,7 @@ class SparkVectors:
 
     def closest(self, centroids: Floats, r: int) -> Vectors:
         """The ``r`` members of every cluster that lie closest to its centroid; they stay where they are."""
-        near = self._assigner(centroids)
+        near = self.assigner(centroids)
         bounds = last_members(self._assigned(near), r).toPandas()
         limits_by_cluster = np.zeros(len(centroids), dtype=[(Col.distance_sq, np.float32), (Col.item_id, np.int64)])
         for name in limits_by_cluster.dtype.names or ():
@@ -180,7 +178,7 @@ class SparkVectors:
 
     def assignments(self, centroids: Floats) -> DataFrame:
         """Item id, label and squared distance of every vector, computed when it is used, by centroids that are lent."""
-        near = self._assigner(centroids)
+        near = self.assigner(centroids)
         self.lend(near.centroids)
         return self._assigned(near)
 
@@ -208,6 +206,10 @@ class SparkVectors:
         """What a function makes of the packed blocks of every partition, to be moved on."""
         return self._packed.mapPartitions(of_partition)
 
+    def zipped(self, beside: "RDD[bytes]") -> "RDD[tuple[bytes, bytes]]":
+        """The packed blocks, each with what :meth:`pieces` made of it alone."""
+        return self._packed.zip(beside)
+
     def __enter__(self) -> Self:
         return self
 
@@ -227,8 +229,12 @@ class SparkVectors:
         """Ids whose draw is at most ``limit``."""
         return np.concatenate(self._run(lambda parts: [drawn_ids(parts, limit, seed=seed)]))
 
+    def take(self, item_ids: Ids) -> Floats:
+        """The vectors of these items (n, d), in the order of the ids."""
+        return self._take(item_ids).vectors
+
     def _take(self, item_ids: Ids) -> Block:
-        """The vectors of these items, float32, in the order of the ids."""
+        """Ids and vectors of these items, float32, in the order of the ids."""
         if not len(item_ids):
             return Block(np.empty(0, np.int64), np.empty((0, self.dim), np.float32))
         wanted = np.sort(item_ids)
@@ -236,13 +242,10 @@ class SparkVectors:
         order = np.argsort(found.item_ids)
         return Block(found.item_ids[order], found.vectors[order].astype(np.float32))
 
-    def _assigner(self, centroids: Floats) -> Assigner:
+    def assigner(self, centroids: Floats) -> Assigner:
+        """Shares centroids (k, d) with the workers that assign to them."""
         return assigner(self.spark, centroids, self.backend)
 
     def _run(self, function: Callable[[Iterator[Block]], Iterable[Result]]) -> list[Result]:
         """Results of all partitions, in their order."""
         return self._packed.mapPartitions(lambda parts: function(unpacked(parts))).collect()
-
-
-def _first(keys: np.ndarray, n: int) -> np.ndarray:
-    return keys[first_keys(keys, n)]

@@ -119,7 +119,8 @@ def split(vectors: SparkVectors, coarse: Floats, inside: Inside, *, most_bytes: 
     near = assigner(vectors.spark, coarse, vectors.backend)
     vectors.lend(near.centroids)
     pieces = vectors.pieces(lambda parts: _routed(near.labelled(parts), routes, inside.seed))
-    fitted = pieces.partitionBy(routes.n_tasks, int).mapPartitions(lambda found: _fitted(found, routes, inside, most))
+    routed = pieces.partitionBy(routes.n_tasks, int)
+    fitted = routed.mapPartitions(lambda found: _fitted(found, routes, inside, most=most, near=near))
     stored = fitted._reserialize(NoOpSerializer()).persist(StorageLevel.MEMORY_AND_DISK_DESER)
     stored.count()
     rows = vectors.spark.createDataFrame(stored.map(lambda stream: (stream,)), BLOCK_SCHEMA).mapInArrow(
@@ -156,7 +157,7 @@ def _routed(assigned: Iterable[tuple[Block, Ids, Floats]], routes: Routing, seed
             yield task, (labels[rows], pack(Block(block.item_ids[rows], block.vectors[rows])))
 
 
-def _fitted(pieces: Iterable[Piece], routes: Routing, inside: Inside, most: int) -> Iterator[bytes]:
+def _fitted(pieces: Iterable[Piece], routes: Routing, inside: Inside, *, most: int, near: Assigner) -> Iterator[bytes]:
     """The clusters of one task, one after the other, as rows of :data:`ROWS` in Arrow streams."""
     settle()
     received = [piece for _, piece in pieces]
@@ -170,7 +171,7 @@ def _fitted(pieces: Iterable[Piece], routes: Routing, inside: Inside, most: int)
     for coarse, rows in zip(present.tolist(), np.split(order, starts[1:]), strict=True):
         is_sampled = bool(routes.is_sampled[coarse])
         kept = rows[np.sort(_smallest(block.item_ids[rows], most, inside.seed))] if is_sampled else rows
-        members = ArrayVectors(block.vectors[kept], block.item_ids[kept])
+        members = ArrayVectors(block.vectors[kept], block.item_ids[kept], kernel=near.kernel)
         seed = seed_of_part(inside.seed, coarse)
         centroids = fit_part(members, inside.splits, kmeans=inside.kmeans, seed=seed)
         first = coarse * inside.splits

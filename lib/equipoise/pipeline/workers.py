@@ -17,7 +17,7 @@ from equipoise.kernels.nearest import Floats
 from equipoise.kernels.packing import Block, unpack
 from equipoise.kernels.statistics import PartialStats
 from equipoise.kernels.threads import limit_worker_threads
-from equipoise.kernels.vectors import FAR_KEY, ROWS_PER_BLOCK, Ids, far_keys, farthest_members, first_keys
+from equipoise.kernels.vectors import ROWS_PER_BLOCK, Ids, farthest_members
 from equipoise.pipeline.blocks import concatenated
 from equipoise.pipeline.sharing import SharedArray, share
 from equipoise.schemas import Col
@@ -50,11 +50,21 @@ class Assigner:
         for block in unpacked(packed):
             yield block, *kernel.nearest(block.vectors, ready)
 
-    def _ready(self) -> tuple[Kernel, Any]:
+    def nearest(self, vectors: NDArray[np.floating]) -> tuple[Ids, Floats]:
+        """Labels and squared distances (n,) of one block's vectors."""
+        kernel, ready = self._ready()
+        return kernel.nearest(vectors, ready)
+
+    @property
+    def kernel(self) -> Kernel:
+        """What this task computes with."""
         context = TaskContext.get()
         given = {name: resource.addresses for name, resource in context.resources().items()} if context else {}
         partition = context.partitionId() if context else 0
-        kernel = choose(self.backend, device_of_task(given, partition, cuda_devices() if self.is_local else 0))
+        return choose(self.backend, device_of_task(given, partition, cuda_devices() if self.is_local else 0))
+
+    def _ready(self) -> tuple[Kernel, Any]:
+        kernel = self.kernel
         return kernel, _prepared(self.centroids, kernel)
 
 
@@ -107,15 +117,6 @@ def drawn_ids(blocks: Iterable[Block], limit: int, *, seed: int) -> Ids:
     ids = [block.item_ids.copy() for block in blocks]  # a view would keep the vectors of its block
     every = np.concatenate(ids) if ids else np.empty(0, np.int64)
     return every[draws(seed, Purpose.SAMPLE, every) <= limit]
-
-
-def far_keys_of(assigned: Iterable[tuple[Block, Ids, Floats]], n: int, *, seed: int) -> NDArray[np.void]:
-    """The first ``n`` of a partition when vectors are drawn by squared distance."""
-    first = np.empty(0, FAR_KEY)
-    for block, _, distances_sq in assigned:
-        keys = np.concatenate([first, far_keys(block.item_ids, distances_sq, seed=seed)])
-        first = keys[first_keys(keys, n)]
-    return first
 
 
 def rows_of(blocks: Iterable[Block], wanted: Ids) -> Iterator[Block]:

@@ -6,7 +6,7 @@ Nothing is read or started. Every k-means is counted with all its iterations: a 
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Literal
 
 from equipoise.kernels.levels import Level
@@ -18,16 +18,13 @@ from equipoise.kernels.placement import (
     fits_driver,
     partitions_for,
     split_members,
-    stats_bytes,
 )
-from equipoise.kernels.plusplus import BYTES_PER_BLOCK
-from equipoise.kernels.seeding import MOST_SOUGHT, PARALLEL_ROUNDS, Seeding, sample_size
+from equipoise.kernels.seeding import Seeding, passes, sample_size, seeded_bytes
 from equipoise.planning import machines as m
 from equipoise.planning.machines import Machine
 from equipoise.planning.passes import Assignment, Seconds, pass_seconds, shuffle_seconds
+from equipoise.planning.seeding import seeding_bytes, seeding_seconds
 
-PARALLEL_PASSES = sum(range(1, PARALLEL_ROUNDS + 2))
-"""What k-means|| takes: it looks at k candidates, at 2 k, and at all of them for their weights."""
 Where = Literal["driver", "spark", "spark, split"]
 
 
@@ -119,7 +116,7 @@ def _on_driver(entry: LevelInput, level: Level, *, kmeans: PlannedKMeans, machin
     seconds = Seconds(
         loading=(2 if entry.is_on_driver else 1) * held_bytes / m.DRIVER_BYTES_PER_SECOND,
         assignment=flops / (machine.cores * machine.gflops_per_core * 1e9),
-        seeding=_seeding_seconds(n, replace(level, k=level.k0, splits=1), dim=dim, kmeans=kmeans, cores=machine.cores),
+        seeding=seeding_seconds(n, level, dim=dim, seeding=kmeans.seeding, machine=machine),
         tasks=m.ITERATION_SECONDS,
     )
     return LevelCost(
@@ -144,8 +141,7 @@ def _on_spark(entry: LevelInput, level: Level, *, kmeans: PlannedKMeans, machine
     held_bytes = m.WORKER_BYTES + m.COPIES_IN_WORKER * whole.broadcast_bytes
     worker_bytes = held_bytes + joined_bytes + max(partial_bytes, shard_bytes)  # the last two one after the other
     worker_bytes = max(worker_bytes, _split_task_bytes(level, dim, kmeans))
-    sampled = sample_size(n, k0, kmeans.seeding)
-    driver_bytes = m.COPIES_ON_DRIVER * 8 * k0 * dim + (4 * n * dim if entry.is_on_driver else 0)
+    driver_bytes = max(m.COPIES_ON_DRIVER * 8 * k0 * dim, seeding_bytes(n, k0, dim, seeding=kmeans.seeding))
     return LevelCost(
         entry, level,
         where="spark, split" if level.splits > 1 else "spark",
@@ -156,11 +152,11 @@ def _on_spark(entry: LevelInput, level: Level, *, kmeans: PlannedKMeans, machine
         reduction=reduction,
         storage_bytes=stored_vectors * whole.bytes_per_vector,
         executor_memory_bytes=machine.cores * worker_bytes + whole.broadcast_bytes,
-        driver_memory_bytes=driver_bytes + 4 * dim * sampled,
+        driver_memory_bytes=driver_bytes + (4 * n * dim if entry.is_on_driver else 0),
         seconds=_spark_seconds(whole, entry, level, kmeans=kmeans, machine=machine),
         gpu_memory_bytes=_tasks_a_gpu(machine)
         * (m.GPU_WORKER_BYTES + m.COPIES_ON_GPU * whole.broadcast_bytes + 8 * dim * whole.n_touched),
-        result_bytes=max(stats_bytes(k0, dim), 4 * dim * sampled),
+        result_bytes=seeded_bytes(n, k0, dim, seeding=kmeans.seeding),
     )  # fmt: skip
 
 
@@ -178,10 +174,10 @@ def _split_task_bytes(level: Level, dim: int, kmeans: PlannedKMeans) -> float:
 
 def _n_assigned(entry: LevelInput, level: Level, kmeans: PlannedKMeans) -> int:
     """Vectors assigned, over all passes: iterations, the labels at the end, before every round all of them twice."""
-    seeding = PARALLEL_PASSES if kmeans.seeding == "kmeans||" else 0
-    passes = kmeans.iterations + seeding
-    whole_passes, member_passes = passes + 1 + 2 * level.rounds, level.rounds * passes
-    return entry.n * whole_passes + level.resampled(entry.n) * member_passes
+    n_members = level.resampled(entry.n)
+    whole_passes = kmeans.iterations + passes(entry.n, kmeans.seeding) + 1 + 2 * level.rounds
+    member_passes = level.rounds * (kmeans.iterations + passes(n_members, kmeans.seeding))
+    return int(entry.n * whole_passes + n_members * member_passes)
 
 
 def _split_flops(entry: LevelInput, level: Level, kmeans: PlannedKMeans) -> float:
@@ -197,15 +193,16 @@ def _spark_seconds(
     members = Assignment(level.resampled(n), whole.k, whole.dim, whole.n_partitions, whole.bytes_per_vector)
     cached = (n + members.n) * whole.bytes_per_vector
     seconds = _loading(entry, machine)
-    seconds += pass_seconds(whole, machine, cached_bytes=cached).times(kmeans.iterations + 1 + 2 * rounds)
+    of_whole, of_members = passes(n, kmeans.seeding), passes(members.n, kmeans.seeding)
+    seconds += pass_seconds(whole, machine, cached_bytes=cached).times(kmeans.iterations + of_whole + 1 + 2 * rounds)
     if rounds:
-        seconds += pass_seconds(members, machine, cached_bytes=cached).times(rounds * kmeans.iterations)
+        member_passes = rounds * (kmeans.iterations + of_members)
+        seconds += pass_seconds(members, machine, cached_bytes=cached).times(member_passes)
     saved = math.ceil(kmeans.iterations / kmeans.checkpoint_every) * (1 + rounds)
     saving = m.COMMIT_SECONDS + whole.broadcast_bytes / m.DRIVER_BYTES_PER_SECOND
     sampling = 2 * (1 + rounds) * cached / (machine.total_cores * m.PYTHON_BYTES_PER_SECOND)
-    coarse = replace(level, k=level.k0, splits=1)
     seconds += Seconds(
-        seeding=_seeding_seconds(n, coarse, dim=whole.dim, kmeans=kmeans, cores=machine.cores) + sampling,
+        seeding=seeding_seconds(n, level, dim=whole.dim, seeding=kmeans.seeding, machine=machine) + sampling,
         checkpoints=saved * saving,
     )
     return seconds + _splitting(whole, level, kmeans=kmeans, machine=machine) if level.splits > 1 else seconds
@@ -226,7 +223,7 @@ def _splitting(whole: Assignment, level: Level, *, kmeans: PlannedKMeans, machin
     centroid_bytes = 4 * level.k * whole.dim
     products = _split_flops(LevelInput(1, whole.n, whole.dim), level, kmeans)
     imbalance = machine.imbalance(whole.n_partitions)
-    seeded = min(whole.n, level.k0 * sample_size(whole.n, splits, "kmeans++"))
+    seeded = min(whole.n, level.k0 * sample_size(whole.n // level.k0, splits, "kmeans++"))
     candidates = 2.0 * seeded * whole.dim * splits * (2 + int(math.log(splits)))
     return Seconds(
         shuffle=shuffle_seconds(n_bytes + centroid_bytes, machine),
@@ -234,16 +231,3 @@ def _splitting(whole: Assignment, level: Level, *, kmeans: PlannedKMeans, machin
         seeding=candidates / (machine.total_cores * m.SEEDING_GFLOPS * 1e9) if kmeans.seeding != "random" else 0.0,
         tasks=m.ITERATION_SECONDS + whole.n_partitions * m.DISPATCH_SECONDS,
     )
-
-
-def _seeding_seconds(n: int, level: Level, *, dim: int, kmeans: PlannedKMeans, cores: int) -> float:
-    """Greedy k-means++ on the driver, taken to have as many cores as an executor, once and before every round.
-
-    Random vectors take no time.
-    """
-    k = level.k
-    if kmeans.seeding == "random" or k > MOST_SOUGHT:
-        return 0.0
-    n_blocks = math.ceil(4 * sample_size(n, k, kmeans.seeding) * dim / BYTES_PER_BLOCK)
-    samples = sample_size(n, k, kmeans.seeding) + level.rounds * sample_size(level.resampled(n), k, kmeans.seeding)
-    return 2.0 * samples * dim * k * (2 + int(math.log(k))) / (min(n_blocks, cores) * m.SEEDING_GFLOPS * 1e9)

@@ -24,6 +24,10 @@ TFLOPS_PER_GPU = 10.0
 """Assumed: half of the 19.5 TFLOP/s of float32 that an A100's data sheet gives."""
 SEEDING_GFLOPS = 13.0
 """Greedy k-means++ on a core (a dozen candidates at a time: few flops a byte); measured 11 to 15."""
+CANDIDATE_BYTES = 24
+"""A number of a candidate: itself, its sum and its mean, which is merged."""
+MERGING_SECONDS = 6e-5
+"""Of each candidate for a centroid, on one core."""
 PREPARED_NUMBERS_PER_SECOND = 3e8
 """Centroids made ready for the product, by every worker once an iteration; measured 2.7 to 4.9 times 1e8."""
 PYTHON_BYTES_PER_SECOND = 1e9

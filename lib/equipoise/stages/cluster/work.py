@@ -8,7 +8,6 @@ from pyspark.sql import functions as F
 from equipoise.errors import InputError, RunError
 from equipoise.kernels.levels import KMeans, LevelState
 from equipoise.kernels.placement import DriverLimit, partitions_for
-from equipoise.kernels.seeding import MOST_SOUGHT
 from equipoise.kernels.vectors import Vectors
 from equipoise.pipeline.blocks import is_zero
 from equipoise.pipeline.fitting import Fitting, fit_levels
@@ -35,8 +34,6 @@ def cluster(context: Context, settings: Cluster) -> Account:
     n_rejected = _reject_zero_vectors(context) if settings.metric == "cosine" else 0
     n_usable = n_in - n_rejected
     _check_size(settings, n_usable)
-    if settings.seeding != "random" and any(as_level(level).k0 > MOST_SOUGHT for level in settings.levels):
-        context.progress.message(f"cluster: levels above {MOST_SOUGHT:,} clusters start from random centroids")
     opened: list[Vectors] = []
     levels = fit_levels(
         lambda: _opened(context, settings, n_usable, opened.append),

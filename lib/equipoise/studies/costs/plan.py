@@ -123,12 +123,6 @@ def _notes(cost: LevelCost, kmeans: PlannedKMeans, machine: Machine) -> list[str
             "its vectors do not fit into the executors' storage memory, the rest is read from disk in every "
             f"iteration: {executors:,} executors would hold them{half}"
         )
-    seeding, total = cost.seconds.seeding, cost.seconds.total
-    if seeding > WORTH_A_NOTE * total > WORTH_A_NOTE * SECONDS_WORTH_A_NOTE and cost.level.splits == 1:
-        notes.append(
-            f"{seeding / total:.0%} of its time is k-means++, on the driver: cluster.seeding: random takes "
-            "none of it, and clusters worse"
-        )
     return [f"level {cost.number}: {note}" for note in notes if note]
 
 
