@@ -67,7 +67,7 @@ def fit_hierarchy(
         levels: number of clusters from the finest up, or :class:`Level` where one is resampled.
         metric: squared Euclidean, or "cosine" (everything at unit length).
         seed: the same seed gives the same clustering, whatever the cores.
-        seeding: greedy k-means++ or random.
+        seeding: "kmeans++" (greedy; as good by "kmeans||" where there are many vectors), "kmeans||" or "random".
         iterations: of every k-means, at most.
         tolerance: relative change of the objective at which a k-means stops.
         driver_limit: up to which size a level of a DataFrame runs on the driver.

@@ -41,6 +41,7 @@ def nodes(config: Config, so_far: Graph) -> Iterator[Node[Cluster]]:
         ),
         drops=rejects,
         seed=config.seed,
+        revision=2,
         check="equipoise.stages.cluster.check:check",
     )
 
