@@ -6,6 +6,7 @@ import pytest
 from equipoise.errors import InputError
 from equipoise.kernels import placement
 from equipoise.kernels.levels import KMeans, Level
+from equipoise.kernels.packing import Block, pack
 from equipoise.kernels.placement import DriverLimit
 from equipoise.kernels.splitting import split_arrays
 from equipoise.kernels.vectors import ArrayVectors
@@ -16,6 +17,7 @@ from equipoise.pipeline.hierarchy import fit_hierarchy
 from equipoise.pipeline.selection import select
 from equipoise.pipeline.spark_vectors import SparkVectors
 from equipoise.pipeline.splits import Inside, routing, split
+from equipoise.pipeline.workers import assigner
 from equipoise.schemas import Col
 
 GENERATOR = np.random.default_rng(0)
@@ -123,3 +125,22 @@ def test_a_tree_on_split_clusters_counts_every_item_wherever_its_levels_are(embe
     else:
         np.testing.assert_array_equal(found.centroids, arrays.levels[0].centroids)
     assert select(tree, target=500, seed=0).count() == 500
+
+
+@pytest.mark.parametrize("backend", ["numpy", "torch", "faiss"])
+def test_the_kernel_of_the_task_works_inside_the_clusters(spark, monkeypatch, backend):
+    labels = ArrayVectors(DATA, IDS).assignments(COARSE).labels
+    order = np.argsort(IDS)
+    piece = (labels, pack(Block(IDS[order], DATA[order])))
+    near, used = assigner(spark, COARSE, backend), set()
+
+    def noted(vectors, item_ids, *, kernel):
+        used.add(kernel.backend)
+        return ArrayVectors(vectors, item_ids, kernel=kernel)
+
+    monkeypatch.setattr(splits, "ArrayVectors", noted)
+    monkeypatch.setattr(splits, "settle", lambda: None)  # this process keeps its threads
+    routes = routing(np.bincount(labels), most=10_000, n_tasks=1)
+    streams = list(splits._fitted([(0, piece)], routes, INSIDE, most=10_000, near=near))
+    assert used == {backend} and streams
+    near.centroids.destroy()
