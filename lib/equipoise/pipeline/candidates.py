@@ -8,7 +8,7 @@ from pyspark import RDD, StorageLevel
 from pyspark.serializers import NoOpSerializer
 
 from equipoise.kernels.candidates import FAR_KEY, Ids, far_keys, first_keys, nearer
-from equipoise.kernels.merging import MOST_NEIGHBOUR_FLOPS, ROWS_PER_BLOCK, nearest_others
+from equipoise.kernels.merging import MOST_NEIGHBOUR_FLOPS, nearest_others, rows_at_once
 from equipoise.kernels.nearest import Floats
 from equipoise.kernels.packing import unpack
 from equipoise.kernels.statistics import ClusterStats, PartialStats, combined, labelled_stats
@@ -90,14 +90,19 @@ class SparkCandidates:
             return nearest_others(points, m)
         context = self._vectors.spark.sparkContext
         shared = share(context, points)
-        starts = list(range(0, n, ROWS_PER_BLOCK))
+        step = rows_at_once(n)
+        starts = list(range(0, n, step))
 
         def found(some: Iterable[int]) -> list[Ids]:
             settle()
-            return [nearest_others(shared.value, m, slice(start, start + ROWS_PER_BLOCK)) for start in some]
+            return [nearest_others(shared.value, m, slice(start, start + step)) for start in some]
 
         try:
-            return np.concatenate(context.parallelize(starts, len(starts)).mapPartitions(found).collect())
+            return np.concatenate(
+                context.parallelize(starts, min(len(starts), 4 * context.defaultParallelism))
+                .mapPartitions(found)
+                .collect()
+            )
         finally:
             shared.destroy()
 
