@@ -14,11 +14,12 @@ from equipoise.kernels.packing import unpack
 from equipoise.kernels.statistics import ClusterStats, PartialStats, combined, labelled_stats
 from equipoise.pipeline.sharing import SharedArray, share
 from equipoise.pipeline.workers import settle
+from equipoise.schemas import Col
 
 if TYPE_CHECKING:
     from equipoise.pipeline.spark_vectors import SparkVectors
 
-_STATE = np.dtype([("label", np.int32), ("distance_sq", np.float32)])
+_STATE = np.dtype([(Col.label, np.int32), (Col.distance_sq, np.float32)])
 Pairs = Iterable[tuple[bytes, bytes]]
 
 
@@ -41,9 +42,9 @@ class SparkCandidates:
             vectors = unpack(packed).vectors
             state = np.empty(len(vectors), _STATE) if before is None else np.frombuffer(before, _STATE).copy()
             if before is None:
-                state["distance_sq"] = np.inf
+                state[Col.distance_sq] = np.inf
             labels, distances_sq = near.nearest(vectors)
-            nearer(state["label"], state["distance_sq"], labels=labels + first, distances_sq=distances_sq)
+            nearer(state[Col.label], state[Col.distance_sq], labels=labels + first, distances_sq=distances_sq)
             return state.tobytes()
 
         def all_looked_at(pairs: Iterable[tuple[bytes, bytes | None]]) -> Iterator[bytes]:
@@ -64,7 +65,7 @@ class SparkCandidates:
         def keys_of(pairs: Pairs) -> list[np.ndarray]:
             first = np.empty(0, FAR_KEY)
             for packed, state in pairs:
-                own = far_keys(unpack(packed).item_ids, np.frombuffer(state, _STATE)["distance_sq"], seed=seed)
+                own = far_keys(unpack(packed).item_ids, np.frombuffer(state, _STATE)[Col.distance_sq], seed=seed)
                 first = _first(np.concatenate([first, own]), n)
             return [first]
 
@@ -130,4 +131,4 @@ def _first(keys: np.ndarray, n: int) -> np.ndarray:
 
 def _stats_of(pair: tuple[bytes, bytes]) -> PartialStats:
     vectors, state = unpack(pair[0]).vectors, np.frombuffer(pair[1], _STATE)
-    return labelled_stats(vectors, state["label"].astype(np.int64), state["distance_sq"])
+    return labelled_stats(vectors, state[Col.label].astype(np.int64), state[Col.distance_sq])
