@@ -5,19 +5,17 @@ from typing import TYPE_CHECKING, Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from equipoise.kernels.backends import Ids
 from equipoise.kernels.draws import Purpose, draws
 from equipoise.kernels.merging import nearest_others
 from equipoise.kernels.nearest import Floats
-from equipoise.kernels.statistics import ClusterStats, add_up, labelled_stats
+from equipoise.kernels.statistics import ROWS_PER_BLOCK, ClusterStats, add_up, labelled_stats
 from equipoise.kernels.threads import ordered_map
 
 if TYPE_CHECKING:
     from equipoise.kernels.vectors import ArrayVectors
 
-ROWS_PER_BLOCK = 8192
 FAR_KEY = np.dtype([("key", np.float64), ("id", np.int64)])
-
-Ids = NDArray[np.int64]
 
 
 class Candidates(Protocol):
@@ -68,8 +66,8 @@ class ArrayCandidates:
 
     def stats(self) -> ClusterStats:
         """Sums, counts and costs of the clusters around all candidates."""
-        count, rows = self._vectors.count, ROWS_PER_BLOCK
-        parts = [slice(start, start + rows) for start in range(0, count, rows)]
+        starts = range(0, self._vectors.count, ROWS_PER_BLOCK)
+        parts = [slice(start, start + ROWS_PER_BLOCK) for start in starts]
         partials = ordered_map(
             lambda part: labelled_stats(self._vectors.vectors[part], self._labels[part], self._distances_sq[part]),
             parts,

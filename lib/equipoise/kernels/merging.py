@@ -6,6 +6,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from equipoise.kernels.backends import Ids
 from equipoise.kernels.nearest import Floats
 from equipoise.kernels.threads import ordered_map
 
@@ -15,7 +16,6 @@ MOST_NEIGHBOUR_FLOPS = 1e12
 """Up to so much neighbours are found where the points are, in seconds; above it by all executors."""
 GROUP = 16
 
-Ids = NDArray[np.int64]
 Neighbours = Callable[[Floats, int], Ids]
 
 

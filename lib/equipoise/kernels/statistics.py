@@ -10,6 +10,9 @@ from scipy import sparse
 
 from equipoise.kernels.nearest import PreparedCentroids, nearest
 
+ROWS_PER_BLOCK = 8192
+"""Vectors that are summed up together, in this order: the same bits on any machine size."""
+
 
 @dataclass(frozen=True)
 class ClusterStats:

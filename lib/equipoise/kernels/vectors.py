@@ -14,10 +14,8 @@ from equipoise.kernels.backends import Kernel, NumpyKernel
 from equipoise.kernels.candidates import ArrayCandidates, Candidates
 from equipoise.kernels.draws import Purpose, draws
 from equipoise.kernels.nearest import Floats
-from equipoise.kernels.statistics import ClusterStats, add_up
+from equipoise.kernels.statistics import ROWS_PER_BLOCK, ClusterStats, add_up
 from equipoise.kernels.threads import ordered_map
-
-ROWS_PER_BLOCK = 8192
 
 Ids = NDArray[np.int64]
 Result = TypeVar("Result")

@@ -13,7 +13,8 @@ from pyspark.sql import types as t
 from equipoise.errors import InputError
 from equipoise.kernels.nearest import Floats
 from equipoise.kernels.packing import Block, pack
-from equipoise.kernels.vectors import ROWS_PER_BLOCK, Assignments, Ids, unit_length
+from equipoise.kernels.statistics import ROWS_PER_BLOCK
+from equipoise.kernels.vectors import Assignments, Ids, unit_length
 from equipoise.schemas import Col
 
 BYTES_PER_MESSAGE = 100 * 2**20

@@ -7,7 +7,8 @@ import numpy as np
 from pyspark import RDD, StorageLevel
 from pyspark.serializers import NoOpSerializer
 
-from equipoise.kernels.candidates import FAR_KEY, Ids, far_keys, first_keys, nearer
+from equipoise.kernels.backends import Ids
+from equipoise.kernels.candidates import FAR_KEY, far_keys, first_keys, nearer
 from equipoise.kernels.merging import MOST_NEIGHBOUR_FLOPS, nearest_others, rows_at_once
 from equipoise.kernels.nearest import Floats
 from equipoise.kernels.packing import unpack

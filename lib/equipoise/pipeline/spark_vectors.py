@@ -136,12 +136,11 @@ class SparkVectors:
 
     def added_up(self, partials: "RDD[PartialStats]", *, k: int) -> ClusterStats:
         """What all partitions found of ``k`` clusters, in their order: straight, or by shards where it is much."""
-        count, dim = self.count, self.dim
-        if goes_straight(self.n_partitions, k, dim, most_result_bytes=most_result_bytes(self.spark)):
-            return add_up(partials.collect(), k=k, dim=dim)
-        found = scattered(partials, count=count, k=k, dim=dim)
+        if goes_straight(self.n_partitions, k, self.dim, most_result_bytes=most_result_bytes(self.spark)):
+            return add_up(partials.collect(), k=k, dim=self.dim)  # bounded by the line before
+        found = scattered(partials, count=self.count, k=k, dim=self.dim)
         free_shuffles(self.spark)
-        return add_up(found, k=k, dim=dim)
+        return add_up(found, k=k, dim=self.dim)
 
     def farthest(self, centroids: Floats, clusters: Ids) -> Floats:
         """The member of each of ``clusters`` that lies farthest from its centroid."""

@@ -23,7 +23,8 @@ from equipoise.kernels.nearest import Floats, nearest, prepare
 from equipoise.kernels.packing import Block, pack, unpack
 from equipoise.kernels.placement import MOST_DRIVER_BYTES, SPLIT_BYTES, split_members
 from equipoise.kernels.splitting import fit_part, seed_of_part, tasks_of
-from equipoise.kernels.vectors import ROWS_PER_BLOCK, ArrayVectors, Assignments, Ids
+from equipoise.kernels.statistics import ROWS_PER_BLOCK
+from equipoise.kernels.vectors import ArrayVectors, Assignments, Ids
 from equipoise.pipeline.blocks import (
     ASSIGNED,
     BLOCK_SCHEMA,

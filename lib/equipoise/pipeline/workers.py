@@ -15,9 +15,9 @@ from equipoise.kernels.backends import BackendChoice, Kernel, choose, cuda_devic
 from equipoise.kernels.draws import Purpose, draws
 from equipoise.kernels.nearest import Floats
 from equipoise.kernels.packing import Block, unpack
-from equipoise.kernels.statistics import PartialStats
+from equipoise.kernels.statistics import ROWS_PER_BLOCK, PartialStats
 from equipoise.kernels.threads import limit_worker_threads
-from equipoise.kernels.vectors import ROWS_PER_BLOCK, Ids, farthest_members
+from equipoise.kernels.vectors import Ids, farthest_members
 from equipoise.pipeline.blocks import concatenated
 from equipoise.pipeline.sharing import SharedArray, share
 from equipoise.schemas import Col

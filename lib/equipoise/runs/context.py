@@ -114,8 +114,7 @@ class Context:
 
     def counted(self, table: Table) -> int:
         """Items that the makers of the declared rows of a table left for those who stand on them."""
-        makers = {self.run.graph.maker(part).name for part in self.node.needs if part.table is table}
-        return sum(self.run.account_of(name).goes_on for name in makers)
+        return sum(self.run.account_of(name).goes_on for name in self._makers_of(table))
 
     def n_items(self) -> int:
         """How many those are: what the makers of the pool counted, or a job where any node before dropped some."""
@@ -125,11 +124,11 @@ class Context:
             return self.items().count()
         return sum(self.run.account_of(node.name).goes_on for node in makers)
 
-    def _makers_of_vectors(self) -> set[str]:
-        return {self.run.graph.maker(part).name for part in self.node.needs if part.table is EMBEDDINGS}
+    def _makers_of(self, table: Table) -> set[str]:
+        return {self.run.graph.maker(part).name for part in self.node.needs if part.table is table}
 
     def _droppers_of_vectors(self) -> list[AnyNode]:
-        makers = self._makers_of_vectors()
+        makers = self._makers_of(EMBEDDINGS)
         return [node for node in self.run.graph.ancestors(self.node.name) if node.drops and node.name not in makers]
 
     def own(self, table: Table, **where: Value) -> Slice:
