@@ -1,0 +1,101 @@
+"""The items of a source with their verdicts, and what makes a source unusable as a whole."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from pyspark.sql import DataFrame, Row
+from pyspark.sql import functions as F
+
+from equipoise.config import Place
+from equipoise.errors import InputError
+from equipoise.pipeline.items import other_ids, vector_lengths
+from equipoise.runs.context import Context
+from equipoise.schemas import EMBEDDINGS, POOL, Col, Slice
+from equipoise.sources.reading import nothing_found
+from equipoise.stages.ingest import Ingestion
+
+OWN, SHARED = "own", "shared"
+
+
+@dataclass(frozen=True)
+class Verdicts:
+    """The items of the source with their verdicts, counted by reason; ``since`` is the pool's version before."""
+
+    items: DataFrame
+    counts: Mapping[str | None, Row]
+    since: int | None
+
+    def count(self, reason: str | None) -> int:
+        """Items with a reason; None: those that are new."""
+        row = self.counts.get(reason)
+        return int(row[Col.n_items]) if row else 0
+
+    @property
+    def total(self) -> int:
+        """All items."""
+        return sum(int(row[Col.n_items]) for row in self.counts.values())
+
+
+def check(context: Context, settings: Ingestion, judged: Verdicts) -> None:
+    """Refuses a source as a whole.
+
+    Raises:
+        InputError: it is empty, has ids that are another source's or another space's, or vectors of different lengths.
+    """
+    place = Place(settings.place)
+    if not judged.total:
+        raise InputError(nothing_found(settings.source, place))
+    n_foreign = sum(int(row[Col.n_clashes]) for row in judged.counts.values())
+    if n_foreign and id_space(settings) == SHARED:
+        example = next(row[Col.given_id] for row in judged.counts.values() if row[Col.n_clashes])
+        raise InputError(
+            f"source {settings.name!r}: {n_foreign:,} of its {judged.total:,} ids are those of another source's items "
+            f"in the pool, {example} for one; {place.key('id_space')}: own gives this source a space of its own, "
+            "by hashes of source and id"
+        )
+    if judged.since is not None and judged.count(None) and id_space(settings) is not None:
+        _check_space(context, settings, judged)
+    if settings.encoder_id is not None:
+        _check_lengths(context, settings, judged)
+
+
+def _check_space(context: Context, settings: Ingestion, judged: Verdicts) -> None:
+    """An item that comes by its other id would be there twice."""
+    is_own = id_space(settings) == OWN
+    held = context.workspace.read(context.own(POOL), judged.since)
+    n_twice = held.join(other_ids(judged.items, settings.name, is_own_space=is_own), Col.item_id, "left_semi").count()
+    if n_twice:
+        key = Place(settings.place).key("id_space")
+        raise InputError(
+            f"source {settings.name!r}: the pool has {n_twice:,} of its items by the ids of {key}: "
+            f"{SHARED if is_own else OWN}, and by {OWN if is_own else SHARED} they would be there twice: keep that, "
+            "give the source another name, or have its items forgotten and read anew by --force ingest"
+        )
+
+
+def _check_lengths(context: Context, settings: Ingestion, judged: Verdicts) -> None:
+    rows = [row for row in judged.counts.values() if row[Col.longest] is not None]
+    if not rows:
+        return
+    place = Place(settings.place)
+    who = f"source {settings.name!r}: the vectors of {settings.source.path}"
+    shortest, longest = min(row[Col.shortest] for row in rows), max(row[Col.longest] for row in rows)
+    if shortest != longest:
+        lengths = vector_lengths(judged.items).take(3)
+        shown = ", ".join(f"{length} ({count:,} rows)" for length, count in lengths)
+        raise InputError(f"{who} differ in length: {shown}; all vectors of a source must come from one encoder")
+    if not context.workspace.exists(EMBEDDINGS):
+        return
+    of_encoder = Slice(EMBEDDINGS, {Col.encoder_id: str(settings.encoder_id)})
+    before = context.workspace.read(of_encoder).select(F.size(Col.embedding)).first()
+    if before is not None and before[0] != longest:
+        n_rows = sum(int(row[Col.n_items]) for row in rows)
+        raise InputError(
+            f"{who} have length {longest} ({n_rows:,} rows), those from before have {before[0]}; "
+            f"where another model made these, name it by {place.key('encoder')}"
+        )
+
+
+def id_space(settings: Ingestion) -> str | None:
+    """Where whole-number ids of the source live; None where its kind has none."""
+    return getattr(settings.source, "id_space", None)
