@@ -9,7 +9,7 @@ from equipoise.encoders import load_encoder
 from equipoise.pipeline import embedding as em
 from equipoise.schemas import Col
 
-ITEMS = f"{Col.item_id} long, {Col.uri} string, {Col.content} binary"
+ITEMS = f"{Col.item_id} long, {Col.key} string, {Col.uri} string, {Col.content} binary"
 OPTIONS = {"size": 2, "mode": "L"}
 
 
@@ -30,7 +30,7 @@ def vectors(items, batch_size=2):
 
 def test_vectors_are_those_of_the_encoder(spark, tmp_path):
     (tmp_path / "a b.png").write_bytes(png(3, 0, 0, 4))
-    rows = [(1, f"file:{tmp_path}/a b.png", None), (2, None, bytearray(png(0, 5, 0, 0)))]
+    rows = [(1, "a", f"file:{tmp_path}/a b.png", None), (2, "b", None, bytearray(png(0, 5, 0, 0)))]
     found = vectors(spark.createDataFrame(rows, ITEMS))
     np.testing.assert_allclose(found[1][Col.embedding], [0.6, 0, 0, 0.8], rtol=1e-6)
     np.testing.assert_allclose(found[2][Col.embedding], [0, 1, 0, 0], rtol=1e-6)
@@ -38,16 +38,17 @@ def test_vectors_are_those_of_the_encoder(spark, tmp_path):
 
 def test_broken_items_are_rejected_with_a_reason_and_the_others_go_on(spark):
     contents = [png(1, 2, 3, 4), b"no image", png(1, 2, 3, 4)[:-25], None, png(0, 0, 0, 0)]
-    rows = [(place, None, content and bytearray(content)) for place, content in enumerate(contents)]
+    rows = [(place, f"key {place}", None, content and bytearray(content)) for place, content in enumerate(contents)]
     found = vectors(spark.createDataFrame(rows, ITEMS))
     reasons = [found[place][Col.reason] for place in range(5)]
     assert reasons == [None, "unreadable_image", "unreadable_image", "missing_content", None]
     assert all((row[Col.embedding] is None) == (row[Col.reason] is not None) for row in found.values())
     assert found[4][Col.embedding] == [0.0] * 4
+    assert {row[Col.key] for row in found.values()} == {f"key {place}" for place in range(5)}
 
 
 def test_vectors_do_not_depend_on_how_the_input_is_partitioned(spark):
-    rows = [(place, None, bytearray(noise(place))) for place in range(30)]
+    rows = [(place, str(place), None, bytearray(noise(place))) for place in range(30)]
     one = vectors(spark.createDataFrame(rows, ITEMS).coalesce(1), batch_size=4)
     many = vectors(spark.createDataFrame(rows[::-1], ITEMS).repartition(7), batch_size=4)
     assert one == many and len(one) == 30
@@ -65,7 +66,7 @@ def test_an_encoder_that_gives_nan_has_its_items_rejected():
         def encode(self, items):
             return np.array([[np.nan, 1], [1, 2]], np.float32)
 
-    batch = pa.RecordBatch.from_pydict({Col.item_id: [7, 8], Col.uri: pa.nulls(2, pa.string())})
+    batch = pa.RecordBatch.from_pydict({Col.item_id: [7, 8], Col.key: ["a", "b"], Col.uri: pa.nulls(2, pa.string())})
     rows = em._encoded(batch, [b"a", b"b"], Broken()).to_pylist()
     assert [row[Col.reason] for row in rows] == ["not_finite", None]
     assert [row[Col.embedding] for row in rows] == [None, [1.0, 2.0]]

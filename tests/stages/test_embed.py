@@ -43,7 +43,7 @@ def test_all_that_can_be_read_is_embedded_in_chunks(spark, tmp_path):
     assert len(vectors(run)) == 7 and {len(vector) for vector in vectors(run).values()} == {4}
     (reject,) = run.workspace.read(REJECTS).collect()
     assert (reject[Col.stage], reject[Col.reason]) == ("embed", "unreadable_image")
-    assert reject[Col.uri].endswith("cut.png")
+    assert reject[Col.uri].endswith("cut.png") and reject[Col.key] == reject[Col.uri]
     assert run.progress.counts[0] == ("embed", 0, 8) and run.progress.counts[-1] == ("embed", 8, 8)
     assert len(run.progress.counts) > 2
 

@@ -24,6 +24,7 @@ _BATCHES_PER_TASK = 8
 _VECTORS = t.StructType(
     [
         POOL.schema[Col.item_id],
+        POOL.schema[Col.key],
         POOL.schema[Col.uri],
         EMBEDDINGS.schema[Col.embedding],
         REJECTS.schema[Col.reason],
@@ -33,6 +34,7 @@ _VECTORS = t.StructType(
 _ARROW = pa.schema(
     [
         (Col.item_id, pa.int64()),
+        (Col.key, pa.string()),
         (Col.uri, pa.string()),
         (Col.embedding, pa.list_(pa.field("element", pa.float32(), nullable=False))),
         (Col.reason, pa.string()),
@@ -42,18 +44,18 @@ _ARROW = pa.schema(
 
 
 def vectors(items: DataFrame, encoder: str, options: Mapping[str, Any], *, n_items: int, batch_size: int) -> DataFrame:
-    """One row an item: item_id, uri, and ``embedding`` or the ``reason`` and ``detail`` why there is none.
+    """One row an item: item_id, key, uri, and ``embedding`` or the ``reason`` and ``detail`` why there is none.
 
     Which items share a batch depends on the ids and ``n_items`` alone, so a repeated run gives the same bits.
 
     Args:
-        items: item_id, uri, content (null: read from the uri).
+        items: item_id, key, uri, content (null: read from the uri).
         encoder: a name for :func:`equipoise.encoders.load_encoder`, with its ``options``.
         n_items: about how many there are; sets the number of tasks.
         batch_size: items that are decoded and encoded at once.
     """
     n_tasks = max(1, -(-n_items // (batch_size * _BATCHES_PER_TASK)))
-    spread = items.select(Col.item_id, Col.uri, Col.content).repartition(n_tasks, Col.item_id)
+    spread = items.select(Col.item_id, Col.key, Col.uri, Col.content).repartition(n_tasks, Col.item_id)
     encode = partial(_encode, encoder=encoder, options=json.dumps(dict(options)), batch_size=batch_size)
     return spread.sortWithinPartitions(Col.item_id).mapInArrow(encode, _VECTORS)  # type: ignore[arg-type]
 
@@ -97,8 +99,7 @@ def _encoded(batch: pa.RecordBatch, decoded: list[Any], encoder: Encoder) -> pa.
             outcomes[place] = UnreadableItem(NOT_FINITE, "the encoder's vector holds NaN or infinity")
     return pa.RecordBatch.from_arrays(
         [
-            batch.column(Col.item_id),
-            batch.column(Col.uri),
+            *(batch.column(name) for name in (Col.item_id, Col.key, Col.uri)),
             pa.array(embeddings, _ARROW.field(Col.embedding).type),
             pa.array([outcome and outcome.reason for outcome in outcomes], pa.string()),
             pa.array([outcome and outcome.detail for outcome in outcomes], pa.string()),

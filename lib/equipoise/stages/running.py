@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from equipoise.config import Config
-from equipoise.errors import ConfigError, EquipoiseError, nearest
+from equipoise.errors import ConfigError, EquipoiseError, TableError, nearest
 from equipoise.pipeline.locating import check_writable, is_local_alone
 from equipoise.runs.early import early_record
 from equipoise.runs.graph import Graph
@@ -19,6 +19,7 @@ if TYPE_CHECKING:  # Spark takes seconds to import
 
     from equipoise.runs.account import Progress
     from equipoise.runs.run import Outcome
+    from equipoise.tables import Workspace
 
 
 DEFAULT_FILE_SYSTEM = "spark.hadoop.fs.defaultFS"
@@ -104,7 +105,18 @@ def perform(plan: Planned, *, spark: "SparkSession", progress: "Progress", run_i
         if any(not outcome.was_skipped for outcome in outcomes):
             error.add_note(f"what was done stays: go on with --run-id {run_id}")
         raise
+    _keep_views(workspace, progress)
     return outcomes
+
+
+def _keep_views(workspace: "Workspace", progress: "Progress") -> None:
+    """Views are a convenience: a catalog that has none, or a user who may not make them, ends no run."""
+    from equipoise.tables.views import keep_views
+
+    try:
+        keep_views(workspace)
+    except TableError as error:
+        progress.message(str(error))
 
 
 def _check_file_system(config: Config) -> None:

@@ -1,10 +1,22 @@
 """The tables of a workspace as views for SQL."""
 
+from py4j.protocol import Py4JJavaError
+from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 
 from equipoise.errors import TableError, nearest
 from equipoise.schemas import TABLES
-from equipoise.tables.definitions import DEPTH, ITEM_PATHS, LATEST, LATEST_RUN, item_paths, view_names, without_tables
+from equipoise.tables.commits import short
+from equipoise.tables.definitions import (
+    ITEM_PATHS,
+    LATEST_RUN,
+    NEEDS,
+    depth,
+    item_paths,
+    latest_run,
+    view_names,
+    without_tables,
+)
 from equipoise.tables.workspace import Workspace
 
 
@@ -40,7 +52,36 @@ def register_views(spark: SparkSession, workspace: str) -> list[str]:
         raise without_tables(workspace)
     for table in TABLES.values():
         space.read(table).createOrReplaceTempView(table.name)
-    depth = spark.sql(DEPTH).collect()[0][0]  # one row
-    spark.sql(item_paths(depth)).createOrReplaceTempView(ITEM_PATHS)
-    spark.sql(LATEST).createOrReplaceTempView(LATEST_RUN)
+    levels = spark.sql(depth()).collect()[0][0]  # one row
+    spark.sql(item_paths(levels)).createOrReplaceTempView(ITEM_PATHS)
+    spark.sql(latest_run()).createOrReplaceTempView(LATEST_RUN)
     return view_names()
+
+
+def keep_views(space: Workspace) -> None:
+    """Makes ``item_paths`` and ``latest_run`` of the tables that are there views of ``catalog.schema``, for any SQL.
+
+    A folder has none. A run with more levels than those before makes the view of paths wider.
+
+    Raises:
+        TableError: the catalog has no views, this user may not make them, or something else has the name.
+    """
+    if not space.is_catalog:
+        return
+    for view, tables in NEEDS.items():
+        if all(space.exists(table) for table in tables):
+            name = f"{space.location}.{view}"
+            try:
+                space.spark.sql(f"create or replace view {name} as {_definition(space, view)}")
+            except (PySparkException, Py4JJavaError) as error:
+                raise TableError(
+                    f"view {name} cannot be made: {short(error)}; all tables are written, and "
+                    "register_views or equipoise sql has the view without it"
+                ) from error
+
+
+def _definition(space: Workspace, view: str) -> str:
+    if view == LATEST_RUN:
+        return latest_run(of=space.place)
+    levels = space.spark.sql(depth(of=space.place)).collect()[0][0]  # one row
+    return item_paths(levels, of=space.place)

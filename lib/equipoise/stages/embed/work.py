@@ -60,7 +60,7 @@ def embed(context: Context, settings: Embedding) -> Account:
 
 def _todo(context: Context) -> Todo:
     """What has no vector; of an attempt that was broken off also counts what it did, as of its beginning."""
-    items = context.items().select(Col.item_id, Col.uri, Col.content)
+    items = context.items().select(Col.item_id, Col.key, Col.uri, Col.content)
     own = context.own(EMBEDDINGS)
     since = context.version(EMBEDDINGS)  # what comes later is compared by its keys
     if since is None and context.is_first_attempt:

@@ -22,12 +22,12 @@ from equipoise.studies.sql.printing import QueryResult
 from equipoise.studies.sql.refusals import refusal
 from equipoise.studies.sql.statements import translate
 from equipoise.tables.definitions import (
-    DEPTH,
     ITEM_PATHS,
-    LATEST,
     LATEST_RUN,
     NEEDS,
+    depth,
     item_paths,
+    latest_run,
     level_names,
     view_names,
 )
@@ -122,19 +122,19 @@ class _Views:
             raise TranslationError(f"there is no view {name}")
         if view not in self._opened:
             for table in NEEDS.get(view, ()):
-                self.columns(table)
+                self.columns(table.name)
             self._opened[view] = self._open(view)
         return self._opened[view]
 
     def _open(self, view: str) -> Columns:
         if view == LATEST_RUN:
-            self._connection.execute(f"create view {view} as {_written(LATEST)}")
+            self._connection.execute(f"create view {view} as {_written(latest_run())}")
             return [Output(Col.run_id, Kind.TEXT)]
         if view == ITEM_PATHS:
-            (depth,) = self._connection.execute(_written(DEPTH)).fetchall()[0]
-            self._connection.execute(f"create view {view} as {_written(item_paths(depth))}")
-            levels = [Output(name, Kind.WHOLE) for name in level_names(depth)]
-            return [Output(Col.run_id, Kind.TEXT), Output(Col.item_id, Kind.WHOLE), *levels]
+            (levels,) = self._connection.execute(_written(depth())).fetchall()[0]
+            self._connection.execute(f"create view {view} as {_written(item_paths(levels))}")
+            found = [Output(name, Kind.WHOLE) for name in level_names(levels)]
+            return [Output(Col.run_id, Kind.TEXT), Output(Col.item_id, Kind.WHOLE), *found]
         if view in present_tables(self._folder):
             table = open_table(self._folder, view)
             rows, schema = table.to_pyarrow_dataset(), table.schema()
