@@ -61,6 +61,21 @@ def test_inline_images_carry_their_bytes(lab, tmp_path):
     run = lab.run(source=images(tmp_path / "in", inline=True))
     run.bring("ingest")
     assert pool(run)["a.png"][Col.content] == png(0)
+    assert not [text for text in run.progress.messages if "not looked at" in text]
+
+
+def test_every_file_is_taken_rejected_or_told_as_not_looked_at(lab, tmp_path):
+    write_images(tmp_path / "in", "_MG_0001.JPG", "up/B.PNG")
+    (tmp_path / "in/empty.png").touch()
+    for name in ("a.jsonl.zst", "b.zst", "up/.DS_Store"):
+        (tmp_path / "in" / name).write_bytes(b"x")
+    (tmp_path / "in/up/back").symlink_to(tmp_path / "in")
+    run = lab.run(source=images(tmp_path / "in"))
+    account = run.bring("ingest")["ingest"]
+    assert (account.n_in, account.n_out, account.n_rejected) == (3, 2, 1)
+    assert pool(run).keys() == {"_MG_0001.JPG", "B.PNG"} and reasons(run) == ["empty_file"]
+    told = f"ingest: not looked at below {tmp_path}/in: .zst (2), dot files (1), links to folders that are listed"
+    assert [text for text in run.progress.messages if text.startswith(told)]
 
 
 def test_texts_of_both_forms_are_ingested_and_equal_texts_once(lab, tmp_path):

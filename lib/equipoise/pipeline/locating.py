@@ -57,7 +57,8 @@ def _takes_files(folder: Path) -> bool:
 def missing(path: str, key: str) -> str:
     """The message for a path that is not there."""
     place = "" if ":" in path or path.startswith("/") else f" (from here: {Path(path).absolute()})"
-    return f"{key} {path} does not exist{place}; check its spelling and the directory that you start from"
+    literal = "" if not set(path) & set("*?[{") else "; a path is taken as it is, as no pattern: name the folder above"
+    return f"{key} {path} does not exist{place}; check its spelling and the directory that you start from{literal}"
 
 
 def locate(uri: str) -> tuple[fs.FileSystem, str]:

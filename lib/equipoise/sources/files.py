@@ -1,23 +1,40 @@
 """Files and folders: found and listed, not read."""
 
+import os
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from py4j.protocol import Py4JJavaError
 from pyspark.errors import PySparkException
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
+from pyspark.sql import types as t
 
 from equipoise.config import Place
 from equipoise.errors import InputError, nearest
 from equipoise.pipeline.items import RAW
-from equipoise.pipeline.locating import missing
-from equipoise.schemas import Col
+from equipoise.pipeline.locating import is_local_alone, missing
+from equipoise.schemas import POOL, Col
+from equipoise.sources.listing import Folder
+from equipoise.sources.surveying import Survey, dealt, few_kinds, files_listed, kinds_listed, survey
 
-# Columns of Spark's source "binaryFile".
-_FILE = ("path", "modificationTime", "length")
+_FILE = t.StructType(
+    [
+        t.StructField(Col.uri, t.StringType()),
+        t.StructField(Col.modified_at, t.LongType()),
+        POOL.schema[Col.n_bytes],
+        t.StructField(Col.reason, t.StringType()),
+        t.StructField(Col.detail, t.StringType()),
+    ]
+)
+_KINDS = t.StructType([t.StructField(Col.reason, t.StringType()), t.StructField(Col.n_items, t.LongType())])
+_MOST_TASKS = 2048
+_STORES = ("s3", "gs", "abfs", "abfss")
+_SPELLED = re.compile(r"^([A-Za-z][A-Za-z0-9+.\-]+):(//[^/]*)?(.*)$", re.DOTALL)
 _MISSING = "PATH_NOT_FOUND"
 _EXCEPTION_CLASS = re.compile(r"^(?:[\w$]+\.)+[\w$]+: ")
 
@@ -27,24 +44,63 @@ def files(
 ) -> DataFrame:
     """One raw item a file of these extensions (in any case): its uri is its key, and the same for ever.
 
+    A path is a path: nothing in it is a pattern. The driver lists it while it is small, then tasks do. A file without
+    bytes or whose name is no UTF-8, and a folder that may not be read, have a ``reason``.
+
     Raises:
-        InputError: the path is missing.
+        InputError: the path is missing, or its file system does not answer.
     """
-    reader = spark.read.format("binaryFile").option("recursiveFileLookup", True)
-    reader = reader.option("pathGlobFilter", _suffix_glob(extensions))
-    listed = loaded(path, "files", lambda: reader.load(path), place=place).select(*_FILE)
-    where, modified_at, length = (F.col(name) for name in _FILE)
-    # One spelling of a store, whichever client of Hadoop's it is read through.
-    uri = F.regexp_replace(where, "^s3[an]://", "s3://")
-    label = F.element_at(F.split(uri, "/"), -2) if labelled else None
+    surveyed = _surveyed(spark, path, extensions, place=place)
+    listed = spark.createDataFrame(surveyed.found, _FILE, verifySchema=False)  # MOST_FILES, about
+    if surveyed.left:
+        find = partial(files_listed, suffixes=_suffixes(extensions))
+        listed = listed.unionByName(_by_tasks(spark, surveyed.left, find, _FILE))
+    uri = F.col(Col.uri)
     columns = {
         Col.key: uri,
         Col.uri: uri,
-        Col.modified_at: modified_at,
-        Col.n_bytes: length,
-        Col.label: label,
+        Col.modified_at: F.timestamp_millis(F.col(Col.modified_at)),
+        Col.n_bytes: F.col(Col.n_bytes),
+        Col.label: F.element_at(F.split(uri, "/"), -2) if labelled else None,
+        Col.reason: F.col(Col.reason),
+        Col.detail: F.col(Col.detail),
     }
     return raw(listed, columns)
+
+
+def not_looked_at(spark: SparkSession, path: str, extensions: Sequence[str], *, place: Place) -> Counter[str]:
+    """What :func:`files` passes over, by ending or by what it is: a job only where tasks list the path.
+
+    Raises:
+        InputError: as for :func:`files`.
+    """
+    surveyed = _surveyed(spark, path, extensions, place=place)
+    passed = surveyed.passed
+    if surveyed.left:
+        find = partial(kinds_listed, suffixes=_suffixes(extensions))
+        for kind, count in _by_tasks(spark, surveyed.left, find, _KINDS).collect():  # MOST_KINDS a task
+            passed[kind] += count
+    return few_kinds(passed)
+
+
+def uri_of(spark: SparkSession, path: str) -> str:
+    """The one spelling of a path, as Hadoop has it: absolute, with its scheme, nothing encoded; ``s3`` for ``s3a``.
+
+    Raises:
+        Py4JJavaError: only Hadoop knows what it names, and does not.
+    """
+    match = _SPELLED.match(path)
+    scheme, authority, rest = (match[1].lower(), match[2] or "", match[3]) if match else ("", "", path)
+    scheme = {"s3a": "s3", "s3n": "s3"}.get(scheme, scheme)
+    if scheme == "file" or (not scheme and is_local_alone()):
+        absolute = os.path.abspath(f"/{authority}{rest}" if match else rest)
+        return f"file:/{absolute.lstrip('/')}"
+    if scheme in _STORES:
+        return f"{scheme}:{authority}{os.path.normpath('/' + rest.lstrip('/'))}"
+    jvm: Any = spark.sparkContext._jvm
+    found = jvm.org.apache.hadoop.fs.Path(path)
+    filesystem = found.getFileSystem(spark.sparkContext._jsc.hadoopConfiguration())  # type: ignore[attr-defined]
+    return str(filesystem.makeQualified(found).toString())
 
 
 def loaded(path: str, what: str, load: Callable[[], DataFrame], *, place: Place) -> DataFrame:
@@ -109,11 +165,6 @@ def existing(columns: Iterable[str], path: str, wanted: Mapping[str, str | None]
             raise InputError(f"{place.key(key)}: {path} has no column {name!r}; {nearest(name, columns)}")
 
 
-def _suffix_glob(extensions: Sequence[str]) -> str:
-    either_case = ("".join(f"[{c.lower()}{c.upper()}]" if c.isalpha() else c for c in e) for e in extensions)
-    return f"*.{{{','.join(either_case)}}}"
-
-
 def attribute_keys(names: Iterable[str]) -> dict[str, str]:
     """Key of the config -> column, for messages."""
     return {f"attributes.{name}": name for name in names}
@@ -123,3 +174,26 @@ def attribute_map(names: Iterable[str]) -> Column | None:
     """The columns of these names as text, by name; None for none."""
     pairs = [part for name in names for part in (F.lit(name), F.col(f"`{name}`").cast("string"))]
     return F.create_map(*pairs) if pairs else None
+
+
+def _surveyed(spark: SparkSession, path: str, extensions: Sequence[str], *, place: Place) -> Survey:
+    what = f"{place.key('path')} {path} cannot be read as files"
+    try:
+        return survey(uri_of(spark, path), _suffixes(extensions))
+    except FileNotFoundError as error:
+        raise InputError(missing(path, place.key("path"))) from error
+    except Py4JJavaError as error:
+        raise InputError(f"{what}: {first_line(error.java_exception)}") from error
+    except (OSError, ValueError, NotImplementedError, PySparkException) as error:
+        raise InputError(f"{what}: {first_line(error)}") from error
+
+
+def _suffixes(extensions: Sequence[str]) -> tuple[str, ...]:
+    return tuple(f".{extension.lower()}" for extension in extensions)
+
+
+def _by_tasks(spark: SparkSession, folders: Sequence[Folder], listed: Callable[..., Any], schema: t.StructType) -> Any:
+    """What ``listed`` makes of the folders, dealt to tasks."""
+    hands = dealt(folders, min(len(folders), _MOST_TASKS))
+    numbers = spark.range(0, len(hands), 1, len(hands))
+    return numbers.mapInArrow(partial(listed, hands=hands), schema)  # type: ignore[arg-type]

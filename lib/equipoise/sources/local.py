@@ -16,7 +16,7 @@ def check_source(source: Source, place: Place) -> None:
             one id a vector.
     """
     is_npy = isinstance(source, EmbeddingsSource) and source.is_npy
-    if local_path(source.path) is None or (not is_npy and is_pattern(source.path)):
+    if local_path(source.path) is None:
         return
     check_path(source.path, place.key("path"), is_table=source.kind in ("table", "embeddings") and not is_npy)
     if isinstance(source, EmbeddingsSource) and source.is_npy:
@@ -24,11 +24,6 @@ def check_source(source: Source, place: Place) -> None:
         if source.ids is not None and local_path(source.ids):
             check_path(source.ids, place.key("ids"))
             open_ids(source.ids, vectors, place)
-
-
-def is_pattern(path: str) -> bool:
-    """Whether Spark's readers take it for a pattern."""
-    return any(mark in path for mark in "*?[{")
 
 
 def check_path(path: str, key: str, *, is_table: bool = False) -> None:

@@ -1,9 +1,12 @@
 """A source of the config -> raw items, by its kind."""
 
+from collections.abc import Mapping
+
 from pyspark.sql import DataFrame, SparkSession
 
 from equipoise.config import ImagesSource, Place, Source, TableSource, TextsSource
-from equipoise.sources.files import files
+from equipoise.sources.files import files, not_looked_at
+from equipoise.sources.surveying import shown
 from equipoise.sources.table import table_items, table_vectors
 from equipoise.sources.texts import LINES, PLAIN, text_items
 from equipoise.sources.vector_files import npy_vectors
@@ -25,12 +28,28 @@ def raw_items(spark: SparkSession, source: Source, place: Place) -> DataFrame:
     return npy_vectors(spark, source, place) if source.is_npy else table_vectors(spark, source, place)
 
 
-def nothing_found(source: Source, place: Place) -> str:
-    """The message for a source without any items."""
-    if isinstance(source, ImagesSource | TextsSource):
-        extensions = source.extensions if isinstance(source, ImagesSource) else (*PLAIN, *LINES)
+def passed_over(spark: SparkSession, source: Source, place: Place) -> Mapping[str, int]:
+    """Files below the path of a source that are none of its kind, by ending or by what they are; tables have none.
+
+    Raises:
+        InputError: the path is missing.
+    """
+    extensions = _extensions(source)
+    return not_looked_at(spark, source.path, extensions, place=place) if extensions else {}
+
+
+def nothing_found(source: Source, place: Place, passed: Mapping[str, int] | None = None) -> str:
+    """The message for a source without any items; ``passed`` is what :func:`passed_over` found."""
+    if extensions := _extensions(source):
+        seen = f"; not looked at: {shown(passed)}" if passed else ""
         return (
             f"{place.key('path')} {source.path} holds no file with one of the extensions {', '.join(extensions)}; "
-            "point it at their folder (sub-folders are searched; names that begin with _ or . are left out)"
+            f"point it at their folder (sub-folders are searched; names that begin with . are left out){seen}"
         )
     return f"{place.key('path')} {source.path} has no rows: point it at a table or file that has"
+
+
+def _extensions(source: Source) -> tuple[str, ...]:
+    if isinstance(source, ImagesSource):
+        return source.extensions
+    return (*PLAIN, *LINES) if isinstance(source, TextsSource) else ()

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 from equipoise.config.places import BarePlace
 from equipoise.errors import InputError
-from equipoise.sources.local import check_path, is_pattern
+from equipoise.sources.local import check_path
 from equipoise.stages.benchmark.section import Benchmark
 
 NPZ = ".npz"
@@ -22,9 +22,7 @@ def check(settings: Benchmark) -> None:
         for model, found in entry.models.items():
             with named_problems(entry.name, model):
                 for path in (found,) if isinstance(found, str) else found.both:
-                    is_file = path.endswith(NPZ)
-                    if is_file or not is_pattern(path):
-                        check_path(path, PLACE.key("path"), is_table=not is_file)
+                    check_path(path, PLACE.key("path"), is_table=not path.endswith(NPZ))
 
 
 @contextmanager

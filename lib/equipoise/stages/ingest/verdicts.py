@@ -1,7 +1,7 @@
 """The items of a source with their verdicts, and what makes a source unusable as a whole."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
@@ -19,11 +19,15 @@ OWN, SHARED = "own", "shared"
 
 @dataclass(frozen=True)
 class Verdicts:
-    """The items of the source with their verdicts, counted by reason; ``since`` is the pool's version before."""
+    """The items of the source with their verdicts, counted by reason; ``since`` is the pool's version before.
+
+    ``passed``: files that are no items, by kind.
+    """
 
     items: DataFrame
     counts: Mapping[str | None, Row]
     since: int | None
+    passed: Mapping[str, int] = field(default_factory=dict)
 
     def count(self, reason: str | None) -> int:
         """Items with a reason; None: those that are new."""
@@ -44,7 +48,7 @@ def check(context: Context, settings: Ingestion, judged: Verdicts) -> None:
     """
     place = Place(settings.place)
     if not judged.total:
-        raise InputError(nothing_found(settings.source, place))
+        raise InputError(nothing_found(settings.source, place, judged.passed))
     n_foreign = sum(int(row[Col.n_clashes]) for row in judged.counts.values())
     if n_foreign and id_space(settings) == SHARED:
         example = next(row[Col.given_id] for row in judged.counts.values() if row[Col.n_clashes])

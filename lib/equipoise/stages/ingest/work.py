@@ -25,7 +25,8 @@ from equipoise.pipeline.items import (
 from equipoise.runs.account import Account
 from equipoise.runs.context import Context
 from equipoise.schemas import EMBEDDINGS, POOL, REJECTS, Col
-from equipoise.sources.reading import raw_items
+from equipoise.sources.reading import passed_over, raw_items
+from equipoise.sources.surveying import shown
 from equipoise.stages.ingest import Ingestion
 from equipoise.stages.ingest.verdicts import OWN, Verdicts, check, id_space
 
@@ -67,12 +68,15 @@ def _judged(context: Context, settings: Ingestion, stack: ExitStack) -> Verdicts
     if not context.is_first_attempt:
         context.workspace.clear(context.own(REJECTS))
     raw = raw_items(context.spark, settings.source, Place(settings.place))
+    passed = passed_over(context.spark, settings.source, Place(settings.place))
+    if passed:
+        context.progress.message(f"{context.node.name}: not looked at below {settings.source.path}: {shown(passed)}")
     raw = raw if settings.encoder_id is None else with_finite_vectors(raw)
     items = with_item_id(raw, settings.name, is_own_space=id_space(settings) == OWN)
     since = context.version(POOL)
     pool = None if since is None else context.workspace.read(POOL, since)
     verdicts = stack.enter_context(persisted(with_verdict(items, pool)))
-    judged = Verdicts(verdicts, {row[Col.reason]: row for row in verdict_counts(verdicts).collect()}, since)
+    judged = Verdicts(verdicts, {row[Col.reason]: row for row in verdict_counts(verdicts).collect()}, since, passed)
     check(context, settings, judged)
     return judged
 
