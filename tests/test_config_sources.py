@@ -208,3 +208,16 @@ def test_mistakes_in_names_are_refused(tmp_path, sections, said):
 )
 def test_names_that_miss_each_other_are_refused(tmp_path, sections, said):
     assert said in misfit(tmp_path, **{**SEVERAL, **sections})
+
+
+def test_endings_of_files_may_have_a_dot_and_capitals_and_are_some(tmp_path):
+    path = written(tmp_path)
+    (source,) = load_config(path, ["source.extensions=[.PNG, png, tar.gz, ' .Tif']"]).named_sources
+    assert source.section.extensions == ("png", "tar.gz", "tif")
+    for value, said in {
+        "[]": "extensions is empty",
+        "['*.png']": "'*.png' is no ending",
+        "['.']": "'' is no ending",
+    }.items():
+        message = refusal(tmp_path, f"source.extensions={value}")
+        assert "source.extensions" in message and said in message

@@ -115,3 +115,18 @@ def test_contents_of_an_unknown_kind_need_not_be_images(items):
     assert rows["good ü.png"][Col.width] == 3
     assert rows["corrupt.png"][Col.reason] is None and rows["corrupt.png"][Col.width] is None
     assert rows["here"][Col.content] == b"text"
+
+
+@pytest.mark.parametrize("error", [MemoryError("no room"), NotImplementedError("no such store")])
+def test_a_file_that_raises_anything_is_unreadable(monkeypatch, error):
+    def fails(uri):
+        raise error
+
+    monkeypatch.setattr(ct, "locate", fails)
+    with pytest.raises(UnreadableItem) as caught:
+        ct.read_bytes("file:/a\udce9.png")
+    assert caught.value.reason == "unreadable_file" and str(error) in caught.value.detail
+
+
+def test_the_detail_of_an_unreadable_item_is_text():
+    assert UnreadableItem("unreadable_file", "no \udce9.png").detail == "no \\udce9.png"

@@ -93,3 +93,20 @@ def test_chunks_are_stable_and_cover_all(spark):
     assert once == again
     sizes = np.bincount([row[Col.chunk] for row in once], minlength=4)
     assert len(sizes) == 4 and sizes.min() > 200
+
+
+def test_whatever_the_decoding_of_one_item_raises_the_others_go_on():
+    class Odd:
+        kind = "texts"
+
+        def decode(self, content):
+            if content == b"large":
+                raise MemoryError("no room")
+            return int(content)
+
+    found = [em._decoded(Odd(), None, content) for content in (b"large", b"7", b"seven")]
+    assert found[1] == 7
+    assert [(item.reason, item.detail) for item in found[::2]] == [
+        ("unreadable_item", "MemoryError: no room"),
+        ("unreadable_item", "ValueError: invalid literal for int() with base 10: b'seven'"),
+    ]

@@ -7,7 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
+from PIL.PngImagePlugin import PngImageFile
 
+from equipoise.report.contact_sheet import contact_sheet
 from equipoise.report.thumbnails import SNIPPET_LENGTH, THUMBNAIL_SIDE, fitted, is_image_name, preview, snippet
 
 
@@ -73,3 +75,36 @@ def test_marks_that_turn_text_around_are_left_out():
 )  # fmt: skip
 def test_a_name_of_an_image_ends_like_one_that_can_be_read(text, expected):
     assert is_image_name(text) is expected
+
+
+@pytest.mark.parametrize("shape", [(1, 145), (300, 1), (2, 30_000), (9000, 7), (1, 1)])
+def test_a_picture_however_long_has_a_thumbnail(shape):
+    thumbnail, _ = preview(encoded(noise(*shape)), most_bytes=10**6)
+    assert max(shown(thumbnail).size) == THUMBNAIL_SIDE and min(shown(thumbnail).size) >= 1
+    thumbnail, _ = preview(encoded(noise(*shape)), most_bytes=1)
+    assert min(shown(thumbnail).size) >= 1
+
+
+def test_a_thumbnail_is_upright():
+    file = io.BytesIO()
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.fromarray(noise(300, 600, 3)).save(file, "JPEG", exif=exif)
+    thumbnail, _ = preview(file.getvalue(), most_bytes=10**6)
+    assert shown(thumbnail).size == (THUMBNAIL_SIDE // 2, THUMBNAIL_SIDE)
+
+
+@pytest.mark.parametrize("step", ["load", "resize", "save"])
+@pytest.mark.parametrize("error", [MemoryError, RecursionError, SyntaxError, KeyError])
+def test_a_picture_that_cannot_be_shown_has_no_thumbnail_whatever_it_raises(monkeypatch, step, error):
+    def fails(*arguments, **options):
+        raise error("can't allocate picture frame")
+
+    content = encoded(noise(300, 300))
+    monkeypatch.setattr(PngImageFile if step == "load" else Image.Image, step, fails)
+    assert preview(content, most_bytes=10**6) == (None, None)
+
+
+def test_a_contact_sheet_leaves_the_cells_of_such_pictures_empty():
+    contents = [encoded(noise(1, 3000)), b"no image", encoded(noise(300, 300))[:400], b""]
+    assert shown(contact_sheet({"some": contents})).format == "PNG"

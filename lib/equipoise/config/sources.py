@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Annotated, Literal, Self, get_args
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from equipoise.config.places import Place
 from equipoise.config.sections import HOW, Section
@@ -13,6 +13,7 @@ from equipoise.encoders.base import Kind
 
 FILE_SUFFIX = re.compile(r"\.(npy|parquet|delta|jsonl?|ndjson|txt)(\.gz)?$")
 SOURCE_NAME = re.compile(r"[^0-9A-Za-z_\-]+")
+_EXTENSION = re.compile(r"[^\s/*?\[\]{}]+")
 
 
 class _Source(Section):
@@ -41,6 +42,18 @@ class ImagesSource(_Source):
     label: Literal["parent_folder"] | None = None
     inline: bool = False
     extensions: tuple[str, ...] = ("png", "jpg", "jpeg", "webp", "bmp", "gif", "tif", "tiff")
+
+    @field_validator("extensions")
+    @classmethod
+    def _endings(cls, given: tuple[str, ...]) -> tuple[str, ...]:
+        """``.PNG`` and ``png`` are one."""
+        plain = tuple(dict.fromkeys(extension.strip().removeprefix(".").lower() for extension in given))
+        if not plain:
+            raise ValueError("extensions is empty: no file would be looked at; name some, or drop the key")
+        for extension in plain:
+            if not _EXTENSION.fullmatch(extension):
+                raise ValueError(f"{extension!r} is no ending of a file name: write it as png or .png")
+        return plain
 
 
 class TextsSource(_WithIds):

@@ -1,6 +1,7 @@
 """What every encoder is: bytes of an item -> what the model reads -> a vector."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, Literal, Protocol
 
 import numpy as np
@@ -13,9 +14,21 @@ class UnreadableItem(Exception):  # noqa: N818 - it names the item, which goes t
     """One item cannot be used. ``reason`` is a word to group by, ``detail`` says what was found."""
 
     def __init__(self, reason: str, detail: str) -> None:
+        detail = detail.encode(errors="backslashreplace").decode()  # a message may quote what is no text
         super().__init__(reason, detail)
         self.reason = reason
         self.detail = detail
+
+
+@contextmanager
+def unreadable(reason: str) -> Iterator[None]:
+    """Whatever one item raises, memory and recursion among it, becomes an :class:`UnreadableItem` for this reason."""
+    try:
+        yield
+    except UnreadableItem:
+        raise
+    except Exception as error:  # readers of broken contents raise anything
+        raise UnreadableItem(reason, f"{type(error).__name__}: {error}") from error
 
 
 class Encoder(Protocol):

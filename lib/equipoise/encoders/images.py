@@ -1,49 +1,143 @@
-"""Bytes -> Pillow images; whatever Pillow meets in a broken file becomes an :class:`UnreadableItem`."""
+"""Bytes -> Pillow images as people see them; whatever Pillow meets in a broken file is an :class:`UnreadableItem`."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import struct
+from collections.abc import Callable
 from io import BytesIO
+from typing import TypeVar
 
+import numpy as np
 from PIL import Image
+from PIL.ExifTags import Base
 
 from equipoise.encoders.base import UnreadableItem
 
+_T = TypeVar("_T")
+UNREADABLE_IMAGE = "unreadable_image"
 _WIDE = ("I", "F")  # 32 bits a pixel: without a known range
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""What makes a picture upright, by its EXIF orientation; 1 is upright, and so is what has none that makes sense."""
+_ON_ITS_SIDE = (5, 6, 7, 8)
+_PNG = b"\x89PNG\r\n\x1a\n"
+_PNG_TEXTS = (b"tEXt", b"zTXt", b"iTXt", b"iCCP")
+_PNG_TURNED = {
+    "exif": b"eXIf",
+    "XML:com.adobe.xmp": b"XML:com.adobe.xmp",
+    "Raw profile type exif": b"profile type exif",
+}
+"""Where a PNG says how it is turned: Pillow's name, and what stands in the file."""
 
 
 def image_size(content: bytes) -> tuple[int, int]:
-    """Width and height in pixels, from the header alone.
+    """Width and height of the upright picture in pixels, from the header alone (where that says how it is turned).
 
     Raises:
         UnreadableItem: ``unreadable_image``.
     """
-    with _opened(content) as image:
-        return image.size
+    return _opened(content, lambda image: _upright_size(image, content))
 
 
-def decode_image(content: bytes, mode: str) -> Image.Image:
-    """The (first) image of a file, in the Pillow mode ``"L"`` or ``"RGB"``; 16-bit grey is scaled to 8 bits.
+def decode_image(content: bytes, mode: str, *, near: int | None = None) -> Image.Image:
+    """The picture of a file as people see it: upright, on white where it is transparent, the first of several frames.
+
+    Args:
+        content: a file of any format that Pillow reads.
+        mode: Pillow's ``"L"`` or ``"RGB"``, 8 bits a channel; 16 bits are scaled to them.
+        near: a JPEG may be decoded at a fraction of its size, though with no side below this many pixels.
 
     Raises:
-        UnreadableItem: ``unreadable_image``: corrupt, truncated, or pixels of 32 bits.
+        UnreadableItem: ``unreadable_image``: corrupt, truncated, beyond Pillow's limit or the memory, or pixels of 32
+            bits.
     """
-    with _opened(content) as image:
-        if image.mode in _WIDE:
-            raise UnreadableItem("unreadable_image", f"pixels of 32 bits (mode {image.mode}) have no known range")
-        if image.mode.startswith("I;16"):
-            # Pillow itself would clip: all above 255 would be white.
-            return image.point(lambda value: value / 256).convert("L").convert(mode)
+    return _opened(content, lambda image: _decoded(image, mode, near))
+
+
+def _decoded(image: Image.Image, mode: str, near: int | None) -> Image.Image:
+    if near is not None:
+        image.draft(mode, (near, near))
+    image.load()
+    # Pillow turns TIFFs itself.
+    turn = None if image.format == "TIFF" else _TURNS.get(_orientation(image))
+    flat = _flat(image, mode)
+    return flat if turn is None else flat.transpose(turn)
+
+
+def _flat(image: Image.Image, mode: str) -> Image.Image:
+    if image.format == "PPM" and image.mode == "I":
+        image = Image.fromarray(np.asarray(image).astype(np.uint16))  # Pillow scales any depth to 16 bits
+    if image.mode in _WIDE:
+        raise UnreadableItem(UNREADABLE_IMAGE, f"pixels of 32 bits (mode {image.mode}) have no known range")
+    if image.mode.startswith("I;16"):
+        # Pillow itself would clip: all above 255 would be white.
+        deep = np.asarray(image)
+        grey = (deep >> 8).astype(np.uint8)
+        clear = image.info.get("transparency")
+        return Image.fromarray(grey if clear is None else np.where(deep == clear, np.uint8(255), grey)).convert(mode)
+    if not image.has_transparency_data:
         return image.convert(mode)
+    layers = image.convert("RGBA")
+    return Image.alpha_composite(Image.new("RGBA", layers.size, "white"), layers).convert(mode)
 
 
-@contextmanager
-def _opened(content: bytes) -> Iterator[Image.Image]:
+def _upright_size(image: Image.Image, content: bytes) -> tuple[int, int]:
+    width, height = image.size
+    if image.format == "TIFF":  # has it already
+        return width, height
+    if image.format == "PNG" and not any(mark in content for mark in _PNG_TURNED.values()):
+        return width, height  # Pillow would decode all of it to know
+    return (height, width) if _orientation(image) in _ON_ITS_SIDE else (width, height)
+
+
+def _orientation(image: Image.Image) -> int:
+    """As the file's EXIF has it (or its XMP); 1 where that is damaged."""
+    try:
+        is_told = image.format == "PNG" and any(name in image.info for name in _PNG_TURNED)
+        exif = Image.Image.getexif(image) if is_told else image.getexif()
+        return int(exif.get(Base.Orientation, 1))
+    except Exception:  # a reader of other people's structures raises anything
+        return 1
+
+
+def _opened(content: bytes, use: Callable[[Image.Image], _T]) -> _T:
+    try:
+        return _used(content, use)
+    except UnreadableItem:
+        if (picture := _without_texts(content)) is None:
+            raise
+        return _used(picture, use)
+
+
+def _used(content: bytes, use: Callable[[Image.Image], _T]) -> _T:
     try:
         with Image.open(BytesIO(content)) as image:
-            yield image
+            return use(image)
     except UnreadableItem:
         raise
     except Exception as error:  # Pillow's readers raise anything from OSError to struct.error on broken files
         # Pillow prints the buffer's address: it would differ from run to run.
         detail = str(error) if "BytesIO" not in str(error) else "no image format known to Pillow"
-        raise UnreadableItem("unreadable_image", f"{type(error).__name__}: {detail}") from error
+        raise UnreadableItem(UNREADABLE_IMAGE, f"{type(error).__name__}: {detail}") from error
+
+
+def _without_texts(content: bytes) -> bytes | None:
+    """A PNG without texts and colour profile, which Pillow refuses above a size; None where there are none.
+
+    A chunk is its length, its kind, its content and a checksum.
+    """
+    if not content.startswith(_PNG):
+        return None
+    kept, place = [_PNG], len(_PNG)
+    while place + 8 <= len(content):
+        length, kind = struct.unpack(">I4s", content[place : place + 8])
+        if kind not in _PNG_TEXTS:
+            kept.append(content[place : place + length + 12])
+        place += length + 12
+    picture = b"".join(kept)
+    return picture if len(picture) < len(content) else None

@@ -24,6 +24,7 @@ class PixelsEncoder:
     """
 
     kind: Kind = "images"
+    code_revision = 2  # pictures upright, transparent ones on white
 
     def __init__(self, *, size: int = 32, mode: Literal["L", "RGB"] = "RGB") -> None:
         if not isinstance(size, int) or isinstance(size, bool) or size < 1:

@@ -10,7 +10,7 @@ import pyarrow as pa
 from pyspark.sql import DataFrame
 from pyspark.sql import types as t
 
-from equipoise.encoders.base import Kind, UnreadableItem
+from equipoise.encoders.base import Kind, UnreadableItem, unreadable
 from equipoise.encoders.images import image_size
 from equipoise.pipeline.locating import locate
 from equipoise.schemas import POOL, Col
@@ -25,14 +25,12 @@ def read_bytes(uri: str) -> bytes:
     """The whole file.
 
     Raises:
-        UnreadableItem: ``unreadable_file``: it is gone, not allowed, or of an unknown scheme.
+        UnreadableItem: ``unreadable_file``: it is gone, not allowed, of an unknown scheme, or larger than the memory.
     """
-    try:
+    with unreadable("unreadable_file"):
         filesystem, path = locate(uri)
         with filesystem.open_input_file(path) as file:
             return file.read()
-    except (OSError, ValueError) as error:
-        raise UnreadableItem("unreadable_file", f"{type(error).__name__}: {error}") from error
 
 
 def content_of(uri: str | None, content: bytes | None) -> bytes:

@@ -14,6 +14,7 @@ from pyspark.sql import functions as F
 from pyspark.sql import types as t
 
 from equipoise.encoders import Encoder, UnreadableItem, load_encoder
+from equipoise.encoders.base import unreadable
 from equipoise.kernels.threads import limit_worker_threads
 from equipoise.pipeline.content import READERS, content_of, slices
 from equipoise.pipeline.items import NOT_FINITE
@@ -82,7 +83,8 @@ def _encode(
 
 def _decoded(encoder: Encoder, uri: str | None, content: bytes | None) -> Any:
     try:
-        return encoder.decode(content_of(uri, content))
+        with unreadable("unreadable_item"):
+            return encoder.decode(content_of(uri, content))
     except UnreadableItem as item:
         return item
 

@@ -5,7 +5,9 @@ import re
 import warnings
 from pathlib import PurePosixPath
 
-from PIL import Image, ImageOps
+from PIL import Image
+
+from equipoise.encoders.images import decode_image, image_size
 
 THUMBNAIL_SIDE = 72
 SNIPPET_LENGTH = 180
@@ -16,17 +18,17 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2
 
 
 def fitted(content: bytes, side: int) -> Image.Image | None:
-    """The image in a square of ``side`` pixels, its shape kept; None where Pillow cannot read it.
+    """The upright picture in a square of ``side`` pixels, its shape kept; None where it cannot be shown.
 
     Tiny scans are enlarged in whole pixels, photographs shrunk smoothly.
     """
     try:
-        with warnings.catch_warnings(action="ignore"), Image.open(io.BytesIO(content)) as image:
-            is_small = max(image.size) < side
-            image.draft("RGB", (2 * side, 2 * side))  # a JPEG's decoder skips what the thumbnail has no room for
-            method = Image.Resampling.NEAREST if is_small else Image.Resampling.LANCZOS
-            return ImageOps.contain(image.convert("RGB"), (side, side), method=method)
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        with warnings.catch_warnings(action="ignore"):
+            is_small = max(image_size(content)) < side
+            # A JPEG's decoder skips what the thumbnail has no room for.
+            image = decode_image(content, "RGB", near=2 * side)
+            return _within(image, side, Image.Resampling.NEAREST if is_small else Image.Resampling.LANCZOS)
+    except Exception:  # one picture never ends a page: it is not shown
         return None
 
 
@@ -40,8 +42,8 @@ def preview(content: bytes, *, most_bytes: int) -> tuple[bytes | None, str | Non
     Returns:
         (WebP, None) of an image, (None, text of at most 180 characters) of a text, (None, None) of all else.
     """
-    if (image := fitted(content, THUMBNAIL_SIDE)) is not None:
-        return _encoded(image, content, most_bytes), None
+    if (thumbnail := _thumbnail(content, most_bytes)) is not None:
+        return thumbnail, None
     head = content[: 8 * SNIPPET_LENGTH]
     text = head.decode(errors="ignore")
     is_text = b"\0" not in head and len(text.encode()) >= len(head) - 3  # 3: a character that the cut went through
@@ -60,15 +62,28 @@ def snippet(text: str, length: int = SNIPPET_LENGTH) -> str:
     return plain if len(plain) <= length else f"{plain[: length - 1]}…"
 
 
-def _encoded(image: Image.Image, content: bytes, most_bytes: int) -> bytes:
-    with Image.open(io.BytesIO(content)) as original:
-        is_scan = max(original.size) < _LOSSLESS_BELOW
+def _thumbnail(content: bytes, most_bytes: int) -> bytes | None:
+    try:
+        image = fitted(content, THUMBNAIL_SIDE)
+        return None if image is None else _encoded(image, max(image_size(content)) < _LOSSLESS_BELOW, most_bytes)
+    except Exception:  # one picture never ends a page: it is not shown
+        return None
+
+
+def _encoded(image: Image.Image, is_scan: bool, most_bytes: int) -> bytes:
     encoded = _webp(image, lossless=True) if is_scan else b""
     for side, quality in _ENCODINGS:
         if encoded and len(encoded) <= most_bytes:
             break
-        encoded = _webp(ImageOps.contain(image, (side, side)), quality=quality)
+        encoded = _webp(_within(image, side, Image.Resampling.BICUBIC), quality=quality)
     return encoded
+
+
+def _within(image: Image.Image, side: int, method: Image.Resampling) -> Image.Image:
+    """The image in a square of ``side`` pixels, its shape kept, though no side without a pixel."""
+    scale = side / max(image.size)
+    width, height = (max(1, round(scale * pixels)) for pixels in image.size)
+    return image.resize((width, height), method)
 
 
 def _webp(image: Image.Image, *, quality: int = 75, lossless: bool = False) -> bytes:
