@@ -87,3 +87,20 @@ def test_seeds_differ_from_round_to_round_and_follow_the_seed():
     np.testing.assert_array_equal(first, second)
     other = fit_level(VECTORS, Level(20), kmeans=KMeans(iterations=8), seed=6)
     assert not np.array_equal(first, other)
+
+
+@pytest.mark.parametrize(
+    ("level", "count", "kept"),
+    [
+        (Level(5_000, rounds=10), 10_000, "up to 10,000"),
+        (Level(5_000, rounds=10), 19_999, "up to 10,000"),
+        (Level(5_000, rounds=10), 7_000, "up to 7,000"),
+        (Level(5_000, rounds=10), 20_000, ""),  # half of 4
+        (Level(10_000, rounds=10), 50_000, ""),  # images_web: 2 of 5
+        (Level(5_000, rounds=10, points=2), 10_000, ""),  # so much was asked for
+        (Level(5_000), 10_000, ""),
+    ],
+)
+def test_a_thin_level_is_one_whose_half_is_under_two(level, count, kept):
+    note = level.thin_note(count)
+    assert bool(note) == bool(kept) and kept in note

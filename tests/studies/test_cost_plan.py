@@ -19,14 +19,12 @@ from equipoise.kernels.placement import DriverLimit
 from equipoise.planning.costs import PlannedKMeans
 from equipoise.planning.machines import GFLOPS_PER_CORE, GIB, GPU_MEMORY_BYTES, TFLOPS_PER_GPU, Machine
 from equipoise.stages.cluster.section import Cluster
-from equipoise.stages.configuration import load_config
 from equipoise.studies.costs import command
 from equipoise.studies.costs.machine import LOCAL, as_bytes, machine_of
 from equipoise.studies.costs.plan import as_kmeans, as_level, cost_plan
 from equipoise.studies.costs.units import duration, size
 
 ROOT = Path(__file__).parents[2]
-SHIPPED = sorted((ROOT / "conf").glob("*.yaml"))
 CLUSTER = Machine(
     executors=16, cores=8, memory_bytes=56 * GIB, heap_bytes=28 * GIB, driver_memory_bytes=64 * GIB,
     max_result_bytes=8 * GIB,
@@ -127,41 +125,6 @@ def test_a_plan_imports_no_spark():
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "9 GFLOP/s a core" in done.stdout
-
-
-def planned_in(path: Path) -> list[list[str]]:
-    """The arguments of the plan commands in the comments of a config."""
-    comments = "\n".join(line.lstrip("# ") for line in path.read_text().splitlines() if line.startswith("#"))
-    found = re.findall(r"equipoise plan (.*)", comments.replace("\\\n", ""))
-    return [shlex.split(arguments) for arguments in found]
-
-
-@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.name)
-def test_every_shipped_config_names_the_command_that_plans_it_and_fits(path, capsys, monkeypatch):
-    monkeypatch.chdir(ROOT)
-    (arguments,) = planned_in(path)
-    assert arguments[:2] == ["--config", f"conf/{path.name}"]
-    assert main(["plan", *arguments, "--gflops-per-core", "40"]) == 0
-    items = int(arguments[arguments.index("--items") + 1])
-    out = capsys.readouterr().out
-    assert out.startswith(f"{items:,} vectors") and f"level {len(load_config(path).cluster.levels)}" in out
-
-
-def test_many_small_tasks_are_advised_to_be_fewer(capsys, monkeypatch):
-    monkeypatch.chdir(ROOT)
-    (arguments,) = planned_in(ROOT / "conf" / "images_web.yaml")
-    main(["plan", *arguments, "cluster.partitions=65536"])
-    out = capsys.readouterr().out
-    advice = re.search(r"level 1: .* cluster\.partitions: (\d+) makes", out)
-    assert advice
-    main(["plan", *arguments, f"cluster.partitions={advice[1]}"])
-    followed = capsys.readouterr().out
-    assert "cluster.partitions" not in followed and hours(followed) < hours(out)
-
-
-def hours(out: str) -> float:
-    number, unit = re.search(r"in all: ([\d.]+) (h|days)", out).groups()
-    return float(number) * {"h": 1, "days": 24}[unit]
 
 
 def test_vectors_beyond_the_storage_memory_are_told_of():

@@ -60,6 +60,9 @@ def averaged(estimates: Sequence[Estimate]) -> Estimate:
 
     Raises:
         InputError: none are given.
+
+    Source: "Less is More?" (2025), the k-NN evaluation: what its text says (benchmarks are independent, so variances
+    add up), not the formula that it prints.
     """
     if not estimates:
         raise InputError("there are no benchmarks to average over: give one at least")

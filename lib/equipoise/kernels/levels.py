@@ -48,6 +48,17 @@ class Level:
         """How many of ``count`` vectors a round clusters, at most; 0 without rounds."""
         return min(self.points_per_cluster(count) * self.k, count) if self.rounds else 0
 
+    def thin_note(self, count: int) -> str:
+        """What resampling does where the half of a mean cluster of ``count`` vectors is under 2; empty elsewhere."""
+        kept = self.resampled(count)
+        if self.points != "half" or 2 * kept <= count:
+            return ""
+        return (
+            f"{count:,} vectors in {self.k:,} clusters are {count / self.k:.1f} each, of which resampling takes 2 "
+            f"(points: half, at least 2): up to {kept:,}, all but the third and further ones of a cluster. Its rounds "
+            f"cluster most vectors again, from new seeds, and even out less than with k at most {max(1, count // 4):,}"
+        )
+
 
 @dataclass(frozen=True)
 class KMeans:

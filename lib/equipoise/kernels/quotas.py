@@ -39,7 +39,7 @@ def quotas(sizes: NDArray[np.int64], budget: int, *, draws: NDArray[np.int64]) -
     Raises:
         ConfigError: the budget or a size is negative, or there is not one draw for each size.
 
-    Source: DESIGN section 3; Vo et al. 2024, section 3.4 (which minimises the distance to the budget only).
+    Source: DESIGN section 3; Vo et al. 2024, section 3.3 (which minimises the distance to the budget only).
     """
     sizes = np.asarray(sizes, dtype=np.int64)
     if budget < 0 or (sizes < 0).any():

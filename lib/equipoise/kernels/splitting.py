@@ -1,7 +1,8 @@
 """Very many clusters in two steps: coarse clusters, then inside each of them a k-means of its own.
 
-How Vo et al. 2024 make 10 million clusters (100,000 of 100 each, appendix B): no worker ever sees more than the coarse
-centroids, or those inside one coarse cluster. Cluster ``coarse * splits + j`` is the j-th inside ``coarse``.
+How 10 million clusters were made for Vo et al. 2024 (100,000 of 100 each: their repository says so, not the paper): no
+worker ever sees more than the coarse centroids, or those inside one coarse cluster. Cluster ``coarse * splits + j`` is
+the j-th inside ``coarse``.
 """
 
 import heapq

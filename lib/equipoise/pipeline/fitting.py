@@ -31,7 +31,8 @@ class Fitting:
 
     ``spark`` is where upper levels above the limit go (None keeps them on the driver); the state of a level on Spark is
     saved every ``checkpoint_every`` iterations; ``on_step`` is told level number and state after every iteration, and
-    ``say`` in words what takes long without iterations. A task that splits clusters fits ``split_bytes`` at once.
+    ``say`` in words what takes long without iterations, and which levels are too thin to resample. A task that splits
+    clusters fits ``split_bytes`` at once.
     """
 
     kmeans: KMeans
@@ -73,6 +74,8 @@ def fit_levels(
         with ExitStack() as stack:
             whole = stack.enter_context(first_input() if number == 1 else _as_input(fitted[-1], level, fitting))
             _check_results(whole, levels[number - 1 :], fitting)
+            if thin := level.thin_note(whole.count):
+                fitting.say(f"level {number}: {thin}")
             vectors = _placed(whole, level, fitting)
             centroids, labelled = stack.enter_context(_clusters(vectors, level, number=number, fitting=fitting))
             if number == 1:

@@ -1,6 +1,6 @@
 """Hierarchical k-means in one call: level 1 clusters items, every further level the centroids of the one below.
 
-Vo et al. 2024, sections 3.2 and 3.3.
+Vo et al. 2024, section 3.3.
 """
 
 import itertools

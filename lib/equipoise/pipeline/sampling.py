@@ -96,7 +96,7 @@ def select(
     Raises:
         ConfigError: an argument outside of what is said above.
 
-    Source: Vo et al. 2024, section 3.4; DESIGN section 3.
+    Source: Vo et al. 2024, section 3.3; DESIGN section 3.
     """
     rule = Rule(method, within, target, per_cluster, max_copies, where)
     check_at_least_one(levels=levels)

@@ -114,8 +114,8 @@ def _refusal(cost: LevelCost, found: Sequence[Shortfall], *, kmeans: PlannedKMea
 
 
 def _notes(cost: LevelCost, kmeans: PlannedKMeans, machine: Machine) -> list[str]:
-    """What would make a level quicker."""
-    notes = [_partitions_note(cost, kmeans, machine)]
+    """What resampling does where the level is thin, and what would make it quicker."""
+    notes = [cost.level.thin_note(cost.entry.n), _partitions_note(cost, kmeans, machine)]
     if cost.storage_bytes > machine.storage_bytes:
         executors = math.ceil(cost.storage_bytes / machine.storage_bytes * machine.executors)
         half = "" if kmeans.half else ", cluster.half: true halves them"
