@@ -172,7 +172,6 @@ def test_mistakes_in_names_are_refused(tmp_path, sections, said):
             "no encoder makes vectors of all",
         ),
         ({"encoders": {"dino": {"encoder": "pixel"}}}, "encoder 'pixel' is unknown; did you mean 'pixels'?"),
-        ({"encoders": {"dino": {"encoder": "pixels", "sise": 3}}}, "no option 'sise'; did you mean 'size'?"),
         (
             {"encoders": {name: {"encoder": "pixels"} for name in ("dino", "same")}},
             "both make embeddings(encoder_id=pixels-2e667a4f, source=news): drop one, or make them differ",

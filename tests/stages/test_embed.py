@@ -114,9 +114,11 @@ def test_no_item_that_can_be_embedded_is_an_error_with_an_example(lab, tmp_path)
         embed(ingested(lab))
 
 
-def test_what_the_workers_find_wrong_with_the_encoder_is_said_in_one_line(lab):
-    with pytest.raises(ConfigError, match=r"^encoder pixels: size is 0; it must be an integer of at least 1$"):
-        embed(ingested(lab, "a.png", embed={**PIXELS, "size": 0}))
+def test_what_the_workers_find_wrong_with_the_encoder_is_said_in_one_line(lab, monkeypatch):
+    of_workers = stage.vectors
+    monkeypatch.setattr(stage, "vectors", lambda items, name, _, **rest: of_workers(items, name, {"size": 0}, **rest))
+    with pytest.raises(ConfigError, match=r"^encoder pixels: size is 0; it must be an integer from 1 to 512$"):
+        embed(ingested(lab, "a.png"))
 
 
 def test_an_item_that_could_not_be_embedded_does_not_go_on_and_is_counted_once(lab, tmp_path):

@@ -1,21 +1,38 @@
 """Which models turn items into vectors."""
 
-from typing import Annotated, Any
+from functools import cache
+from typing import Annotated, Any, Self
 
-from pydantic import ConfigDict, PositiveInt
+from pydantic import ConfigDict, Field, create_model, model_validator
 
-from equipoise.config.sections import HOW, Section
-from equipoise.encoders import encoder_id
+from equipoise.config.sections import HOW, Count, Section
+from equipoise.encoders import encoder_id, encoder_options
+from equipoise.errors import ConfigError, nearest
 
 
 class Embed(Section):
     """An encoder; keys beside these are its own options, checked by it."""
 
-    model_config = ConfigDict(frozen=True, extra="allow")
+    model_config = ConfigDict(extra="allow")
 
     encoder: str
-    batch_size: Annotated[PositiveInt, HOW] = 256
-    items_per_commit: Annotated[PositiveInt, HOW] = 1_000_000
+    batch_size: Annotated[int, Field(gt=0, le=1_000_000), HOW] = 256
+    items_per_commit: Annotated[Count, HOW] = 1_000_000
+
+    @model_validator(mode="after")
+    def _options_fit(self) -> Self:
+        """As the encoder declares them; that there is such an encoder is seen later, and said in other words."""
+        try:
+            model = _options_of(self.encoder)
+        except ConfigError:
+            return self
+        for key in self.options.keys() - model.model_fields.keys():
+            known = [*model.model_fields, *type(self).model_fields]
+            raise ValueError(f"encoder {self.encoder!r} has no option {key!r}; {nearest(key, known)}")
+        checked = model.model_validate(self.options)  # pydantic sets what it finds behind the place of this section
+        own = self.model_extra or {}
+        own.update({key: getattr(checked, key) for key in own})
+        return self
 
     @property
     def options(self) -> dict[str, Any]:
@@ -30,3 +47,10 @@ class Embed(Section):
             ConfigError: the encoder or an option of it is unknown.
         """
         return encoder_id(self.encoder, self.options)
+
+
+@cache
+def _options_of(encoder: str) -> type[Section]:
+    fields = {name: (option.annotation, option.default) for name, option in encoder_options(encoder).items()}
+    model: type[Section] = create_model(f"{encoder} options", __base__=Section, **fields)  # type: ignore[call-overload]
+    return model

@@ -3,18 +3,26 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, ValidationError, field_validator, model_validator
+from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from equipoise.config.encoders import Embed
+from equipoise.config.kinds import ANY_TEXT
 from equipoise.config.loading import spark_settings
 from equipoise.config.places import Place
-from equipoise.config.sections import Section
+from equipoise.config.sections import Name, Section, ShortText
 from equipoise.config.sources import EmbeddingsSource, NamedSource, Source
+from equipoise.config.spark_keys import problem_of
 from equipoise.config.studies import Compare, Report
 from equipoise.encoders import given_encoder_id
 from equipoise.errors import nearest
+from equipoise.pipeline.locating import workspace_problem
 
-Name = Annotated[str, Field(pattern=r"^[\w\-]+$")]
+
+def _workspace(place: str) -> str:
+    if problem := workspace_problem(place):
+        raise ValueError(problem)
+    return place
 
 
 class Config(Section):
@@ -24,8 +32,8 @@ class Config(Section):
     curated; by default all that no stage refers to for another purpose.
     """
 
-    name: Annotated[str, Field(pattern=r"^[\w\-.]+$")]
-    workspace: str
+    name: Annotated[ShortText, Field(pattern=r"^[\w\-.]+$")]
+    workspace: Annotated[str, AfterValidator(_workspace)]
     seed: Annotated[int, Field(ge=-(2**63), lt=2**63)] = 0
     source: Source | None = None
     sources: dict[Name, Source] = Field(default_factory=dict)
@@ -34,7 +42,7 @@ class Config(Section):
     encoders: dict[Name, Embed] = Field(default_factory=dict)
     compare: Compare | None = None
     report: Report | None = None
-    spark: dict[str, str] = Field(default_factory=dict)
+    spark: dict[str, Annotated[str, ANY_TEXT]] = Field(default_factory=dict)
 
     @model_validator(mode="before")
     @classmethod
@@ -50,6 +58,20 @@ class Config(Section):
         if not isinstance(spark, dict):
             return values
         return {**values, "spark": spark_settings(spark)}
+
+    @field_validator("spark", mode="after")
+    @classmethod
+    def _spark_takes_them(cls, settings: dict[str, str]) -> dict[str, str]:
+        found = {key: problem for key, value in settings.items() if (problem := problem_of(key, value))}
+        if found:
+            raise ValidationError.from_exception_data(
+                "spark",
+                [
+                    InitErrorDetails(type=PydanticCustomError("spark", problem), loc=(key,), input=settings[key])  # type: ignore[arg-type]
+                    for key, problem in found.items()
+                ],
+            )
+        return settings
 
     @model_validator(mode="after")
     def _names_fit(self) -> Self:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import yaml
-from omegaconf import OmegaConf
+from omegaconf import Container, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from pydantic import ValidationError
 
@@ -14,6 +14,9 @@ from equipoise.config.sections import Section
 from equipoise.errors import ConfigError
 
 Model = TypeVar("Model", bound=Section)
+DEEPEST = 20
+"""Parts of the key of an override, those of a key of Spark's counted."""
+_UNREADABLE = (OmegaConfBaseException, yaml.YAMLError, AttributeError, ValueError, IndexError, TypeError, OSError)
 
 
 def spark_settings(values: dict[Any, Any], prefix: str = "") -> dict[str, str]:
@@ -41,20 +44,29 @@ def load(model: type[Model], path: str | Path, overrides: Iterable[str] = ()) ->
         tree = OmegaConf.load(path)
         _refuse_bare_keys(path)
         for override in overrides:
-            key, equals, value = override.partition("=")
-            if not equals:
-                raise ConfigError(f"override {override!r} is not of the form dotted.key=value")
-            if not value:
-                raise ConfigError(f"override {override!r} has no value: null drops a section, {{}} has its defaults")
-            OmegaConf.update(tree, key, yaml.safe_load(value), merge=True)
+            _override(tree, override)
         values = OmegaConf.to_container(tree, resolve=True)
-    except (OmegaConfBaseException, yaml.YAMLError, AttributeError, ValueError, IndexError, TypeError) as error:
+    except RecursionError as error:
+        raise ConfigError(f"config {path} cannot be read: it, or an override, is nested too deeply") from error
+    except _UNREADABLE as error:
         raise ConfigError(f"config {path} cannot be read: {' '.join(str(error).split())}") from error
     if not isinstance(values, dict):
         raise ConfigError(f"config {path} is no mapping of sections; the examples are in conf/")
     return validated(
         model, {"name": path.stem} | {str(key): value for key, value in values.items()}, place=f"config {path}"
     )
+
+
+def _override(tree: Container, override: str) -> None:
+    key, equals, value = override.partition("=")
+    if not equals or not key:
+        raise ConfigError(f"override {override!r} is not of the form dotted.key=value")
+    if not value:
+        raise ConfigError(f"override {override!r} has no value: null drops a section, {{}} has its defaults")
+    if key.count(".") + key.count("[") > DEEPEST:
+        raise ConfigError(f"override {override[:60]!r}... has more than {DEEPEST} parts: no key lies so deep")
+    # As the file's values are read: 1e9 is a number there.
+    OmegaConf.update(tree, key, OmegaConf.from_dotlist([f"value={value}"])["value"], merge=True)
 
 
 def _refuse_bare_keys(path: Path) -> None:

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import Field, model_validator
 
-from equipoise.config.sections import Section
+from equipoise.config.sections import Name, Section
 
 RESERVED = ("pool", "random")
 """What metrics call the whole pool, and the random selection that a comparison always has."""
@@ -13,7 +13,7 @@ RESERVED = ("pool", "random")
 class Variant(Section):
     """A method to compare: what it changes in the sections ``embed``, ``cluster`` and in its selection."""
 
-    name: Annotated[str, Field(pattern=r"^[\w\-]+$")]
+    name: Name
     embed: dict[str, Any] = Field(default_factory=dict)
     cluster: dict[str, Any] = Field(default_factory=dict)
     select: dict[str, Any] = Field(default_factory=dict)

@@ -12,15 +12,26 @@ from typing import Any
 from equipoise.encoders.base import Encoder, Kind, UnreadableItem
 from equipoise.errors import ConfigError, nearest
 
-__all__ = ["Encoder", "UnreadableItem", "encoder_id", "encoder_kind", "given_encoder_id", "load_encoder"]
+__all__ = [
+    "Encoder",
+    "UnreadableItem",
+    "check_encoder",
+    "encoder_id",
+    "encoder_kind",
+    "encoder_options",
+    "given_encoder_id",
+    "load_encoder",
+]
 
 
 @dataclass(frozen=True)
 class Family:
     """One kind of encoders.
 
-    Their class takes the argument (where there is one), then the options as keywords. A keyword ``gpu`` says
-    where it runs and is no option. A static method ``revision_of(argument)`` may stand for a revision of the model;
+    Their class takes the argument (where there is one), then the options as keywords, whose annotations are what a
+    config may give: ``Annotated[int, Field(gt=0, le=512)]``. A keyword ``gpu`` says
+    where it runs and is no option. Static methods may be there: ``revision_of(argument)`` stands for a
+    revision of the model, ``check(argument, **options)`` looks before Spark starts whether it is to be had;
     the class's ``code_revision`` (1 without) is raised when it makes other vectors of the same.
     """
 
@@ -70,6 +81,28 @@ def encoder_kind(name: str) -> Kind:
     return _find(name)[0].load().kind  # type: ignore[attr-defined]
 
 
+def check_encoder(name: str, options: Mapping[str, Any]) -> None:
+    """Looks whether the encoder's model is to be had. Loads no model, and asks a hub at most once.
+
+    Raises:
+        ConfigError: an unknown family or option, a model that is not there.
+    """
+    family, argument = _find(name)
+    make = family.load()
+    _bind(name, make, options)
+    if hasattr(make, "check"):
+        make.check(argument, **options)
+
+
+def encoder_options(name: str) -> Mapping[str, inspect.Parameter]:
+    """The encoder's own options with their types, bounds and defaults, as its class declares them. Loads no model.
+
+    Raises:
+        ConfigError: an unknown family.
+    """
+    return _options(_find(name)[0].load())
+
+
 def encoder_id(name: str, options: Mapping[str, Any]) -> str:
     """A stable, readable id: the name and a hash of name, revisions and the options that differ from the defaults.
 
@@ -108,13 +141,16 @@ def _find(name: str) -> tuple[Family, str | None]:
     return family, argument or None
 
 
-def _bind(name: str, make: Callable[..., Encoder], options: Mapping[str, Any]) -> dict[str, Any]:
-    keywords = [
-        parameter
+def _options(make: Callable[..., Encoder]) -> dict[str, inspect.Parameter]:
+    return {
+        parameter.name: parameter
         for parameter in inspect.signature(make).parameters.values()
         if parameter.kind is parameter.KEYWORD_ONLY and parameter.name != _PLACEMENT
-    ]
-    known = {parameter.name: parameter.default for parameter in keywords}
+    }
+
+
+def _bind(name: str, make: Callable[..., Encoder], options: Mapping[str, Any]) -> dict[str, Any]:
+    known = {option: parameter.default for option, parameter in _options(make).items()}
     for option in options.keys() - known.keys():
         raise ConfigError(f"encoder {name!r} has no option {option!r}; {nearest(option, known)}")
     return {**known, **options}

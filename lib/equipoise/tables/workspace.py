@@ -10,7 +10,7 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from equipoise.errors import TableError
-from equipoise.pipeline.locating import CATALOG_NAME
+from equipoise.pipeline.locating import CATALOG_NAME, check_workspace
 from equipoise.schemas import SCHEMA_VERSION, Slice, Table
 from equipoise.tables.commits import Commit, marked, retried, short
 from equipoise.tables.local import VERSION_PROPERTY
@@ -21,7 +21,13 @@ class Workspace:
     """Reads and writes slices of tables. A table is born by its first write, and read as nothing before."""
 
     def __init__(self, spark: SparkSession, location: str) -> None:
-        """``location``: ``catalog.schema``, or a folder (any path that Spark can write to)."""
+        """``location``: ``catalog.schema``, or a folder (any path that Spark can write to).
+
+        Raises:
+            ConfigError: it is neither.
+            TableError: no file system answers to it.
+        """
+        check_workspace(location)
         self.spark, self.given = spark, location
         self.is_catalog = CATALOG_NAME.fullmatch(location) is not None
         self.location = location if self.is_catalog else _qualified(spark, location.rstrip("/"))
@@ -157,7 +163,6 @@ class Workspace:
 
     def _born(self, table: Table, rows: DataFrame) -> Commit | None:
         """Makes the table, with its first rows in it; None where another process was faster."""
-        name = self.place(table) if self.is_catalog else f"delta.`{self.place(table)}`"
         kept = f"interval {table.retention_days} days"
         properties = {
             VERSION_PROPERTY: str(SCHEMA_VERSION),
@@ -166,7 +171,8 @@ class Workspace:
         }
         settings = ", ".join(f"{literal(key)} = {literal(value)}" for key, value in properties.items())
         partitions = f"partitioned by ({', '.join(table.partitions)})" if table.partitions else ""
-        head = f"table {name} using delta {partitions} comment {literal(table.meaning)} tblproperties ({settings})"
+        about = f"comment {literal(table.meaning)} tblproperties ({settings})"
+        head = f"table {self._sql_name(table)} using delta {partitions} {about}"
         statement = f"{head.replace('{', '{{').replace('}', '}}')} as select * from {{rows}}"
         complaint = f"table {self.place(table)} cannot be created or opened"
         try:
@@ -197,6 +203,11 @@ class Workspace:
             return None
         return commit
 
+    def _sql_name(self, table: Table) -> str:
+        """The table in a statement."""
+        place = self.place(table)
+        return place if self.is_catalog else f"delta.`{place.replace('`', '``')}`"
+
     def _delta(self, table: Table) -> DeltaTable:
         make = DeltaTable.forName if self.is_catalog else DeltaTable.forPath
         return make(self.spark, self.place(table))
@@ -216,8 +227,7 @@ class Workspace:
             ) from error
 
     def _check_version(self, table: Table) -> None:
-        name = self.place(table) if self.is_catalog else f"delta.`{self.place(table)}`"
-        rows = self.spark.sql(f"show tblproperties {name}").collect()  # a few
+        rows = self.spark.sql(f"show tblproperties {self._sql_name(table)}").collect()  # a few
         found = next((row["value"] for row in rows if row["key"] == VERSION_PROPERTY), None)
         if found != str(SCHEMA_VERSION):
             raise TableError(
@@ -242,8 +252,8 @@ def fitted(part: Slice, rows: DataFrame) -> DataFrame:
 def _qualified(spark: SparkSession, folder: str) -> str:
     """The folder with its scheme and from the root: Delta knows tables by that alone."""
     jvm: Any = spark.sparkContext._jvm
-    path = jvm.org.apache.hadoop.fs.Path(folder)
     try:
+        path = jvm.org.apache.hadoop.fs.Path(folder)
         return path.getFileSystem(spark.sparkContext._jsc.hadoopConfiguration()).makeQualified(path).toString()
-    except Py4JJavaError as error:
+    except (Py4JJavaError, PySparkException) as error:
         raise TableError(f"workspace {folder!r} cannot be reached: {short(error)}") from error

@@ -2,14 +2,12 @@
 
 from typing import Annotated, Self
 
-from pydantic import Field, PositiveInt, model_validator
+from pydantic import Field, model_validator
 
-from equipoise.config.sections import HOW, Section
+from equipoise.config.sections import HOW, Name, Section
 
 AVERAGE = "average"
 """What metrics call the average over benchmarks."""
-
-Name = Annotated[str, Field(pattern=r"^[\w\-]+$")]
 
 
 class FeatureBenchmark(Section):
@@ -91,9 +89,9 @@ class Benchmark(Section):
     features: tuple[FeatureBenchmark, ...] = ()
     retrieval: tuple[RetrievalBenchmark, ...] = ()
     probe: bool = True
-    rounds: PositiveInt = 1000
+    rounds: Annotated[int, Field(gt=0, le=1_000_000)] = 1000
     failures: Annotated[int, Field(ge=0, le=10_000)] = 20
-    driver_bytes: Annotated[float, Field(gt=0), HOW] = 1e9
+    driver_bytes: Annotated[float, Field(gt=0, le=1e18), HOW] = 1e9
 
     @property
     def entries(self) -> tuple[FeatureBenchmark | RetrievalBenchmark, ...]:

@@ -2,24 +2,24 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, PositiveInt, model_validator
+from pydantic import Field, model_validator
 
-from equipoise.config.sections import HOW, Section
+from equipoise.config.sections import HOW, Count, Section
 from equipoise.kernels import placement
 
 
 class Resampling(Section):
     """Rounds of re-clustering the ``points`` closest items of every cluster (Vo et al. 2024, section 3.3)."""
 
-    rounds: PositiveInt = 10
-    points: Literal["half"] | Annotated[int, Field(ge=1)] = "half"
+    rounds: Annotated[int, Field(gt=0, le=10_000)] = 10
+    points: Literal["half"] | Count = "half"
 
 
 class Level(Section):
     """One level of the hierarchy."""
 
-    k: PositiveInt
-    splits: PositiveInt = 1
+    k: Count
+    splits: Count = 1
     resampling: Resampling | None = None
 
     @model_validator(mode="after")
@@ -34,8 +34,8 @@ class Level(Section):
 class DriverLimit(Section):
     """Levels within both limits run on the driver; 0 keeps every level on Spark."""
 
-    bytes: Annotated[float, Field(ge=0)] = placement.DriverLimit.bytes
-    flops: Annotated[float, Field(ge=0)] = placement.DriverLimit.flops
+    bytes: Annotated[float, Field(ge=0, le=1e18)] = placement.DriverLimit.bytes
+    flops: Annotated[float, Field(ge=0, le=1e30)] = placement.DriverLimit.flops
 
 
 class Cluster(Section):
@@ -44,13 +44,13 @@ class Cluster(Section):
     encoder: Annotated[str | None, HOW] = None
     metric: Literal["euclidean", "cosine"] = "euclidean"
     seeding: Literal["kmeans++", "kmeans||", "random"] = "kmeans++"
-    iterations: PositiveInt = 50
-    tolerance: Annotated[float, Field(ge=0)] = 1e-4
-    checkpoint_every: Annotated[PositiveInt, HOW] = 5
-    partitions: PositiveInt | None = None
+    iterations: Annotated[int, Field(gt=0, le=1_000_000)] = 50
+    tolerance: Annotated[float, Field(ge=0, le=1)] = 1e-4
+    checkpoint_every: Annotated[Count, HOW] = 5
+    partitions: Annotated[int, Field(gt=0, le=1_000_000)] | None = None
     half: bool = False
     backend: Literal["auto", "numpy", "torch", "faiss"] = "auto"
-    split_bytes: Annotated[float, Field(ge=1)] = placement.SPLIT_BYTES
+    split_bytes: Annotated[float, Field(ge=1, le=2**50)] = placement.SPLIT_BYTES
     driver_limit: DriverLimit = DriverLimit()
     levels: Annotated[tuple[Level, ...], Field(min_length=1)]
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Annotated, Any
 
-from pydantic import Field, PositiveInt
+from pydantic import Field
 
 from equipoise.config import HOW, Config, Embed, NamedSource, Section
 from equipoise.encoders import encoder_kind
@@ -21,8 +21,8 @@ class Embedding(Section):
     encoder_id: str
     encoder: Annotated[str, HOW]
     options: Annotated[dict[str, Any], HOW] = Field(default_factory=dict)
-    batch_size: Annotated[PositiveInt, HOW] = 256
-    items_per_commit: Annotated[PositiveInt, HOW] = 1_000_000
+    batch_size: Annotated[int, HOW] = 256
+    items_per_commit: Annotated[int, HOW] = 1_000_000
 
 
 def nodes(config: Config, so_far: Graph) -> Iterator[Node[Embedding]]:
@@ -60,6 +60,7 @@ def _node(config: Config, so_far: Graph, encoder_name: str, source: NamedSource)
         after=so_far.sieves([source.name]),
         makes=(Slice(EMBEDDINGS, {Col.encoder_id: encoder.id, Col.source: source.name}), rejects),
         drops=rejects,
+        check="equipoise.stages.embed.check:check",
     )
 
 

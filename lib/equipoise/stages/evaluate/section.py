@@ -2,9 +2,9 @@
 
 from typing import Annotated, Self
 
-from pydantic import Field, PositiveInt, model_validator
+from pydantic import Field, model_validator
 
-from equipoise.config.sections import Section
+from equipoise.config.sections import Count, Section
 
 
 class LabelledSet(Section):
@@ -18,8 +18,8 @@ class LabelledSet(Section):
     labels: str | None = None
     vector: str = "embedding"
     label: str = "label"
-    k: PositiveInt = 5
-    level: PositiveInt = 1
+    k: Count = 5
+    level: Count = 1
 
     @model_validator(mode="after")
     def _has_labels(self) -> Self:

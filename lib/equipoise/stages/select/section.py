@@ -4,7 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from equipoise.config.sections import Section
+from equipoise.config.sections import Name, Section
 
 Target = Annotated[int, Field(ge=1, lt=2**62)]
 
@@ -15,7 +15,7 @@ class Selection(Section):
     ``targets`` stand for as many selections, NAME-TARGET each: a config holds those in its place.
     """
 
-    name: Annotated[str, Field(pattern=r"^[\w\-]+$")]
+    name: Name
     target: Target | None = None
     targets: Annotated[tuple[Target, ...], Field(min_length=1)] | None = Field(default=None, exclude=True)
     per_cluster: Annotated[int, Field(ge=1, lt=2**31)] | None = None

@@ -1,0 +1,67 @@
+"""Spark's own keys whose values a config can get wrong: looked at before Spark starts, which would end in a trace."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgtp]?)(?:i?b)?", re.IGNORECASE)
+"""As Spark writes sizes: ``64g``."""
+
+
+@dataclass(frozen=True)
+class _Kind:
+    form: re.Pattern[str]
+    meaning: str
+
+
+_COUNT = _Kind(re.compile(r"0*[1-9]\d{0,8}"), "must be a whole number above 0")
+_SIZE = _Kind(re.compile(rf"(?:{SIZE.pattern})", re.IGNORECASE), "must be a size, such as 512m or 64g")
+_FLAG = _Kind(re.compile(r"true|false", re.IGNORECASE), "must be true or false")
+_SHARE = _Kind(re.compile(r"0?\.\d+|[01](?:\.\d*)?"), "must be a number from 0 to 1")
+KINDS: Mapping[str, _Kind] = {
+    **dict.fromkeys(
+        (
+            "spark.sql.shuffle.partitions",
+            "spark.default.parallelism",
+            "spark.databricks.delta.snapshotPartitions",
+            "spark.executor.cores",
+            "spark.executor.instances",
+            "spark.driver.cores",
+            "spark.task.cpus",
+            "spark.task.maxFailures",
+        ),
+        _COUNT,
+    ),
+    **dict.fromkeys(
+        (
+            "spark.executor.memory",
+            "spark.executor.memoryOverhead",
+            "spark.executor.pyspark.memory",
+            "spark.driver.memory",
+            "spark.driver.memoryOverhead",
+            "spark.driver.maxResultSize",
+        ),
+        _SIZE,
+    ),
+    **dict.fromkeys(
+        (
+            "spark.ui.enabled",
+            "spark.ui.showConsoleProgress",
+            "spark.sql.adaptive.enabled",
+            "spark.dynamicAllocation.enabled",
+            "spark.sql.execution.arrow.pyspark.enabled",
+            "spark.python.unix.domain.socket.enabled",
+            "spark.python.worker.reuse",
+        ),
+        _FLAG,
+    ),
+    **dict.fromkeys(("spark.memory.fraction", "spark.memory.storageFraction"), _SHARE),
+}
+
+
+def problem_of(key: str, value: str) -> str | None:
+    """What is wrong with the value of a key; None where nothing is known to be."""
+    if not key.strip():
+        return "needs the name of a key of Spark's"
+    kind = KINDS.get(key)
+    return None if kind is None or kind.form.fullmatch(value.strip()) else kind.meaning
