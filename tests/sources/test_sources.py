@@ -1,8 +1,5 @@
 """The user's data -> raw items: images, texts and tables, and every way to get them wrong."""
 
-import gzip
-import json
-
 import pytest
 
 from equipoise.config import Place
@@ -78,59 +75,6 @@ def test_txt_files_are_documents_by_reference(spark, tmp_path):
     (found,) = rows(spark, kind="texts", path=tmp_path)
     assert found[Col.uri] == found[Col.key] == f"file:{tmp_path}/ü b.txt"
     assert found[Col.content] is None
-
-
-def lines(path, *documents):
-    text = "\n".join(one if isinstance(one, str) else json.dumps(one) for one in documents)
-    path.write_bytes(gzip.compress(text.encode()) if path.suffix == ".gz" else text.encode())
-
-
-@pytest.mark.parametrize("name", ["a.jsonl", "a.json.gz"])
-def test_json_lines_are_items_keyed_by_their_text(spark, tmp_path, name):
-    lines(tmp_path / name, {"text": "one", "topic": "x"}, {"text": "two", "topic": 5}, {"text": "one"})
-    found = rows(spark, kind="texts", path=tmp_path, label="topic")
-    contents = {(row[Col.content].decode(), row[Col.label]) for row in found}
-    assert contents == {("one", "x"), ("one", None), ("two", "5")}
-    assert len({row[Col.key] for row in found}) == 2
-    assert all(row[Col.uri].endswith(name) and row[Col.n_bytes] == 3 for row in found)
-
-
-def test_whole_number_ids_of_json_are_taken_and_others_are_keys(spark, tmp_path):
-    lines(
-        tmp_path / "a.jsonl",
-        {"id": 7, "text": "a"},
-        {"id": "-8", "text": "b"},
-        {"id": "x7", "text": "c"},
-        {"id": "007", "text": "d"},
-    )
-    found = {row[Col.key]: row[Col.given_id] for row in rows(spark, kind="texts", path=tmp_path / "a.jsonl", id="id")}
-    assert found == {"7": 7, "-8": -8, "x7": None, "007": None}
-
-
-def test_fields_of_json_are_kept_as_attributes(spark, tmp_path):
-    lines(tmp_path / "a.jsonl", {"text": "a", "region": "asia", "year": 7}, {"text": "b", "year": 8})
-    found = rows(spark, kind="texts", path=tmp_path, attributes=["region", "year"])
-    attributes = {row[Col.content]: row[Col.attributes] for row in found}
-    assert attributes == {b"a": {"region": "asia", "year": "7"}, b"b": {"region": None, "year": "8"}}
-    message = refusal(spark, kind="texts", path=tmp_path, attributes=["regoin"])
-    assert "source.attributes.regoin" in message and "did you mean 'region'?" in message
-
-
-def test_malformed_lines_and_lines_without_text_carry_a_reason(spark, tmp_path):
-    lines(tmp_path / "a.jsonl", {"text": "good"}, '{"text": "cut', {"other": 1}, {"text": None})
-    reasons = sorted(str(row[Col.reason]) for row in rows(spark, kind="texts", path=tmp_path))
-    assert reasons == ["None", "malformed_json", "missing_content", "missing_content"]
-
-
-def test_a_missing_json_field_is_refused_with_the_nearest(spark, tmp_path):
-    lines(tmp_path / "a.jsonl", {"texts": "a", "id": 1})
-    message = refusal(spark, kind="texts", path=tmp_path)
-    assert "'text'" in message and "did you mean 'texts'" in message
-
-
-def test_json_lines_cannot_be_kept_by_reference(spark, tmp_path):
-    lines(tmp_path / "a.jsonl", {"text": "a"})
-    assert "source.inline is false" in refusal(spark, kind="texts", path=tmp_path, inline=False)
 
 
 # Tables

@@ -6,9 +6,10 @@ from pyspark.sql import DataFrame, SparkSession
 
 from equipoise.config import ImagesSource, Place, Source, TableSource, TextsSource
 from equipoise.sources.files import files, not_looked_at
+from equipoise.sources.json_lines import LINES
 from equipoise.sources.surveying import shown
 from equipoise.sources.table import table_items, table_vectors
-from equipoise.sources.texts import LINES, PLAIN, text_items
+from equipoise.sources.texts import PLAIN, text_items
 from equipoise.sources.vector_files import npy_vectors
 
 

@@ -15,8 +15,8 @@ from equipoise.config import EmbeddingsSource, Place
 from equipoise.pipeline.items import RAW
 from equipoise.schemas import EMBEDDINGS, Col
 from equipoise.sources.files import raw
+from equipoise.sources.ids import whole_number
 from equipoise.sources.npy import Lines, Npy, open_ids, open_vectors
-from equipoise.sources.texts import whole_number
 
 _SLICES_PER_TASK = 8
 _ROWS = t.StructType([RAW[Col.key], EMBEDDINGS.schema[Col.embedding]])
