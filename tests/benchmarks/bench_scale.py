@@ -92,7 +92,7 @@ def _split_seconds(vectors: SparkVectors) -> tuple[float, np.ndarray, float]:
     began = time.perf_counter()
     kmeans = KMeans(iterations=20)
     coarse = fit_level(vectors, Level(200), kmeans=kmeans, seed=1)
-    with split(vectors, coarse, Inside(50, kmeans, 1), most_bytes=SPLIT_BYTES) as found:
+    with split(vectors, coarse, Inside((50,), kmeans, 1), most_bytes=SPLIT_BYTES) as found:
         assert found.assignments.count() == vectors.count
         took = time.perf_counter() - began
     sizes, most = vectors.assign(coarse).counts, split_members(50, vectors.dim, most_bytes=SPLIT_BYTES)

@@ -99,8 +99,8 @@ def iterations(vectors: SparkVectors, centroids: np.ndarray) -> Found:
 
 def splitting(vectors: SparkVectors, centroids: np.ndarray) -> Found:
     """Twenty coarse clusters, eight in each."""
-    with split(vectors, centroids[:20], Inside(8, KMeans(iterations=4), seed=1)) as found:
-        fine = np.stack(found.centroids.orderBy(Col.cluster_id).toPandas()[Col.centroid].to_list())
+    with split(vectors, centroids[:20], Inside((8,), KMeans(iterations=4), seed=1)) as found:
+        fine = np.stack(found.centroids().orderBy(Col.cluster_id).toPandas()[Col.centroid].to_list())
         labels = found.assignments.orderBy(Col.item_id).toPandas()
         objective = found.assignments.agg(F.sum(Col.distance_sq)).collect()[0][0]  # one row
     return [round(objective, 3)], hashed(fine, *(labels[name].to_numpy() for name in labels))

@@ -1,6 +1,7 @@
 """Labels for clusters by their nearest labelled vectors: against scikit-learn on arrays, and classes by hand."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from chispa import assert_df_equality
 from pyspark.sql import SparkSession
@@ -91,10 +92,25 @@ def test_clusters_of_classes_by_hand(spark: SparkSession, classes) -> None:
     assert_df_equality(classes, expected, ignore_row_order=True, ignore_nullable=True)
 
 
-def test_mean_sizes_by_hand(classes) -> None:
-    rows = class_metrics(classes)
+def test_mean_sizes_and_fits_by_hand(classes) -> None:
+    rows = class_metrics(classes.toPandas())
     found = {(row.selection, row.name, row.group): row.value for row in rows.itertuples(index=False)}
     assert found[POOL_NAME, "n_clusters", "class=ant"] == 2
     assert found[POOL_NAME, "mean_cluster_size", "class=ant"] == 8
     assert found["t", "n_clusters", "class=bee"] == 0 and ("t", "mean_cluster_size", "class=bee") not in found
-    assert set(class_metrics(classes, n=1)["group"]) == {"class=ant"}
+    # from 5 items and 1 cluster to 16 items and 2 clusters
+    assert found[POOL_NAME, "clusters_slope", "class"] == pytest.approx(1 / 11)
+    assert found[POOL_NAME, "clusters_intercept", "class"] == pytest.approx(1 - 5 / 11)
+    assert found[POOL_NAME, "clusters_r2", "class"] == pytest.approx(1)
+    assert found["s", "clusters_slope", "class"] == 0 and ("s", "clusters_r2", "class") not in found
+    assert not [key for key in found if key[0] == "t" and key[2] == "class"]  # one class alone has items
+    assert set(class_metrics(classes.toPandas(), n=1)["group"]) == {"class", "class=ant"}
+
+
+def test_without_the_pool_the_largest_classes_of_any_set_have_rows() -> None:
+    classes = pd.DataFrame(
+        [("a", "ant", 1, 9), ("a", "bee", 1, 1), ("b", "ant", 1, 2), ("b", "bee", 2, 8)],
+        columns=["selection", "label", "n_clusters", "n_items"],
+    )
+    rows = class_metrics(classes, group="own_class", n=1)
+    assert set(rows["group"]) == {"own_class", "own_class=ant"} and set(rows["selection"]) == {"a", "b"}

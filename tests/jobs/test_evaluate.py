@@ -189,9 +189,18 @@ def test_a_labelled_set_gives_classes_to_a_pool_without_labels(spark, source, tm
     sizes = {label: found["pool", "n_items", f"class={label}"] for label in CLASSES}
     assert sizes == pytest.approx(CLASSES, abs=12)  # the blobs touch: a cluster at the border may go either way
     clusters = {label: found["pool", "n_clusters", f"class={label}"] for label in CLASSES}
-    assert sum(clusters.values()) == 20
+    assert sum(clusters.values()) == 5  # of the top level, where none is named
     for label in CLASSES:
         assert found["pool", "mean_cluster_size", f"class={label}"] * clusters[label] == pytest.approx(sizes[label])
+    slope, _ = np.polyfit(list(sizes.values()), list(clusters.values()), 1)
+    assert found["pool", "clusters_slope", "class"] == pytest.approx(slope)
+    assert main(["evaluate", "--config", path, "--run-id", "r", "evaluate.labelled.level=1"]) == 0
+    assert "balance: clusters of a class against its size" in capsys.readouterr().out
+    lowest = metrics(spark, path)
+    assert sum(lowest["pool", "n_clusters", f"class={label}"] for label in CLASSES) == 20
+    # plain k-means shares clusters by size, the top level more evenly
+    assert lowest["pool", "clusters_exponent", "class"] > found["pool", "clusters_exponent", "class"]
+    assert main(["evaluate", "--config", path, "--run-id", "r", "--quiet"]) == 0
     other = {"common": "rare", "rare": "common", "seldom": "seldom"}
     (tmp_path / "known.txt").write_text("\n".join(known["label"].map(other)))
     assert main(["evaluate", "--config", path, "--run-id", "r", "--quiet"]) == 0

@@ -16,7 +16,7 @@ DATA = (COARSE[GENERATOR.integers(0, 2, 600)] + GENERATOR.normal(size=(600, 2)))
 
 
 def test_every_item_goes_to_the_nearest_centroid_inside_its_coarse_cluster():
-    centroids, labelled = split_arrays(ArrayVectors(DATA), COARSE, splits=4, kmeans=KMeans(), seed=0)
+    (centroids,), labelled = split_arrays(ArrayVectors(DATA), COARSE, (4,), kmeans=KMeans(), seed=0)
     assert centroids.shape == (12, 2) and not centroids[8:].any()
     assert set(labelled.labels // 4) == {0, 1}
     distances_sq = ((DATA[:, None, :] - centroids[None, :8]) ** 2).sum(axis=2)
@@ -26,10 +26,9 @@ def test_every_item_goes_to_the_nearest_centroid_inside_its_coarse_cluster():
 
 def test_each_cluster_is_split_as_if_it_were_alone():
     first = DATA[:, 0] < 50
-    alone = split_arrays(ArrayVectors(DATA[first]), COARSE, splits=4, kmeans=KMeans(), seed=0)[0]
-    np.testing.assert_array_equal(
-        split_arrays(ArrayVectors(DATA), COARSE, splits=4, kmeans=KMeans(), seed=0)[0][:4], alone[:4]
-    )
+    (alone,), _ = split_arrays(ArrayVectors(DATA[first]), COARSE, (4,), kmeans=KMeans(), seed=0)
+    (together,), _ = split_arrays(ArrayVectors(DATA), COARSE, (4,), kmeans=KMeans(), seed=0)
+    np.testing.assert_array_equal(together[:4], alone[:4])
 
 
 def test_clusters_with_few_or_equal_members_give_as_many_centroids_as_differ():

@@ -25,7 +25,7 @@ COARSE = GENERATOR.normal(scale=20, size=(12, 4)).astype(np.float32)
 WEIGHTS = np.array([0.5] + [0.5 / 11] * 11)
 DATA = (COARSE[GENERATOR.choice(12, 6000, p=WEIGHTS)] + GENERATOR.normal(size=(6000, 4))).astype(np.float32)
 IDS = GENERATOR.permutation(6000) * 7
-INSIDE = Inside(5, KMeans(), 3)
+INSIDE = Inside((5,), KMeans(), 3)
 
 
 @pytest.fixture(scope="module")
@@ -34,11 +34,11 @@ def embeddings(spark):
 
 
 def centroids_of(found) -> dict[int, np.ndarray]:
-    return {row[Col.cluster_id]: np.array(row[Col.centroid], np.float32) for row in found.centroids.collect()}
+    return {row[Col.cluster_id]: np.array(row[Col.centroid], np.float32) for row in found.centroids().collect()}
 
 
 def test_clusters_and_labels_are_those_of_arrays(embeddings):
-    expected, labels = split_arrays(ArrayVectors(DATA, IDS), COARSE, splits=5, kmeans=KMeans(), seed=3)
+    (expected,), labels = split_arrays(ArrayVectors(DATA, IDS), COARSE, (5,), kmeans=KMeans(), seed=3)
     with SparkVectors.from_embeddings(embeddings, partitions=3) as vectors, split(vectors, COARSE, INSIDE) as found:
         for cluster_id, centroid in centroids_of(found).items():
             np.testing.assert_array_equal(centroid, expected[cluster_id])
@@ -48,7 +48,7 @@ def test_clusters_and_labels_are_those_of_arrays(embeddings):
 
 def test_a_cluster_above_the_limit_is_fitted_on_a_sample_and_assigned_in_a_stream(embeddings):
     most_bytes = 1000 * (4 * 4 + 8)  # the largest has 3000 members
-    expected, labels = split_arrays(ArrayVectors(DATA, IDS), COARSE, splits=5, kmeans=KMeans(), seed=3)
+    (expected,), labels = split_arrays(ArrayVectors(DATA, IDS), COARSE, (5,), kmeans=KMeans(), seed=3)
     with (
         SparkVectors.from_embeddings(embeddings, partitions=3) as vectors,
         split(vectors, COARSE, INSIDE, most_bytes=most_bytes) as found,

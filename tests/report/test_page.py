@@ -21,7 +21,7 @@ from equipoise.report.content import (
 )
 from equipoise.report.measurements import Metric, Metrics
 from equipoise.report.page import render
-from equipoise.report.plots import MOST_POINTS, classes_plot, lorenz_plot
+from equipoise.report.plots import MOST_POINTS, classes_plot, fit_plot, lorenz_plot
 from report.fakes import ATTACK, facts, spread, whole_report
 
 SECTIONS = ("run", "balance", "objective", "selections", "clusters", "rejects", "duplicates", "failures", "metrics")
@@ -129,7 +129,7 @@ def test_an_empty_selection_is_shown_as_one_with_no_items():
     html = render(report)
     text = Outline(html).text
     assert "the selection none keeps 0." in text
-    for row in ("items", "a"):
+    for row in ("n items", "a"):
         assert re.search(rf'<th scope="row"[^>]*>{row}</th><td class="n">4</td><td class="n">0</td>', html)
     assert "normalised entropy goes" not in text
 
@@ -189,6 +189,18 @@ class TestPlots:
         texts = [text.text for text in ElementTree.fromstring(svg).iter("{http://www.w3.org/2000/svg}text")]
         assert texts == ["10", "100", "items of the class", "1", "10", "clusters"]
         assert not re.search(r"#[0-9a-f]{6}", svg)
+
+    def test_the_fitted_line_goes_where_the_fit_says(self):
+        points = {"pool": (np.array([0.0, 10.0, 30.0]), np.array([2.0, 3.0, 9.0]))}
+        bare, rising, level = (
+            set(re.findall(r'd="M ([\d.]+) ([\d.]+) \nL ([\d.]+) ([\d.]+) \n"', fit_plot(points, lines, key="k")))
+            for lines in ({}, {"pool": (1.0, 0.25)}, {"pool": (4.0, 0.0)})
+        )
+        ((left, before, right, after),) = rising - bare  # from size 0 to 30, from 1 cluster to 8.5
+        ((*_, height),) = level - bare
+        heights = np.array([float(before), float(after), float(height)])
+        assert float(left) < float(right)
+        assert (heights[0] - heights[2]) / (heights[0] - heights[1]) == pytest.approx((4 - 1) / (8.5 - 1), abs=0.01)
 
     def test_a_long_curve_is_thinned_to_its_shape(self):
         sizes = (np.arange(1, 100_001) ** 2).tolist()

@@ -31,13 +31,13 @@ def test_of_many_classes_the_largest_and_the_smallest_are_shown_and_all_are_meas
     assert [line for line in lines if line[:1] == ["..."]] == (
         [["...", "7", "more"]] if n_classes > MOST_CLASSES else []
     )
-    (items,) = [line for line in lines if line[:1] == ["items"]]
-    assert items == ["items", str(len(labels)), "3", "3"]
+    (items,) = [line for line in lines if line[:2] == ["n", "items"]]
+    assert items == ["n", "items", str(len(labels)), "3", "3"]
     (entropy,) = [line for line in lines if line[:2] == ["normalised", "entropy"]]
     taken = [2, *[0] * (n_classes - 2), 1]
     assert entropy[2:4] == [f"{normalised_entropy(sizes):.3f}", f"{normalised_entropy(taken):.3f}"]
-    (ratio,) = [line for line in lines if line[:3] == ["largest", "/", "smallest"]]
-    assert ratio[3] == f"{imbalance(sizes):.3f}"
+    (ratio,) = [line for line in lines if line[:1] == ["imbalance"]]
+    assert ratio[1] == f"{imbalance(sizes):.3f}"
 
 
 def test_a_pool_without_labels_prints_nothing(spark: SparkSession) -> None:

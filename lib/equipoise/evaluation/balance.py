@@ -12,6 +12,16 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from equipoise.errors import InputError
+from equipoise.evaluation.names import (
+    COVERAGE,
+    EFFECTIVE_NUMBER,
+    GINI,
+    IMBALANCE,
+    MAX_OVER_MEDIAN,
+    N_PRESENT,
+    NORMALISED_ENTROPY,
+    TOP_SHARE,
+)
 from equipoise.schemas import Col
 
 ONE_IN = 100  # of the groups, the largest: what `top_share` is about
@@ -39,14 +49,14 @@ def measures(sizes: ArrayLike, weights: ArrayLike | None = None) -> dict[str, fl
     groups = _grouped(sizes, weights)
     return {
         Col.n_groups: groups.count,
-        "n_present": groups.n_present,
-        "coverage": groups.n_present / groups.count,
-        "normalised_entropy": _normalised_entropy(groups),
-        "effective_number": float(np.exp(_entropy(groups))),
-        "gini": _gini(groups),
-        "max_over_median": _ratio(groups.sizes[-1], _median(groups)),
-        "top_share": _top_share(groups),
-        "imbalance": _ratio(groups.sizes[-1], groups.sizes[0]),
+        N_PRESENT: groups.n_present,
+        COVERAGE: groups.n_present / groups.count,
+        NORMALISED_ENTROPY: _normalised_entropy(groups),
+        EFFECTIVE_NUMBER: float(np.exp(_entropy(groups))),
+        GINI: _gini(groups),
+        MAX_OVER_MEDIAN: _ratio(groups.sizes[-1], _median(groups)),
+        TOP_SHARE: _top_share(groups),
+        IMBALANCE: _ratio(groups.sizes[-1], groups.sizes[0]),
     }
 
 

@@ -5,20 +5,30 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from equipoise.evaluation.balance import measures
+from equipoise.evaluation.class_fit import class_fit
 from equipoise.evaluation.clusters import largest, size_histograms
 from equipoise.evaluation.fairness import selection_gaps, selection_rates
+from equipoise.evaluation.names import (
+    CLUSTER_SHARE,
+    CLUSTER_SHARE_RATIO,
+    LARGEST_SHARE,
+    LARGEST_SHARE_POOL,
+    MEAN_CLUSTER_SIZE,
+    N_ITEMS,
+    N_SHRUNK,
+    SELECTION_RATE,
+    SELECTION_RATE_GAP,
+    SHRUNK_SHARE,
+    SHRUNK_SHARE_POOL,
+)
 from equipoise.schemas import POOL_NAME, Col
 
 CLASS = "class"
+OWN_CLASS = "own_class"
+"""The classes as a method's own clusters have them, where methods are compared in the clusters of one of them."""
 MOST_GROUPS = 1000
 """Classes or other groups, the largest of each grouping, that get rows of their own."""
 COLUMNS = [Col.selection, Col.name, Col.group, Col.value]
-
-N_ITEMS, LARGEST_SHARE, LARGEST_SHARE_POOL = Col.n_items, "largest_share", "largest_share_pool"
-N_SHRUNK, SHRUNK_SHARE, SHRUNK_SHARE_POOL = "n_shrunk", "shrunk_share", "shrunk_share_pool"
-CLUSTER_SHARE, CLUSTER_SHARE_RATIO = "cluster_share", "cluster_share_ratio"
-SELECTION_RATE, SELECTION_RATE_GAP = "selection_rate", "selection_rate_gap"
-MEAN_CLUSTER_SIZE = "mean_cluster_size"
 
 
 def is_single() -> Column:
@@ -109,23 +119,39 @@ def group_metrics(sizes: DataFrame, *, n: int = MOST_GROUPS) -> pd.DataFrame:
     return pd.concat([balance_metrics(histograms.toPandas()), rows.toPandas()])  # some n rows a grouping and selection
 
 
-def class_metrics(classes: DataFrame, *, n: int = MOST_GROUPS) -> pd.DataFrame:
-    """Say how clusters share a class out. Runs a Spark job.
+def class_metrics(classes: pd.DataFrame, *, group: str = CLASS, n: int = MOST_GROUPS) -> pd.DataFrame:
+    """Say how clusters share a class out.
 
     Args:
-        classes: what :func:`equipoise.evaluation.labelled.class_clusters` returned: bounded by the labelled set.
-        n: classes that get rows of their own, the largest of the pool.
+        classes: selection, label, n_clusters, n_items, as :func:`equipoise.evaluation.labelled.class_clusters` has
+            them: bounded by the labelled set.
+        group: of the rows.
+        n: classes of a selection that get rows of their own, the largest.
 
     Returns:
-        selection, name, group (``class=zebra``), value: ``n_clusters``, and ``mean_cluster_size`` where there are any.
+        selection, name, group, value. For ``class``: all of :func:`equipoise.evaluation.class_fit.class_fit`, over all
+        classes. For ``class=zebra``, ...: ``n_clusters``, and ``mean_cluster_size`` where there are any.
     """
-    counted = classes.toPandas()
-    pool = counted[counted[Col.selection] == POOL_NAME].sort_values([Col.n_items, Col.label], ascending=[False, True])
-    few = counted[counted[Col.label].isin(pool[Col.label].head(n))]
-    group = CLASS + "=" + few[Col.label]
-    few = few.assign(**{Col.group: group, MEAN_CLUSTER_SIZE: few[Col.n_items] / few[Col.n_clusters]})
+    fits = [
+        (selection, name, group, value)
+        for selection, rows in classes.groupby(Col.selection)
+        for name, value in class_fit(rows[Col.n_items], rows[Col.n_clusters]).items()
+    ]
+    few = _largest_classes(classes, n)
+    few = few.assign(**{Col.group: f"{group}=" + few[Col.label]})
+    few[MEAN_CLUSTER_SIZE] = few[Col.n_items] / few[Col.n_clusters]
     long = few.melt([Col.selection, Col.group], [Col.n_clusters, MEAN_CLUSTER_SIZE], Col.name, Col.value)
-    return long.dropna()[COLUMNS]
+    return pd.concat([pd.DataFrame(fits, columns=COLUMNS).astype({Col.value: float}), long.dropna()[COLUMNS]])
+
+
+def _largest_classes(classes: pd.DataFrame, n: int) -> pd.DataFrame:
+    """The rows of the n classes that are largest in the pool or, where that is not there, in any one selection."""
+    is_pool = classes[Col.selection] == POOL_NAME
+    sized = (
+        classes[is_pool] if is_pool.any() else classes.sort_values(Col.n_items).drop_duplicates(Col.label, keep="last")
+    )
+    first = sized.sort_values([Col.n_items, Col.label], ascending=[False, True])[Col.label].head(n)
+    return classes[classes[Col.label].isin(first)]
 
 
 def _largest_shares(shrunk: DataFrame, group: Column) -> DataFrame:

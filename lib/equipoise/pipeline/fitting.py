@@ -73,10 +73,10 @@ def fit_levels(
             continue
         with ExitStack() as stack:
             whole = stack.enter_context(first_input() if number == 1 else _as_input(fitted[-1], level, fitting))
-            _check_results(whole, levels[number - 1 :], fitting)
+            check_results(whole, levels[number - 1 :], fitting)
             if thin := level.thin_note(whole.count):
                 fitting.say(f"level {number}: {thin}")
-            vectors = _placed(whole, level, fitting)
+            vectors = placed(whole, level, fitting)
             centroids, labelled = stack.enter_context(_clusters(vectors, level, number=number, fitting=fitting))
             if number == 1:
                 stored = fitting.checkpoint.save_assignments(labelled)
@@ -95,22 +95,23 @@ def _clusters(
     vectors: Vectors, level: Level, *, number: int, fitting: Fitting
 ) -> Iterator[tuple[Floats | DataFrame, AnyAssignments]]:
     """Centroids of one level and the cluster of every vector, as long as the context lasts."""
-    coarse = _centroids(vectors, replace(level, k=level.k0, splits=1), number=number, fitting=fitting)
+    coarse = fit_centroids(vectors, replace(level, k=level.k0, splits=1), number=number, fitting=fitting)
     if level.splits == 1:
         yield coarse, vectors.assignments(coarse)
         return
     fitting.say(f"level {number}: splitting {level.k0:,} coarse clusters into {level.splits} each")
-    seed = _seed_of_level(fitting, number)
+    seed = seed_of_level(fitting, number)
     if isinstance(vectors, ArrayVectors):
-        yield split_arrays(vectors, coarse, splits=level.splits, kmeans=fitting.kmeans, seed=seed)
+        (centroids,), labelled = split_arrays(vectors, coarse, (level.splits,), kmeans=fitting.kmeans, seed=seed)
+        yield centroids, labelled
         return
     assert isinstance(vectors, SparkVectors), "vectors are on the driver or on Spark"
-    inside = Inside(level.splits, fitting.kmeans, seed)
+    inside = Inside((level.splits,), fitting.kmeans, seed)
     with split(vectors, coarse, inside, most_bytes=fitting.split_bytes) as fine:
-        yield fine.centroids, fine.assignments
+        yield fine.centroids(), fine.assignments
 
 
-def _centroids(vectors: Vectors, level: Level, *, number: int, fitting: Fitting) -> Floats:
+def fit_centroids(vectors: Vectors, level: Level, *, number: int, fitting: Fitting) -> Floats:
     """Fits one level, from where an earlier run left it."""
 
     def after_step(state: LevelState) -> None:
@@ -124,13 +125,13 @@ def _centroids(vectors: Vectors, level: Level, *, number: int, fitting: Fitting)
         vectors,
         level,
         kmeans=fitting.kmeans,
-        seed=_seed_of_level(fitting, number),
+        seed=seed_of_level(fitting, number),
         state=fitting.checkpoint.load_state(number),
         on_step=after_step,
     )
 
 
-def _check_results(whole: Vectors, levels: Sequence[Level], fitting: Fitting) -> None:
+def check_results(whole: Vectors, levels: Sequence[Level], fitting: Fitting) -> None:
     """Refuses levels of which the driver would not take the sums, the sample or the input, before any work for them.
 
     Raises:
@@ -162,11 +163,11 @@ def _check_move(whole: Vectors, level: Level, fitting: Fitting, *, most: int) ->
         )
 
 
-def _seed_of_level(fitting: Fitting, number: int) -> int:
+def seed_of_level(fitting: Fitting, number: int) -> int:
     return derived_seed(fitting.seed, Purpose.SEEDING, number)
 
 
-def _placed(whole: Vectors, level: Level, fitting: Fitting) -> Vectors:
+def placed(whole: Vectors, level: Level, fitting: Fitting) -> Vectors:
     """The vectors where the level is to run: on the driver if it fits."""
     fits = fitting.fits_driver(whole.count, whole.dim, level)
     return whole.to_arrays() if isinstance(whole, SparkVectors) and fits else whole

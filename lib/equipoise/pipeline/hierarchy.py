@@ -6,6 +6,7 @@ Vo et al. 2024, section 3.3.
 import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -21,6 +22,11 @@ from equipoise.pipeline.blocks import assignments_frame
 from equipoise.pipeline.checkpoint import AnyAssignments, AnyLevel, DistributedLevel, InMemory
 from equipoise.pipeline.fitting import Fitting, fit_levels
 from equipoise.pipeline.spark_vectors import SparkVectors
+from equipoise.pipeline.top_down import fit_top_down
+
+Tree = Literal["bottom_up", "top_down"]
+FITS = {"bottom_up": fit_levels, "top_down": fit_top_down}
+"""What builds a tree, by how it grows."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +58,7 @@ def fit_hierarchy(
     levels: Sequence[int | Level],
     *,
     metric: Metric = "euclidean",
+    tree: Tree = "bottom_up",
     seed: int = 0,
     seeding: Seeding = "kmeans++",
     iterations: int = 50,
@@ -66,6 +73,8 @@ def fit_hierarchy(
         vectors: (n, d) array, or DataFrame with item_id BIGINT and embedding ARRAY<FLOAT>.
         levels: number of clusters from the finest up, or :class:`Level` where one is resampled.
         metric: squared Euclidean, or "cosine" (everything at unit length).
+        tree: "bottom_up", every level clusters the centroids below it (Vo et al. 2024), or "top_down", every cluster is
+            split into as many (:mod:`equipoise.pipeline.top_down`): each k is a multiple of the next.
         seed: the same seed gives the same clustering, whatever the cores.
         seeding: "kmeans++" (greedy; as good by "kmeans||" where there are many vectors), "kmeans||" or "random".
         iterations: of every k-means, at most.
@@ -75,14 +84,14 @@ def fit_hierarchy(
         on_step: told level number and state after every iteration.
 
     Raises:
-        ConfigError: k does not fall from level to level.
+        ConfigError: k does not fall from level to level, or does not fit the tree.
         InputError: fewer vectors than clusters, all equal, NaN, zero vectors with cosine, different lengths.
     """
     kmeans = KMeans(metric, seeding, iterations, tolerance)
     checkpoint = InMemory()
     spark = vectors.sparkSession if isinstance(vectors, DataFrame) else None
     limit = driver_limit or DriverLimit()
-    fitted = fit_levels(
+    fitted = FITS[tree](
         lambda: open_vectors(vectors, spherical=kmeans.spherical, backend=backend),
         _as_levels(levels),
         fitting=Fitting(kmeans, seed, spark, limit, checkpoint, on_step=on_step, backend=backend),

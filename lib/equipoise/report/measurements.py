@@ -28,7 +28,8 @@ class Metrics:
 class VotedClasses:
     """The classes that a labelled set gave to clusters, by the name of the set.
 
-    ``points`` have a row a class with items: n_items, n_clusters float64; ``measures`` are of balance.
+    ``points`` have a row a class with items: n_items, n_clusters float64; ``measures`` are of balance, and of the fit
+    of clusters against size.
     """
 
     points: Mapping[str, pd.DataFrame]

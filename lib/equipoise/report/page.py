@@ -12,29 +12,26 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from equipoise import __version__
+from equipoise.evaluation.names import (
+    BALANCE,
+    CLUSTERS_INTERCEPT,
+    CLUSTERS_SLOPE,
+    COVERAGE,
+    FIT,
+    MEANINGS,
+    N_PRESENT,
+    NORMALISED_ENTROPY,
+    TOP_SHARE,
+    in_words,
+)
 from equipoise.report import formats
 from equipoise.report.content import Balance, Item, Report, Spread
 from equipoise.report.measurements import VotedClasses
-from equipoise.report.plots import classes_plot, lorenz_plot, objective_plot, similarity_plot
+from equipoise.report.plots import classes_plot, fit_plot, lorenz_plot, objective_plot, similarity_plot
 from equipoise.schemas import POOL_NAME, Col
 
-MEASURES = (
-    "n_present", "coverage", "normalised_entropy", "effective_number", "gini", "max_over_median", "top_share",
-    "imbalance",
-)  # fmt: skip
-"""The measures of balance in the order of the table; how they are called and what they say."""
-MEANINGS: Mapping[str, tuple[str, str]] = {
-    "n_present": ("groups with items", ""),
-    "coverage": ("coverage", "groups with items, of all"),
-    "normalised_entropy": ("normalised entropy", "1 is balanced"),
-    "effective_number": ("effective number", "equally large groups of the same entropy"),
-    "gini": ("Gini coefficient", "0 is balanced"),
-    "max_over_median": ("largest / median", "1 is balanced"),
-    "top_share": ("share of the largest 1%", "of the groups, at least one"),
-    "imbalance": ("largest / smallest", "1 is balanced"),
-}
 CLASS, BENCHMARK = "class", "benchmark"
-SHARES = ("coverage", "top_share")
+SHARES = (COVERAGE, TOP_SHARE)
 
 
 def render(report: Report) -> str:
@@ -59,7 +56,7 @@ def render(report: Report) -> str:
             (of, list(rows)) for of, rows in groupby(report.failures, key=lambda one: (one.benchmark, one.model))
         ],
         metrics=[(group, list(rows)) for group, rows in groupby(report.metrics.rows, key=lambda one: one.group)],
-        measures=[(name, *MEANINGS[name]) for name in MEASURES],
+        measures=[(name, in_words(name), MEANINGS[name]) for name in BALANCE],
     )
     script = _part("script.js")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
@@ -92,12 +89,12 @@ def _change(balance: Balance, selection: str) -> str | None:
     spreads = {spread.name: spread for spread in balance.spreads if spread.measures}
     if POOL_NAME not in spreads or selection not in spreads:
         return None
-    entropies = {name: spread.measures["normalised_entropy"] for name, spread in spreads.items()}
+    entropies = {name: spread.measures[NORMALISED_ENTROPY] for name, spread in spreads.items()}
     drawn = [one for one in spreads.values() if (one.kind, one.tint) == ("random", spreads[selection].tint)]
     beside = f" ({drawn[0].name}: {entropies[drawn[0].name]:.3f})" if drawn else ""
     n_groups = formats.whole(spreads[POOL_NAME].measures[Col.n_groups])
     return (
-        f"Over {n_groups} {groups_of(balance)}, normalised entropy goes from {entropies[POOL_NAME]:.3f} to "
+        f"Over {n_groups} {groups_of(balance)}, {in_words(NORMALISED_ENTROPY)} goes from {entropies[POOL_NAME]:.3f} to "
         f"{entropies[selection]:.3f}{beside}."
     )
 
@@ -144,22 +141,32 @@ def _legend(balances: Sequence[Balance]) -> list[Spread]:
 
 
 def _voted(voted: VotedClasses | None) -> dict[str, Any] | None:
-    """The two plots of Vo et al. 2024, figure 4, and the measures of balance that the table has."""
+    """The two plots of Vo et al. 2024, figure 4, and the measures of balance and of the fit that the table has."""
     if voted is None:
         return None
     sets = {
         name: (points[Col.n_items].to_numpy(), points[Col.n_clusters].to_numpy())
         for name, points in voted.points.items()
+        if len(points)
     }
     means = {name: (sizes, sizes / n_clusters) for name, (sizes, n_clusters) in sets.items()}
-    plots = {
-        title: Markup(classes_plot(points, label=label, key=f"voted{place}"))
-        for place, (title, label, points) in enumerate(
-            [("Clusters of a class", "clusters", sets), ("Their mean size", "items a cluster", means)]
-        )
-    }
     measures = {name: values for name, values in voted.measures.items() if values}
-    return {"plots": plots, "measures": measures, "n_classes": len(next(iter(voted.points.values())))}
+    lines = {
+        name: (values[CLUSTERS_INTERCEPT], values[CLUSTERS_SLOPE])
+        for name, values in measures.items()
+        if CLUSTERS_SLOPE in values
+    }
+    plots = {
+        "Clusters of a class": Markup(fit_plot(sets, lines, key="voted0")),
+        "Their mean size": Markup(classes_plot(means, label="items a cluster", key="voted1")),
+    }
+    return {
+        "plots": plots,
+        "measures": measures,
+        "rows": [(name, in_words(name), MEANINGS[name]) for name in (*BALANCE, *FIT)],
+        "n_classes": max(len(points) for points in voted.points.values()),
+        "has_lines": bool(lines),
+    }
 
 
 def _objectives(report: Report) -> list[dict[str, Any]]:
@@ -193,7 +200,7 @@ def _objective_row(name: str, steps: Any) -> dict[str, Any]:
 
 def _measured(measures: Mapping[str, float], name: str) -> str:
     value = measures.get(name)
-    if name == "n_present" and value is not None:
+    if name == N_PRESENT and value is not None:
         return f"{formats.whole(value)} of {formats.whole(measures.get(Col.n_groups))}"
     return formats.share(value) if name in SHARES else formats.measure(value)
 

@@ -115,6 +115,31 @@ def classes_plot(points: Mapping[str, tuple[Doubles, Doubles]], *, label: str, k
         return _svg(figure, key)
 
 
+def fit_plot(
+    points: Mapping[str, tuple[Doubles, Doubles]], lines: Mapping[str, tuple[float, float]], *, key: str
+) -> str:
+    """The clusters of each class against the size of the class, and the line that fits them.
+
+    Args:
+        points: by the name of the set, the pool first: the sizes and numbers of clusters of the classes, (n,) each.
+        lines: intercept and slope, by the name of the set; without one, where there is no fit.
+        key: of this plot, unique on the page.
+    """
+    with _style():
+        figure, axes = _panel()
+        for colour, marker, (name, (sizes, n_clusters)) in zip((_POOL, _TINTS[0]), "o.", points.items(), strict=False):
+            axes.plot(sizes, n_clusters, marker, color=colour, markersize=4, markerfacecolor="none", linestyle="none")
+            if name in lines:
+                intercept, slope = lines[name]
+                ends = np.array([sizes.min(), sizes.max()])
+                axes.plot(ends, intercept + slope * ends, color=colour, linewidth=1.2)
+        axes.set(xlabel="items of the class", ylabel="clusters", xlim=(0, None), ylim=(0, None))
+        axes.locator_params(nbins=4)
+        for axis in (axes.xaxis, axes.yaxis):
+            axis.set_major_formatter("{x:,g}")
+        return _svg(figure, key)
+
+
 def _decades(values: Doubles) -> tuple[float, float]:
     """The powers of ten around the values, so that an axis has two with a number at least."""
     low, high = np.floor(np.log10([values.min(), values.max()]))

@@ -5,7 +5,9 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from equipoise.config.sections import HOW, Count, Section
+from equipoise.errors import ConfigError
 from equipoise.kernels import placement
+from equipoise.kernels.branching import branching_of
 
 
 class Resampling(Section):
@@ -39,10 +41,14 @@ class DriverLimit(Section):
 
 
 class Cluster(Section):
-    """The hierarchical k-means; ``encoder`` names whose vectors, where there are several."""
+    """The hierarchical k-means; ``encoder`` names whose vectors, where there are several.
+
+    ``tree``: every level clusters the centroids below it, or, ``top_down``, every cluster is split into as many.
+    """
 
     encoder: Annotated[str | None, HOW] = None
     metric: Literal["euclidean", "cosine"] = "euclidean"
+    tree: Literal["bottom_up", "top_down"] = "bottom_up"
     seeding: Literal["kmeans++", "kmeans||", "random"] = "kmeans++"
     iterations: Annotated[int, Field(gt=0, le=1_000_000)] = 50
     tolerance: Annotated[float, Field(ge=0, le=1)] = 1e-4
@@ -62,4 +68,17 @@ class Cluster(Section):
                     f"level {number} has k = {level.k}, not below the {below.k} of level {number - 1}: "
                     "every level clusters the centroids of the one before, so k must fall"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _levels_split(self) -> Self:
+        if self.tree == "top_down":
+            for number, level in enumerate(self.levels, start=1):
+                if level.resampling or level.splits > 1:
+                    key = "resampling" if level.resampling else "splits"
+                    raise ValueError(f"tree: top_down splits every level anyway: drop {key} of level {number}")
+            try:
+                branching_of([level.k for level in self.levels])
+            except ConfigError as error:
+                raise ValueError(str(error)) from error
         return self

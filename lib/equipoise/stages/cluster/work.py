@@ -10,9 +10,9 @@ from equipoise.kernels.levels import KMeans, LevelState
 from equipoise.kernels.placement import DriverLimit, partitions_for
 from equipoise.kernels.vectors import Vectors
 from equipoise.pipeline.blocks import is_zero
-from equipoise.pipeline.fitting import Fitting, fit_levels
+from equipoise.pipeline.fitting import Fitting
 from equipoise.pipeline.frames import persisted
-from equipoise.pipeline.hierarchy import open_vectors
+from equipoise.pipeline.hierarchy import FITS, open_vectors
 from equipoise.pipeline.items import rejects
 from equipoise.runs.account import Account
 from equipoise.runs.context import Context
@@ -35,7 +35,7 @@ def cluster(context: Context, settings: Cluster) -> Account:
     n_usable = n_in - n_rejected
     _check_size(settings, n_usable)
     opened: list[Vectors] = []
-    levels = fit_levels(
+    levels = FITS[settings.tree](
         lambda: _opened(context, settings, n_usable, opened.append),
         [as_level(level) for level in settings.levels],
         fitting=_fitting(context, settings),

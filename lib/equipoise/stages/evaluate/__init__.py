@@ -46,6 +46,7 @@ def nodes(config: Config, so_far: Graph) -> Iterator[Node[Judged]]:
         ),
         makes=(Slice(METRICS, {Col.stage: name}),),
         seed=config.seed,
+        revision=2,
         judges=True,
         check="equipoise.stages.evaluate.check:check",
         outside="equipoise.stages.evaluate.labelled_set:states" if section.labelled else None,

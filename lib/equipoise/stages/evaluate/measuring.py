@@ -18,7 +18,7 @@ from equipoise.pipeline.frames import persisted
 from equipoise.pipeline.sampling import count_levels, random_items
 from equipoise.schemas import Col
 from equipoise.stages.evaluate.labelled_set import read_labelled
-from equipoise.stages.evaluate.section import Evaluate
+from equipoise.stages.evaluate.section import Evaluate, LabelledSet
 
 LABEL, SOURCE = Col.label, Col.source
 _NODE = "node"
@@ -54,9 +54,11 @@ def metrics_of(spark: SparkSession, measured: Measured, section: Evaluate) -> pd
         found = [cluster_metrics(sizes, shrunk(sizes, section.top))]
         items = measured.items
         if section.labelled:
-            labels = stack.enter_context(_classes(spark, measured, levels, section))
-            found.append(class_metrics(class_clusters(sizes.where(F.col(Col.level) == section.labelled.level), labels)))
-            items = _with_class(items, clusters, labels, level=section.labelled.level)
+            level = _labelled_level(section.labelled, levels)
+            labels = stack.enter_context(_classes(spark, measured, level, section.labelled))
+            classes = class_clusters(sizes.where(F.col(Col.level) == level), labels)
+            found.append(class_metrics(classes.toPandas()))  # a row a set and class of the labelled set
+            items = _with_class(items, clusters, labels, level=level)
         groups = _groupings(items, section)
         if groups:
             by_group = group_sizes(items, measured.selected, groups=groups, selections=measured.names)
@@ -91,14 +93,24 @@ def stacked(selections: Sequence[DataFrame]) -> DataFrame:
     return reduce(DataFrame.unionByName, [rows.select(*columns) for rows in selections])
 
 
+def _labelled_level(labelled: LabelledSet, levels: int) -> int:
+    """The level whose clusters get labels: the top, where the section names none.
+
+    Raises:
+        InputError: the clustering has no such level.
+    """
+    if labelled.level is not None and labelled.level > levels:
+        raise InputError(
+            f"evaluate.labelled.level: {labelled.level}, and the clustering has {levels}: lower it, "
+            "or drop it for the top"
+        )
+    return labelled.level or levels
+
+
 @contextmanager
-def _classes(spark: SparkSession, measured: Measured, levels: int, section: Evaluate) -> Iterator[DataFrame]:
-    labelled = section.labelled
-    assert labelled is not None, "it is asked for"
-    if labelled.level > levels:
-        raise InputError(f"evaluate.labelled.level: {labelled.level}, and the clustering has {levels}: lower it")
+def _classes(spark: SparkSession, measured: Measured, level: int, labelled: LabelledSet) -> Iterator[DataFrame]:
     voters = read_labelled(spark, labelled)
-    centroids = measured.tree.where(F.col(Col.level) == labelled.level)
+    centroids = measured.tree.where(F.col(Col.level) == level)
     with labelled_clusters(centroids, voters, spherical=measured.is_spherical) as labels, persisted(labels) as kept:
         yield kept
 

@@ -11,7 +11,8 @@ class LabelledSet(Section):
     """Vectors of the same encoder whose classes are known: for the classes of pools without labels.
 
     ``.npy`` with ``labels``, a file of one label a line (or .npy); or Parquet or Delta with the columns ``vector`` and
-    ``label``. The ``k`` nearest of them vote about every cluster of ``level``.
+    ``label``. The ``k`` nearest of them vote about every cluster of ``level``, by default the top one (Vo et al. 2024,
+    figure 4): those of level 1 are plain k-means, which gives a class clusters in proportion to its size.
     """
 
     path: str
@@ -19,7 +20,7 @@ class LabelledSet(Section):
     vector: str = "embedding"
     label: str = "label"
     k: Count = 5
-    level: Count = 1
+    level: Count | None = None
 
     @model_validator(mode="after")
     def _has_labels(self) -> Self:

@@ -8,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from equipoise.evaluation.balance import class_counts, measures
+from equipoise.evaluation.names import IMBALANCE, N_ITEMS, NORMALISED_ENTROPY, in_words
 from equipoise.kernels.draws import Purpose
 from equipoise.pipeline.content import with_content
 from equipoise.pipeline.frames import persisted
@@ -70,10 +71,10 @@ def _classes_table(alike: pd.DataFrame, first: pd.DataFrame, last: pd.DataFrame,
         _add_classes(table, last)
     table.add_section()
     weights = alike[Col.n_groups]
-    table.add_row("items", *(f"{(alike[name] * weights).sum():,}" for name in _COUNTS))
+    table.add_row(in_words(N_ITEMS), *(f"{(alike[name] * weights).sum():,}" for name in _COUNTS))
     measured = [measures(alike[name], weights) if alike[name].any() else {} for name in _COUNTS]
-    for heading, name in (("normalised entropy", "normalised_entropy"), ("largest / smallest", "imbalance")):
-        table.add_row(heading, *(f"{values[name]:.3f}" if values else "" for values in measured))
+    for name in (NORMALISED_ENTROPY, IMBALANCE):
+        table.add_row(in_words(name), *(f"{values[name]:.3f}" if values else "" for values in measured))
     return table
 
 

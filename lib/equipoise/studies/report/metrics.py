@@ -7,7 +7,8 @@ import pandas as pd
 from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
 
-from equipoise.evaluation.metrics import CLASS, MEAN_CLUSTER_SIZE, is_single
+from equipoise.evaluation.metrics import CLASS, is_single
+from equipoise.evaluation.names import MEAN_CLUSTER_SIZE
 from equipoise.report.measurements import Metric, Metrics, VotedClasses
 from equipoise.report.thumbnails import snippet
 from equipoise.runs.tables import RunTables
