@@ -28,8 +28,9 @@ from equipoise.kernels.lloyd import Iteration, lloyd
 from equipoise.kernels.placement import goes_straight, split_members
 from equipoise.pipeline.blocks import VECTOR_SCHEMA
 from equipoise.pipeline.reduction import most_result_bytes
+from equipoise.pipeline.routing import routing
 from equipoise.pipeline.spark_vectors import SparkVectors
-from equipoise.pipeline.splits import TASKS_PER_CORE, Inside, routing, split
+from equipoise.pipeline.splits import TASKS_PER_CORE, Inside, split
 from equipoise.schemas import Col
 
 GIB = 2**30

@@ -228,6 +228,7 @@ def test_the_job_prints_one_table_and_the_failures(run, folder, capsys):
         "select * from failures",
     ):
         assert text in printed.out
+    assert "pets/region: % by group" in printed.out
     assert printed.out.count("Traceback") == 0
 
 

@@ -230,6 +230,11 @@ def test_methods_are_compared_in_one_table(spark, source, tmp_path, capsys):
     runs = equipoise.read_table(spark, load_config(path).workspace, "runs")
     clusterings = runs.filter("stage = 'cluster' and status = 'done'").count()
     assert clusterings == 2  # the first two methods share one
+    _, flat_kmeans = variant_runs(load_config(path))
+    for refused, said in (("c", "is a comparison of this workspace"), (flat_kmeans.run_id, "equipoise compare makes")):
+        capsys.readouterr()
+        assert main(["curate", "--config", path, "--run-id", refused, "compare=null", "--quiet"]) == 2
+        assert f"--run-id '{refused}'" in (error := capsys.readouterr().err) and said in error
     version = Workspace(spark, load_config(path).workspace).version(CURATED)
     assert main(["compare", "--config", path, "--run-id", "c", "--quiet"]) == 0
     assert Workspace(spark, load_config(path).workspace).version(CURATED) == version
@@ -271,7 +276,7 @@ def test_methods_are_not_compared_on_pools_of_different_sizes(spark, source, tmp
     assert main(["compare", "--config", file, "name=grown", "--quiet"]) == 0
 
 
-def test_another_encoder_and_other_ks_are_compared(spark, tmp_path):
+def test_another_encoder_and_other_ks_are_compared(spark, tmp_path, capsys):
     rng = np.random.default_rng(0)
     (tmp_path / "in").mkdir()
     for number in range(30):
@@ -288,9 +293,14 @@ def test_another_encoder_and_other_ks_are_compared(spark, tmp_path):
         cluster={"levels": [{"k": 6}, {"k": 2}]},
         select=[],
         compare={"target": 12, "variants": variants},
+        evaluate={"labelled": {"path": str(tmp_path / "v.npy"), "labels": str(tmp_path / "v.txt")}},
     )
-    assert main(["compare", "--config", path, "--run-id", "c", "--quiet"]) == 0
+    np.save(tmp_path / "v.npy", rng.normal(size=(10, 4)).astype(np.float32))
+    (tmp_path / "v.txt").write_text("\n".join("ab" * 5))
+    assert main(["compare", "--config", path, "--run-id", "c"]) == 0
+    assert "sharper: no classes, the labelled set is of another encoder's vectors" in capsys.readouterr().err
     found = metrics(spark, path, "c")
+    assert {key[0] for key in found if key[2].startswith("own_class=")} == {"own", "other-ks"}
     assert {found[variant["name"], "n_items", "level_1"] for variant in variants} == {12}
     assert {found[variant["name"], "n_groups", "level_1"] for variant in variants} == {6}  # the config's own clusters
     shapes = {}
@@ -308,6 +318,6 @@ def test_without_variants_the_methods_of_the_paper_are_compared(spark, source, t
     assert main(["compare", "--config", path, "--run-id", "c", "--quiet"]) == 0
     names = {key[0] for key in metrics(spark, path, "c")}
     assert names == {
-        "pool", "random", "flat-kmeans", "levels-2", "levels-3", "levels-4", "half-k", "resampling-0", "resampling-1",
-        "resampling-10", "seeding-random", "sampling-flat", "within-closest", "within-farthest",
+        "pool", "random", "1r", "2r", "3r", "4r", "half-k", "3r-k10", "vocabulary-tree", "3r-0", "3r-1", "3r-10",
+        "3r-100", "3r-", "flat-1", "flat-2", "flat-3", "3c", "3f",
     }  # fmt: skip

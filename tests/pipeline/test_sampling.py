@@ -79,6 +79,13 @@ class Tree:
     def top(self) -> list[Node]:
         return [(self.levels, int(i)) for i in range(len(self.parents[-1]))]
 
+    def reached(self, level: int, excluded: Callable[[Node], bool]) -> list[Node]:
+        """The nodes of a level that nothing above excludes."""
+        nodes = self.top()
+        for _ in range(level, self.levels):
+            nodes = [child for node in nodes if not excluded(node) for child in self.children(node)]
+        return nodes
+
     def take(self, node: Node, quota: int, within: str, seed: int, excluded: Callable[[Node], bool]) -> Counter[int]:
         members = self.items(node, excluded)
         ids = self.item_ids[members]
@@ -97,12 +104,12 @@ class Tree:
 
     def select(
         self, *, seed: int, method: str = "hierarchical", within: str = "random", target: int | None = None,
-        per_cluster: int | None = None, max_copies: int = 1,
+        per_cluster: int | None = None, max_copies: int = 1, level: int | None = None,
         excluded: Callable[[Node], bool] = lambda node: False,
     ) -> Counter[int]:  # fmt: skip
-        lowest = self.levels if method == "flat" else 1
+        lowest = (level or self.levels) if method == "flat" else 1
         taken: Counter[int] = Counter()
-        nodes, budgets = [self.top()], [target or 0]
+        nodes, budgets = [self.reached(level or self.levels, excluded)], [target or 0]
         while nodes:
             siblings, budget = nodes.pop(), budgets.pop()
             shares = self.share(siblings, budget, seed, max_copies, excluded)
@@ -236,7 +243,9 @@ def test_a_small_tree_by_hand(spark: SparkSession) -> None:
     [
         {"target": 100}, {"target": 97, "within": "closest"},
         {"target": 650, "max_copies": 3, "within": "farthest"},
-        {"target": 101, "method": "flat"},
+        {"target": 101, "method": "flat"}, {"target": 101, "method": "flat", "level": 2},
+        {"target": 650, "method": "flat", "level": 1, "max_copies": 2},
+        {"per_cluster": 7, "method": "flat", "level": 2},
         {"target": 500, "method": "flat", "max_copies": 2, "within": "closest"},
         {"per_cluster": 9, "max_copies": 2}, {"per_cluster": 20, "method": "flat"},
         {"target": 10**12}, {"target": 1},
@@ -285,7 +294,10 @@ def test_where_excludes_whole_subtrees(tables: tuple[DataFrame, DataFrame], tree
         return node == (2, 1) or (node[0] == 1 and sizes[node[1]] < 6)
 
     where = "(level <> 2 or cluster_id <> 1) and (level > 1 or n_items >= 6)"
-    for options in ({"target": 60}, {"target": 60, "method": "flat"}, {"per_cluster": 3}):
+    for options in (
+        {"target": 60}, {"target": 60, "method": "flat"}, {"per_cluster": 3},
+        {"target": 60, "method": "flat", "level": 1},
+    ):  # fmt: skip
         selection = chosen(draw(*tables, seed=0, where=where, **options))
         assert copies_of(selection) == tree.select(seed=0, excluded=excluded, **options)
     left = available(tables[0], levels=3, where=where, max_copies=2).first()
@@ -390,7 +402,8 @@ def test_where_that_is_none(spark: SparkSession, where: str, said: str) -> None:
         ({"within": "near", "target": 1}, "within is 'near'"),
         ({}, "exactly one"), ({"target": 1, "per_cluster": 1}, "exactly one"), ({"target": 0}, "target is 0"),
         ({"per_cluster": -1}, "per_cluster is -1"), ({"target": 1, "max_copies": 0}, "max_copies is 0"),
-        ({"target": 1, "where": "nonsense > 1"}, "nonsense"),
+        ({"target": 1, "where": "nonsense > 1"}, "nonsense"), ({"target": 1, "level": 2}, "only flat has one"),
+        ({"target": 1, "method": "flat", "level": 4}, "level is 4 and the tree has 3"),
     ],
 )  # fmt: skip
 def test_bad_arguments(tables: tuple[DataFrame, DataFrame], options: dict, said: str) -> None:

@@ -14,9 +14,10 @@ from equipoise.pipeline import splits
 from equipoise.pipeline.blocks import assignments_arrays, vectors_frame
 from equipoise.pipeline.checkpoint import DistributedLevel
 from equipoise.pipeline.hierarchy import fit_hierarchy
+from equipoise.pipeline.routing import routing
 from equipoise.pipeline.selection import select
 from equipoise.pipeline.spark_vectors import SparkVectors
-from equipoise.pipeline.splits import Inside, routing, split
+from equipoise.pipeline.splits import Inside, split
 from equipoise.pipeline.workers import assigner
 from equipoise.schemas import Col
 

@@ -5,7 +5,14 @@ import io
 import pandas as pd
 from rich.console import Console
 
-from equipoise.stages.benchmark.told import MOST_PRINTED, _failures_table, _scores_table
+from equipoise.stages.benchmark.told import (
+    MOST_GROUPS,
+    MOST_PRINTED,
+    _failures_table,
+    _groups_table,
+    _places,
+    _scores_table,
+)
 
 
 def printed(table) -> str:
@@ -20,6 +27,41 @@ def test_a_score_of_a_single_item_is_printed_without_a_deviation():
     told = printed(_scores_table(metrics, "retrieval", ["recall_1"]))
     assert "25.0" in told and "50.0 ± 12.5" in told
     assert told.count("±") == 2  # the other is in the title
+
+
+def test_accuracies_by_group_are_printed_with_their_gap_the_lowest_first():
+    place = "streets/income"
+    rows = [
+        ("raw", "knn_1_accuracy", 0.75, f"{place}=high=er"), ("raw", "knn_1_accuracy", 0.5, f"{place}=low"),
+        ("raw", "knn_1_accuracy_gap", 1 / 3, place), ("ours", "knn_1_accuracy", 0.7, f"{place}=high=er"),
+        ("ours", "knn_1_accuracy", 0.7, f"{place}=low"), ("ours", "knn_1_accuracy_gap", 0.0, place),
+        ("raw", "knn_1_accuracy", 0.6, "streets"), ("raw", "knn_1_accuracy", 0.1, "streets/incomes=low"),
+    ]  # fmt: skip
+    metrics = pd.DataFrame(rows, columns=["selection", "name", "value", "group"])
+    assert _places(metrics, ["knn_1_accuracy"]) == [place] and _places(metrics, ["recall_1"]) == []
+    lines = printed(_groups_table(metrics, place, ["knn_1_accuracy"])).splitlines()
+    assert lines[0].strip() == f"{place}: % by group"
+    cells = [
+        [cell.strip() for cell in line.replace("┃", "│").split("│")][1:-1]
+        for line in lines
+        if "│" in line or "┃" in line
+    ]
+    assert cells == [
+        ["score", "model", "low", "high=er", "gap"],
+        ["knn_1_accuracy", "ours", "70.0", "70.0", "0.0"],
+        ["", "raw", "50.0", "75.0", "33.3"],
+    ]
+
+
+def test_of_many_groups_the_lowest_are_printed():
+    n = MOST_GROUPS + 3
+    rows = [("raw", "recall_1", number / 100, f"b/c={number}") for number in range(n)]
+    metrics = pd.DataFrame(
+        [*rows, ("raw", "recall_1_gap", 1.0, "b/c")], columns=["selection", "name", "value", "group"]
+    )
+    lines = printed(_groups_table(metrics, "b/c", ["recall_1"])).splitlines()
+    assert f"the {MOST_GROUPS} lowest; 3 more in metrics" in lines[0]
+    assert f"{MOST_GROUPS - 1}.0" in lines[-2] and f"{MOST_GROUPS}.0" not in lines[-2]
 
 
 def test_failures_show_the_beginning_of_texts_on_one_line():

@@ -2,9 +2,11 @@
 
 import pytest
 
+from equipoise.config import Variant
 from equipoise.errors import ConfigError
 from equipoise.stages.configuration import config_from
-from equipoise.studies.variants import comparison_id, default_variants, variant_runs, variants_of
+from equipoise.studies.methods import default_variants
+from equipoise.studies.variants import comparison_id, variant_runs, variants_of
 
 LEVELS = [{"k": 90}, {"k": 30}, {"k": 9, "resampling": {"rounds": 10, "points": "half"}}]
 
@@ -21,22 +23,75 @@ def made(compare: dict | None = None, **sections):
     return config_from({**plain, **sections})
 
 
+def ks_of(variants: dict) -> dict[str, list[int]]:
+    return {
+        name: [level["k"] for level in v.cluster["levels"]] for name, v in variants.items() if "levels" in v.cluster
+    }
+
+
 def test_the_methods_that_a_user_need_not_write() -> None:
     variants = {variant.name: variant for variant in default_variants(made())}
-    ks = {name: [level["k"] for level in v.cluster["levels"]] for name, v in variants.items() if "levels" in v.cluster}
-    assert ks == {
-        "flat-kmeans": [9], "levels-2": [90, 9], "levels-4": [90, 30, 16, 9], "half-k": [45, 15, 9],
-        "resampling-0": [90, 30, 9], "resampling-1": [90, 30, 9],
+    assert ks_of(variants) == {
+        "1r": [9], "2r": [90, 9], "4r": [90, 30, 16, 9], "half-k": [45, 15, 9], "3r-k18": [180, 60, 18],
+        "3r-0": [90, 30, 9], "3r-1": [90, 30, 9], "3r-100": [90, 30, 9], "vocabulary-tree": [81, 27, 9],
     }  # fmt: skip
-    assert variants["levels-3"].cluster == {}
+    assert variants["3r"].cluster == {}
     ten = {"rounds": 10, "points": "half"}
-    assert [level["resampling"] for level in variants["levels-4"].cluster["levels"]] == [None, None, ten, ten]
-    assert variants["resampling-1"].cluster["levels"][2]["resampling"] == {"rounds": 1, "points": "half"}
-    assert variants["resampling-1"].cluster["levels"][1]["resampling"] is None
-    assert "resampling-10" not in variants  # what the config itself does
-    assert variants["seeding-random"].cluster == {"seeding": "random"}
-    assert "seeding-kmeanspp" not in variants
-    assert variants["sampling-flat"].select == {"method": "flat"}
+    assert [level["resampling"] for level in variants["4r"].cluster["levels"]] == [None, None, ten, ten]
+    assert variants["3r-100"].cluster["levels"][2]["resampling"] == {"rounds": 100, "points": "half"}
+    assert variants["3r-1"].cluster["levels"][1]["resampling"] is None
+    assert [level["resampling"] for level in variants["3r-k18"].cluster["levels"]] == [None, None, ten]
+    assert "3r-10" not in variants  # what the config itself does
+    assert variants["vocabulary-tree"].cluster["tree"] == "top_down"
+    assert variants["3r-"].cluster == {"seeding": "random"}
+    assert "3r-kmeanspp" not in variants
+    assert [variants[f"flat-{n}"].select for n in (1, 2, 3)] == [{"method": "flat", "level": n} for n in (1, 2, 3)]
+    assert variants["3c"].select == {"within": "closest"} and variants["3f"].select == {"within": "farthest"}
+    assert not [name for name in variants if name.startswith("encoder-")]
+
+
+def test_the_configuration_of_the_paper_has_the_names_of_the_paper() -> None:
+    ten = {"rounds": 10}
+    levels = [
+        {"k": 10_000_000, "splits": 100},
+        {"k": 500_000, "resampling": ten}, {"k": 50_000, "resampling": ten}, {"k": 10_000, "resampling": ten},
+    ]  # fmt: skip
+    variants = {variant.name: variant for variant in default_variants(made(cluster={"levels": levels}))}
+    assert {"1r", "2r", "3r", "4r", "4r-", "4r-100", "4r-20k", "4c", "4f"} <= set(variants)
+    rounds = [level["resampling"] for level in variants["4r-100"].cluster["levels"]]
+    assert [one and one["rounds"] for one in rounds] == [None, 100, 100, 100]  # the top levels
+    ks = ks_of(variants)
+    assert ks["4r-20k"] == [20_000_000, 1_000_000, 100_000, 20_000]
+    assert ks["vocabulary-tree"] == [10_000_000, 500_000, 50_000, 10_000]
+    variant_runs(made(cluster={"levels": levels}))  # all fit
+
+
+def test_a_vocabulary_tree_has_the_multiples_nearest_to_the_levels() -> None:
+    def tree(*ks: int) -> list[int] | None:
+        variants = {v.name: v for v in default_variants(made(cluster={"levels": [{"k": k} for k in ks]}))}
+        return ks_of(variants).get("vocabulary-tree")
+
+    assert tree(200, 60, 20) == [180, 60, 20]
+    assert tree(11, 10, 9) == [36, 18, 9]  # two at least
+    assert tree(90) is None
+
+
+def test_a_config_that_is_a_vocabulary_tree_is_held_against_hierarchies() -> None:
+    levels = [{"k": 90}, {"k": 30}, {"k": 10}]
+    variants = {v.name: v for v in default_variants(made(cluster={"levels": levels, "tree": "top_down"}))}
+    assert variants["vocabulary-tree"].cluster == {} and variants["3r"].cluster == {"tree": "bottom_up"}
+    assert variants["3r-10"].cluster["tree"] == "bottom_up"
+    variant_runs(made(cluster={"levels": levels, "tree": "top_down"}))
+
+
+def test_each_other_encoder_is_a_method() -> None:
+    encoders = {"small": {"encoder": "pixels", "size": 4}, "large": {"encoder": "pixels", "size": 8}}
+    config = made(embed=None, encoders=encoders, cluster={"levels": LEVELS, "encoder": "large"})
+    variants = {v.name: v for v in default_variants(config)}
+    assert variants["encoder-small"].cluster == {"encoder": "small"} and "encoder-large" not in variants
+    runs = {method: run for run in variant_runs(config) for method in run.methods}
+    assert runs["encoder-small"].config.cluster.encoder == "small"
+    assert runs["encoder-small"].run_id != runs["3r"].run_id
 
 
 @pytest.mark.parametrize(
@@ -54,7 +109,7 @@ def test_the_methods_that_a_user_need_not_write() -> None:
 )
 def test_levels_that_the_config_lacks_lie_between_the_neighbours_furthest_apart(levels, depth, ks) -> None:
     variants = {v.name: v for v in default_variants(made(cluster={"levels": levels}))}
-    found = variants.get(f"levels-{depth}")
+    found = variants.get(f"{depth}r")
     assert (found and [level["k"] for level in found.cluster["levels"]]) == ks
 
 
@@ -73,37 +128,37 @@ def test_half_the_clusters_where_k_still_falls_and_the_splits_still_divide() -> 
 @pytest.mark.parametrize(
     ("seeding", "names"),
     [
-        ("kmeans++", ["seeding-random"]),
-        ("random", ["seeding-kmeanspp"]),
-        ("kmeans||", ["seeding-random", "seeding-kmeanspp"]),
+        ("kmeans++", ["3r-"]),
+        ("random", ["3r-kmeanspp"]),
+        ("kmeans||", ["3r-", "3r-kmeanspp"]),
     ],
 )
 def test_random_and_plusplus_seeding_are_both_there(seeding: str, names: list[str]) -> None:
     variants = default_variants(made(cluster={"levels": LEVELS, "seeding": seeding}))
-    assert [v.name for v in variants if v.name.startswith("seeding-")] == names
+    assert [v.name for v in variants if "seeding" in v.cluster] == names
     assert all(v.cluster["seeding"] != seeding for v in variants if v.name in names)
 
 
 def test_levels_that_nobody_resamples_are_resampled_above_the_first() -> None:
     variants = {v.name: v for v in default_variants(made(cluster={"levels": [{"k": 90}, {"k": 9}]}))}
-    assert "resampling-0" not in variants
-    rounds = [level["resampling"] for level in variants["resampling-10"].cluster["levels"]]
+    assert "2r-0" not in variants
+    rounds = [level["resampling"] for level in variants["2r-10"].cluster["levels"]]
     assert rounds == [None, {"rounds": 10, "points": "half"}]
 
 
 def test_a_single_level_is_varied_by_what_is_left() -> None:
     names = {variant.name for variant in default_variants(made(cluster={"levels": [{"k": 90}], "seeding": "random"}))}
-    assert names == {"levels-1", "seeding-kmeanspp", "within-closest", "within-farthest"}
+    assert names == {"1r", "1r-k180", "1r-kmeanspp", "1c", "1f"}
 
 
 def test_methods_that_differ_in_the_selection_alone_share_a_run() -> None:
     runs = variant_runs(made())
     assert [run.methods for run in runs] == [
-        ["levels-3", "sampling-flat", "within-closest", "within-farthest"],
-        ["flat-kmeans"], ["levels-2"], ["levels-4"], ["half-k"], ["resampling-0"], ["resampling-1"], ["seeding-random"],
+        ["3r", "flat-1", "flat-2", "flat-3", "3c", "3f"],
+        ["1r"], ["2r"], ["4r"], ["3r-0"], ["3r-1"], ["3r-100"], ["half-k"], ["3r-k18"], ["vocabulary-tree"], ["3r-"],
     ]  # fmt: skip
     assert len({run.run_id for run in runs}) == len(runs)
-    assert [selection.target for run in runs for selection in run.config.select] == [100] * 11
+    assert [selection.target for run in runs for selection in run.config.select] == [100] * 16
     assert all(run.config.evaluate is None and run.config.compare is None for run in runs)
     assert sorted(method for run in runs for method in run.methods) == sorted(v.name for v in variants_of(made()))
 
@@ -115,6 +170,34 @@ def test_a_run_id_stands_for_the_clustering_alone() -> None:
     assert variant_runs(made(seed=1))[0].run_id != plain
     assert variant_runs(made(embed={"encoder": "pixels", "size": 4}))[0].run_id != plain
     assert comparison_id(made({"target": 7})) != comparison_id(made()) == comparison_id(made())
+
+
+@pytest.mark.parametrize(
+    "sections",
+    [
+        {"embed": {"encoder": "pixels", "size": 8, "batch_size": 7}},
+        {"embed": {"encoder": "pixels", "size": 8, "items_per_commit": 7}},
+        {"cluster": {"levels": LEVELS, "checkpoint_every": 2}},
+        {"cluster": {"levels": LEVELS, "metric": "euclidean"}},  # what is the default anyway
+        {
+            "embed": None,
+            "encoders": {"x": {"encoder": "pixels", "size": 8}},
+            "cluster": {"levels": LEVELS, "encoder": "x"},
+        },
+        {"source": {"kind": "images", "path": "data", "name": "data"}},
+        {"evaluate": {}},
+        {"report": {"out": "elsewhere"}},
+        {"workspace": "elsewhere"},
+    ],
+)
+def test_keys_that_say_how_and_not_what_change_no_id(sections: dict) -> None:
+    plain, other = made(), made(**sections)
+    assert comparison_id(other) == comparison_id(plain)
+    assert [run.run_id for run in variant_runs(other)] == [run.run_id for run in variant_runs(plain)]
+    changed = [Variant.model_validate({"name": "v", "embed": {"size": 4, "batch_size": n}}) for n in (1, 2)]
+    if plain.embed and other.embed:
+        ids = {comparison_id(made({"target": 100, "variants": [one.model_dump()]}, **sections)) for one in changed}
+        assert len(ids) == 1
 
 
 def test_the_name_of_a_selection_tells_its_rules() -> None:

@@ -24,15 +24,19 @@ def stage(options: argparse.Namespace) -> None:
     from equipoise.cli.progress import ConsoleProgress
     from equipoise.stages.configuration import load_config
     from equipoise.stages.running import new_run_id, perform, planned
+    from equipoise.studies.comparisons import refuse_by_spark, refuse_early
 
     config = load_config(options.config, options.overrides)
     is_new = options.run_id is None
     run_id = options.run_id = _checked_run_id(options.run_id or new_run_id(config))
     plan = planned(config, family=None if options.job == "curate" else options.job, force=options.force)
+    is_own = is_new or refuse_early(config, run_id)
     plan.check(run_id, is_new=is_new)  # what can be refused at once, before Spark takes its time
     with ConsoleProgress(is_quiet=options.quiet) as progress:
         progress.message(f"run {run_id}: {options.job}, workspace {config.workspace}")
         spark = _session(config, f"{options.job} {run_id}")
+        if not is_own:
+            refuse_by_spark(config, run_id, spark)
         perform(plan, spark=spark, progress=progress, run_id=run_id)
     is_reported = options.job == "curate" and config.report is not None
     if options.quiet and not is_reported:

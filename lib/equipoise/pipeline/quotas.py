@@ -146,6 +146,14 @@ def reached_at(sizes: list[DataFrame], lowest: int) -> DataFrame:
     return reached.where(F.col(Col.n_items) > 0).select(Col.cluster_id, Col.n_items)
 
 
+def without_levels_above(sizes: list[DataFrame], lowest: int) -> list[DataFrame]:
+    """Return the sizes up to level ``lowest``, of which those clusters stay that nothing above excludes."""
+    if lowest == len(sizes):
+        return sizes
+    reached = reached_at(sizes, lowest).select(Col.cluster_id)
+    return [*sizes[: lowest - 1], sizes[lowest - 1].join(reached, Col.cluster_id, "left_semi")]
+
+
 def groups_below(sizes: list[DataFrame], shared: DataFrame, lowest: int) -> DataFrame:
     """Return the level-1 clusters below ``shared``, whose ids become group_id; n_items and quota stay."""
     groups = shared.withColumn(Col.group_id, F.col(Col.cluster_id))

@@ -31,6 +31,7 @@ class Rule:
     per_cluster: int | None = None
     max_copies: int = 1
     where: str | None = None
+    level: int | None = None
 
     def __post_init__(self) -> None:
         for key, value, choices in (("method", self.method, METHODS), ("within", self.within, WITHIN)):
@@ -40,11 +41,21 @@ class Rule:
             raise ConfigError(
                 f"target is {self.target} and per_cluster is {self.per_cluster}: give exactly one of them"
             )
-        check_at_least_one(target=self.target, per_cluster=self.per_cluster, max_copies=self.max_copies)
+        check_at_least_one(
+            target=self.target, per_cluster=self.per_cluster, max_copies=self.max_copies, level=self.level
+        )
+        if self.level is not None and self.method != "flat":
+            raise ConfigError(f"level is {self.level} and method {self.method!r}: only flat has one; drop it")
 
     def lowest(self, levels: int) -> int:
-        """The level that the sharing ends at."""
-        return levels if self.method == "flat" else 1
+        """The level that the sharing ends at.
+
+        Raises:
+            ConfigError: the tree is not as high as the rule says.
+        """
+        if self.level is not None and self.level > levels:
+            raise ConfigError(f"level is {self.level} and the tree has {levels}: lower it, or drop it for the top")
+        return (self.level or levels) if self.method == "flat" else 1
 
 
 def check_at_least_one(**values: int | None) -> None:

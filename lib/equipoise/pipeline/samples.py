@@ -7,7 +7,14 @@ from pyspark.sql import functions as F
 
 from equipoise.pipeline.rules import Rule
 from equipoise.pipeline.sampling import available, count_levels, select, taken
-from equipoise.pipeline.small_trees import GROUPS, MOST_CLUSTERS, available_copies, shared_quotas, small_tree
+from equipoise.pipeline.small_trees import (
+    GROUPS,
+    MOST_CLUSTERS,
+    available_copies,
+    shared_quotas,
+    small_tree,
+    without_levels_above,
+)
 from equipoise.schemas import Col
 
 
@@ -37,9 +44,10 @@ def sample(clusters: DataFrame, assignments: DataFrame, rule: Rule, *, seed: int
         rows = select(clusters, assignments, levels=levels, seed=seed, **vars(rule), checkpoint=cut_plan)
         return Sample(rows, int(allowed[Col.copies]))
     sizes = tree.sizes(tree.levels)
+    lowest = rule.lowest(tree.levels)
     groups = shared_quotas(
-        sizes,
-        rule.lowest(tree.levels),
+        without_levels_above(sizes, lowest) if rule.method == "flat" else sizes,
+        lowest,
         seed=seed,
         target=rule.target,
         per_cluster=rule.per_cluster,

@@ -22,6 +22,7 @@ from equipoise.pipeline.quotas import (
     root_of,
     shared_down,
     unchanged,
+    without_levels_above,
 )  # fmt: skip
 from equipoise.pipeline.rules import Rule, check_at_least_one, check_where
 from equipoise.schemas import Col
@@ -65,6 +66,7 @@ def select(
     per_cluster: int | None = None,
     max_copies: int = 1,
     where: str | None = None,
+    level: int | None = None,
     ranked_at_once: int = RANKED_AT_ONCE,
     checkpoint: Checkpoint = unchanged,
 ) -> DataFrame:
@@ -78,14 +80,15 @@ def select(
         levels: height of the tree, see :func:`count_levels`; clusters above that level play no part.
         seed: of all draws.
         method: ``hierarchical`` shares the target down the tree, level by level, and takes items inside
-            level-1 clusters; ``flat`` shares it over the top level, and takes items anywhere inside that.
+            level-1 clusters; ``flat`` shares it over the clusters of one level, and takes items anywhere inside these.
         within: which items of a cluster come first: ``random``, ``closest`` to the centroid or ``farthest``.
         target: items to select, copies counted; above what is :func:`available`, everything is selected.
-        per_cluster: instead of a target, at most this many from each level-1 (flat: top-level) cluster.
+        per_cluster: instead of a target, at most this many from each level-1 (flat: top-level, or ``level``) cluster.
         max_copies: how often an item may be selected, where its cluster is smaller than its share.
         where: SQL predicate on cluster rows of all levels, as they stand in ``clusters`` (so n_items is the
             size before any exclusion). As with SQL's WHERE, rows for which it is true are kept; where it is
             false or null, the cluster goes with all below it. For one level: ``level <> 1 or n_items >= 10``.
+        level: of ``flat``: whose clusters share, the top by default.
         ranked_at_once: clusters with more items are ranked in two steps, by salt first, to the same result.
         checkpoint: called with frames of clusters, two a level, whose plan is best cut there: pass
             :func:`cut_plan`, say. Without it, the plan of many levels is slow to make.
@@ -98,12 +101,14 @@ def select(
 
     Source: Vo et al. 2024, section 3.3; DESIGN section 3.
     """
-    rule = Rule(method, within, target, per_cluster, max_copies, where)
+    rule = Rule(method, within, target, per_cluster, max_copies, where, level)
     check_at_least_one(levels=levels)
     if where is not None:
         check_where(clusters.sparkSession, where)
     lowest = rule.lowest(levels)
     sizes = rolled_up(clusters, levels, where=where, checkpoint=checkpoint)
+    if method == "flat":
+        sizes = without_levels_above(sizes, lowest)
     if target is None:
         quota = F.least(F.col(Col.n_items) * max_copies, F.lit(per_cluster)).cast("bigint")
         shared = reached_at(sizes, lowest).select(Col.cluster_id, Col.n_items, quota.alias(Col.quota))

@@ -20,6 +20,7 @@ def select(
     within: str = "random",
     max_copies: int = 1,
     where: str | None = None,
+    level: int | None = None,
     seed: int = 0,
 ) -> DataFrame:
     """A balanced selection: item_id BIGINT, copies INT, cluster_id BIGINT (level 1), origin STRING.
@@ -28,7 +29,7 @@ def select(
         hierarchy: what :func:`equipoise.fit_hierarchy` returned.
         target: items to select; or
         per_cluster: a fixed number a cluster instead.
-        method, within, max_copies, where, seed: as in :func:`equipoise.pipeline.sampling.select`.
+        method, within, max_copies, where, level, seed: as in :func:`equipoise.pipeline.sampling.select`.
 
     Raises:
         ConfigError: an argument outside of what is said there.
@@ -47,6 +48,7 @@ def select(
         per_cluster=per_cluster,
         max_copies=max_copies,
         where=where,
+        level=level,
     )
 
 

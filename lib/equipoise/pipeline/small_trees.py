@@ -61,6 +61,15 @@ def small_tree(clusters: DataFrame, *, where: str | None, most: int = MOST_CLUST
     return SmallTree(found.astype({name: np.int64 for name in columns} | {_KEPT: bool}))
 
 
+def without_levels_above(sizes: list[pd.DataFrame], lowest: int) -> list[pd.DataFrame]:
+    """The sizes up to level ``lowest``, of which those clusters stay that nothing above excludes."""
+    if lowest == len(sizes):
+        return sizes
+    top = sizes[lowest - 1]
+    reached = top[top[Col.cluster_id].isin(_reached(sizes, lowest)[Col.cluster_id])]
+    return [*sizes[: lowest - 1], reached.reset_index(drop=True)]
+
+
 def available_copies(sizes: list[pd.DataFrame], max_copies: int) -> int:
     """What a selection can take at most."""
     return int(sizes[-1][Col.n_items].sum()) * max_copies

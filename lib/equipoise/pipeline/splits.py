@@ -9,7 +9,6 @@ from typing import Self
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 from pyspark import RDD, StorageLevel
 from pyspark.serializers import NoOpSerializer
 from pyspark.sql import DataFrame
@@ -17,12 +16,12 @@ from pyspark.sql import functions as F
 from pyspark.sql import types as t
 
 from equipoise.errors import InputError
-from equipoise.kernels.draws import Purpose, draw_up_to, draws
+from equipoise.kernels.draws import Purpose, draws
 from equipoise.kernels.levels import KMeans
 from equipoise.kernels.nearest import Floats
 from equipoise.kernels.packing import Block, pack, unpack
 from equipoise.kernels.placement import MOST_DRIVER_BYTES, SPLIT_BYTES, split_members
-from equipoise.kernels.splitting import Parts, fit_parts, seed_of_part, squared_distances, tasks_of
+from equipoise.kernels.splitting import Parts, fit_parts, seed_of_part, squared_distances
 from equipoise.kernels.statistics import ROWS_PER_BLOCK
 from equipoise.kernels.vectors import ArrayVectors, Assignments, Ids
 from equipoise.pipeline.blocks import (
@@ -34,6 +33,7 @@ from equipoise.pipeline.blocks import (
     from_streams,
     rows_per_block,
 )
+from equipoise.pipeline.routing import Routing, routing
 from equipoise.pipeline.sharing import share
 from equipoise.pipeline.spark_vectors import SparkVectors
 from equipoise.pipeline.workers import Assigner, assigner, settle
@@ -52,20 +52,6 @@ ROWS = t.StructType(
 )
 """Two kinds of rows: an item with its finest cluster, and, without an item, a cluster with its level, its centroid and
 the squared distance of that from the centroid of the cluster which it is a part of."""
-
-
-@dataclass(frozen=True)
-class Routing:
-    """Which task each coarse cluster goes to, and up to which draw its members go there: all (k0,) int64."""
-
-    tasks: Ids
-    limits: Ids
-    is_sampled: NDArray[np.bool_]
-
-    @property
-    def n_tasks(self) -> int:
-        """Tasks that have anything to do."""
-        return int(self.tasks.max()) + 1
 
 
 @dataclass(frozen=True)
@@ -104,21 +90,6 @@ class Split:
     def __exit__(self, *exception: object) -> None:
         """What was shared stays as long as a frame needs it that may have to be computed again."""
         self.stored.unpersist()
-
-
-def routing(sizes: Ids, *, most: int, n_tasks: int) -> Routing:
-    """Fills tasks by size; of a cluster above ``most`` members about that many are drawn, and never more are kept.
-
-    Args:
-        sizes: (k0,) members of every coarse cluster.
-        most: members that a task may hold.
-        n_tasks: tasks to fill at least.
-    """
-    is_sampled = sizes > most
-    drawn = max(1.0, most - 6 * most**0.5)  # six standard deviations: never more than `most` in practice
-    shares = np.where(is_sampled, drawn / np.maximum(sizes, 1), 1.0)
-    limits = np.array([draw_up_to(share) for share in shares], dtype=np.int64)
-    return Routing(tasks_of(np.minimum(sizes, most), most=most, n_tasks=n_tasks), limits, is_sampled)
 
 
 def split(vectors: SparkVectors, coarse: Floats, inside: Inside, *, most_bytes: int = SPLIT_BYTES) -> Split:

@@ -20,10 +20,7 @@ def vectors_of(so_far: Graph, sources: Sequence[str], encoder: str | None, *, ke
     Raises:
         ConfigError: nobody makes any, no encoder has that name, or several could be meant.
     """
-    slices: dict[str, dict[str, Slice]] = defaultdict(dict)
-    for part in so_far.made(EMBEDDINGS):
-        slices[str(part.where[Col.encoder_id])][str(part.where[Col.source])] = part
-    whole = {one: parts for one, parts in slices.items() if set(sources) <= parts.keys()}
+    whole = _whole(so_far, sources)
     names = {name: one for name, one in so_far.config.encoder_ids().items() if one in whole}
     if encoder is not None and names:
         if encoder not in names:
@@ -38,6 +35,24 @@ def vectors_of(so_far: Graph, sources: Sequence[str], encoder: str | None, *, ke
         )
     parts = next(iter(whole.values()))
     return tuple(parts[source] for source in sources)
+
+
+def encoders_of(graph: Graph, sources: Sequence[str]) -> list[str]:
+    """The names of all that make vectors of all ``sources``, as :func:`vectors_of` takes them.
+
+    Raises:
+        ConfigError: nobody makes any.
+    """
+    whole = _whole(graph, sources)
+    return [name for name, one in graph.config.encoder_ids().items() if one in whole]
+
+
+def _whole(graph: Graph, sources: Sequence[str]) -> dict[str, dict[str, Slice]]:
+    """The slices by encoder id and source, of those encoders that have them all."""
+    slices: dict[str, dict[str, Slice]] = defaultdict(dict)
+    for part in graph.made(EMBEDDINGS):
+        slices[str(part.where[Col.encoder_id])][str(part.where[Col.source])] = part
+    return {one: parts for one, parts in slices.items() if set(sources) <= parts.keys()}
 
 
 def _all(sources: Sequence[str]) -> str:

@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from equipoise.consoles import widened
-from equipoise.evaluation.benchmarks import ACCURACIES, MEAN, RETRIEVALS, SCORES, STD
+from equipoise.evaluation.benchmarks import ACCURACIES, GAP, MEAN, RETRIEVALS, SCORES, STD
 from equipoise.runs.tables import RunTables
 from equipoise.schemas import FAILURES, METRICS, Col
 from equipoise.stages.benchmark.section import AVERAGE
@@ -17,6 +17,8 @@ from equipoise.stages.benchmark.section import AVERAGE
 WIDEST = 10_000
 """Off a terminal nothing is cut."""
 KINDS = {"frozen features": ACCURACIES, "retrieval": RETRIEVALS}
+MOST_GROUPS = 12
+"""Groups of a column whose scores are shown; the table has more."""
 WORST = 5
 """Failures shown of each model and benchmark; the table has more."""
 MOST_PRINTED = 40
@@ -24,11 +26,11 @@ MOST_PRINTED = 40
 
 
 def print_benchmarks(run: RunTables, console: Console) -> None:
-    """Prints scores in per cent, models against benchmarks, and the worst failures where there are some.
+    """Prints scores in per cent, models against benchmarks, by group where these have any, and the worst failures.
 
     A score of a single item has no deviation.
     """
-    names = [f"{score}{suffix}" for score in SCORES for suffix in (MEAN, STD)]
+    names = [f"{score}{suffix}" for score in SCORES for suffix in ("", MEAN, STD, GAP)]
     shown = run.rows(METRICS).where(F.col(Col.name).isin(names))
     metrics = shown.toPandas()  # a few rows for each model and benchmark of the config
     wide = widened(console, WIDEST)
@@ -36,6 +38,8 @@ def print_benchmarks(run: RunTables, console: Console) -> None:
         found = metrics[metrics[Col.name].isin([f"{score}{suffix}" for score in scores for suffix in (MEAN, STD)])]
         if len(found):
             wide.print(_scores_table(found, title, scores))
+        for place in _places(metrics, scores):
+            wide.print(_groups_table(metrics, place, scores))
     worst = run.rows(FAILURES).where(F.col(Col.rank) <= WORST)
     failures = worst.orderBy(Col.group, Col.selection, Col.rank).toPandas()  # the same
     if len(failures):
@@ -53,6 +57,33 @@ def _scores_table(metrics: pd.DataFrame, title: str, scores: Sequence[str]) -> T
         for number, model in enumerate(models):
             cells = [_cell(values, score, (model, group)) for group in groups]
             table.add_row(score if number == 0 else "", Text(model), *cells, end_section=number == len(models) - 1)
+    return table
+
+
+def _places(metrics: pd.DataFrame, scores: Sequence[str]) -> list[str]:
+    """Where scores are told by group: BENCHMARK/COLUMN."""
+    gaps = metrics[metrics[Col.name].isin([f"{score}{GAP}" for score in scores])]
+    return sorted(gaps[Col.group].unique())
+
+
+def _groups_table(metrics: pd.DataFrame, place: str, scores: Sequence[str]) -> Table:
+    """Scores of every model by the groups of one column, those with the lowest first, and the gap between groups."""
+    is_group = metrics[Col.group].str.startswith(f"{place}=")
+    rows = metrics[is_group & metrics[Col.name].isin(scores)]
+    by_group = rows.groupby(Col.group)[Col.value].mean().sort_values(kind="stable").index
+    shown, more = by_group[:MOST_GROUPS], max(0, len(by_group) - MOST_GROUPS)
+    left_out = f", the {MOST_GROUPS} lowest; {more:,} more in metrics" if more else ""
+    table = Table("score", "model", title=f"{place}: % by group{left_out}", title_justify="left")
+    for name in [*(group.removeprefix(f"{place}=") for group in shown), "gap"]:
+        table.add_column(Text(name), justify="right")
+    values = metrics.set_index([Col.name, Col.selection, Col.group])[Col.value]
+    for score in scores:
+        models = sorted(rows[rows[Col.name] == score][Col.selection].unique())
+        for number, model in enumerate(models):
+            cells = [values.get((score, model, group)) for group in shown]
+            cells.append(values.get((f"{score}{GAP}", model, place)))
+            told = ["" if value is None else f"{100 * value:.1f}" for value in cells]
+            table.add_row(score if number == 0 else "", Text(model), *told, end_section=number == len(models) - 1)
     return table
 
 

@@ -6,18 +6,17 @@ from dataclasses import dataclass
 from functools import reduce
 
 import pandas as pd
-from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from equipoise.errors import InputError, nearest
 from equipoise.evaluation.clusters import ancestors, cluster_sizes, shrunk
 from equipoise.evaluation.groups import group_sizes
-from equipoise.evaluation.labelled import class_clusters, labelled_clusters
+from equipoise.evaluation.labelled import Labelled, class_clusters, labelled_clusters
 from equipoise.evaluation.metrics import CLASS, class_metrics, cluster_metrics, group_metrics
 from equipoise.pipeline.frames import persisted
 from equipoise.pipeline.sampling import count_levels, random_items
 from equipoise.schemas import Col
-from equipoise.stages.evaluate.labelled_set import read_labelled
 from equipoise.stages.evaluate.section import Evaluate, LabelledSet
 
 LABEL, SOURCE = Col.label, Col.source
@@ -31,6 +30,7 @@ class Measured:
 
     ``selected``: selection, item_id, cluster_id (level 1 of the tree), copies; any number of selections, of which
     ``names`` has all, also those without rows. ``is_spherical``: clusters and labelled sets are compared by cosine.
+    ``voters`` give clusters their classes, where there is a labelled set.
     """
 
     items: DataFrame
@@ -38,9 +38,10 @@ class Measured:
     selected: DataFrame
     names: Sequence[str]
     is_spherical: bool
+    voters: Labelled | None = None
 
 
-def metrics_of(spark: SparkSession, measured: Measured, section: Evaluate) -> pd.DataFrame:
+def metrics_of(measured: Measured, section: Evaluate) -> pd.DataFrame:
     """Rows of ``metrics`` without the run: selection, name, group, value. Runs Spark jobs.
 
     Raises:
@@ -53,9 +54,9 @@ def metrics_of(spark: SparkSession, measured: Measured, section: Evaluate) -> pd
         sizes = stack.enter_context(persisted(counted))
         found = [cluster_metrics(sizes, shrunk(sizes, section.top))]
         items = measured.items
-        if section.labelled:
+        if section.labelled and measured.voters:
             level = _labelled_level(section.labelled, levels)
-            labels = stack.enter_context(_classes(spark, measured, level, section.labelled))
+            labels = stack.enter_context(_classes(measured, measured.voters, level))
             classes = class_clusters(sizes.where(F.col(Col.level) == level), labels)
             found.append(class_metrics(classes.toPandas()))  # a row a set and class of the labelled set
             items = _with_class(items, clusters, labels, level=level)
@@ -108,8 +109,7 @@ def _labelled_level(labelled: LabelledSet, levels: int) -> int:
 
 
 @contextmanager
-def _classes(spark: SparkSession, measured: Measured, level: int, labelled: LabelledSet) -> Iterator[DataFrame]:
-    voters = read_labelled(spark, labelled)
+def _classes(measured: Measured, voters: Labelled, level: int) -> Iterator[DataFrame]:
     centroids = measured.tree.where(F.col(Col.level) == level)
     with labelled_clusters(centroids, voters, spherical=measured.is_spherical) as labels, persisted(labels) as kept:
         yield kept

@@ -10,6 +10,7 @@ from equipoise.runs.account import Account
 from equipoise.runs.context import Context
 from equipoise.schemas import ASSIGNMENTS, CENTROIDS, CURATED, METRICS, POOL, Col
 from equipoise.stages.evaluate import Judged
+from equipoise.stages.evaluate.labelled_set import read_labelled
 from equipoise.stages.evaluate.measuring import Measured, items_of, metrics_of, random_selections, stacked
 
 RANDOM = "random"
@@ -21,12 +22,13 @@ def evaluate(context: Context, settings: Judged) -> Account:
     Raises:
         InputError: a group that no item has, or a labelled set that does not fit.
     """
-    assignments = context.rows(ASSIGNMENTS)
+    labelled, assignments = settings.section.labelled, context.rows(ASSIGNMENTS)
+    voters = read_labelled(context.spark, labelled) if labelled else None
     selected, names = _selected(context, settings, assignments)
     with persisted(selected) as rows:
         items = items_of(context.rows(POOL), assignments)
-        measured = Measured(items, context.rows(CENTROIDS), rows, names, settings.metric == "cosine")
-        metrics = metrics_of(context.spark, measured, settings.section)
+        measured = Measured(items, context.rows(CENTROIDS), rows, names, settings.metric == "cosine", voters)
+        metrics = metrics_of(measured, settings.section)
     context.write(METRICS, context.spark.createDataFrame(metrics))
     n_items = context.counted(ASSIGNMENTS)
     return Account(n_items, n_items)

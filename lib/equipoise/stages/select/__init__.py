@@ -15,12 +15,13 @@ def nodes(config: Config, so_far: Graph) -> Iterator[Node[Selection]]:
     """One a selection; none stands on another.
 
     Raises:
-        ConfigError: nothing is clustered, or two selections have one name.
+        ConfigError: nothing is clustered, two selections have one name, or one is by a level that there is not.
     """
     names = [selection.name for selection in SELECT.of(config)]
     for name in {name for name in names if names.count(name) > 1}:
         raise ConfigError(f"select has {names.count(name)} entries named {name!r}; names must differ")
     for selection in SELECT.of(config):
+        _check_level(selection, so_far)
         yield Node(
             f"{SELECT.family}:{selection.name}",
             selection,
@@ -30,6 +31,15 @@ def nodes(config: Config, so_far: Graph) -> Iterator[Node[Selection]]:
             makes=(Slice(CURATED, {Col.selection: selection.name}),),
             seed=config.seed,
             check_on_spark="equipoise.stages.select.work:check",
+        )
+
+
+def _check_level(selection: Selection, so_far: Graph) -> None:
+    n_levels = len(so_far.maker(so_far.made(CENTROIDS)[0]).settings.levels)
+    if selection.level is not None and selection.level > n_levels:
+        raise ConfigError(
+            f"selection {selection.name!r} has level: {selection.level}, and cluster has {n_levels} levels: lower it, "
+            "or drop it for the top"
         )
 
 

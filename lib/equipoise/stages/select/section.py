@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, PositiveInt, model_validator
 
 from equipoise.config.sections import Name, Section
 
@@ -23,6 +23,7 @@ class Selection(Section):
     within: Literal["random", "closest", "farthest"] = "random"
     max_copies: Annotated[int, Field(ge=1, le=1000)] = 1
     where: str | None = None
+    level: PositiveInt | None = None
 
     @model_validator(mode="after")
     def _one_size(self) -> Self:
@@ -35,6 +36,11 @@ class Selection(Section):
             raise ValueError(f"selection {self.name!r} needs one of target and per_cluster, or targets")
         if len(given) > 1:
             raise ValueError(f"selection {self.name!r} has both {' and '.join(given)}: keep one")
+        if self.level is not None and self.method != "flat":
+            raise ValueError(
+                f"selection {self.name!r} has level: {self.level} and method: {self.method}, which uses all levels: "
+                "write method: flat, or drop level"
+            )
         return self
 
 

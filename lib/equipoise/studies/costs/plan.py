@@ -59,8 +59,14 @@ def cost_plan(section: Cluster, machine: Machine, *, n: int, dim: int) -> CostPl
     """The plan of a config's section ``cluster`` for ``n`` vectors of ``dim`` numbers.
 
     Raises:
-        ConfigError: a level has more clusters than input, or does not fit into the memory of driver or executors.
+        ConfigError: a level has more clusters than input, or does not fit into the memory of driver or executors, or
+            the tree is split from the top.
     """
+    if section.tree == "top_down":
+        raise ConfigError(
+            "cluster.tree: top_down is a method to compare with, of which no costs are known: plan the config with "
+            "cluster.tree=bottom_up"
+        )
     return plan_of([as_level(level) for level in section.levels], as_kmeans(section), machine=machine, n=n, dim=dim)
 
 

@@ -35,7 +35,8 @@ def run_facts(run: RunTables) -> RunFacts:
 def rule_of(settings: dict[str, Any]) -> str:
     """How a selection was made, in words."""
     size = f"{settings['target']:,} items" if settings.get("target") else f"{settings.get('per_cluster')} a cluster"
-    parts = [size, f"{settings.get('method')} sharing", f"{settings.get('within')} inside clusters"]
+    of_level = f" over level {settings['level']}" if settings.get("level") else ""
+    parts = [size, f"{settings.get('method')} sharing{of_level}", f"{settings.get('within')} inside clusters"]
     if settings.get("max_copies", 1) > 1:
         parts.append(f"at most {settings['max_copies']} copies")
     if settings.get("where"):
