@@ -148,7 +148,7 @@ def test_copies_leave_fewer_different_images():
     found, totals = results(
         "specialisation", "results", "pd.Series({spread: len(made.images) for spread, made in sets.items()}, name='n')"
     )
-    assert totals.set_index("index")["n"].to_dict() == dict.fromkeys(SPREADS, 6 * 1797)
+    assert totals.set_index("index")["n"].to_dict() == dict.fromkeys(SPREADS, 6 * 1047)
     of_random = found[found.selection == "random"].set_index("spread")["effective number of images"]
     uniform, exponential, heavy = of_random[list(SPREADS)]
     assert uniform > 1.05 * exponential > 1.05 * 1.05 * heavy

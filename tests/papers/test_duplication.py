@@ -3,10 +3,9 @@
 import numpy as np
 import pytest
 from scipy import ndimage
-from scipy.stats import expon, kstest
 
 from equipoise.errors import ConfigError, InputError
-from equipoise.papers.duplication import N_AUGMENTATIONS, SPREADS, augmented, copy_counts
+from equipoise.papers.duplication import N_AUGMENTATIONS, SPREADS, augmented, copy_counts, unlike_items
 
 RANDOM = np.random.default_rng(0)
 
@@ -29,16 +28,23 @@ def test_uniform_is_even() -> None:
     assert copy_counts(100, 5, spread="uniform", seed=0).tolist() == [5] * 100
 
 
-def test_exponential_counts_have_an_exponential_distribution() -> None:
-    extra = copy_counts(5000, 1001, spread="exponential", seed=0) - 1
-    assert kstest(extra / 1000, expon.cdf).pvalue > 0.01
+@pytest.mark.parametrize("spread", ["exponential", "heavy exponential"])
+def test_counts_grow_as_the_exponential_of_the_place(spread: str) -> None:
+    extra = np.sort(copy_counts(101, 1 + 1e9, spread=spread, seed=0) - 1)  # so many that rounding plays no part
+    steps = np.diff(np.log(extra[-20:]))
+    np.testing.assert_allclose(steps, SPREADS[spread] / 100, rtol=1e-6)
 
 
-def test_heavy_exponential_counts_have_a_stretched_one() -> None:
-    extra = copy_counts(5000, 1e6, spread="heavy exponential", seed=0) - 1  # so many that rounding plays no part
-    roots = np.sqrt(extra)
-    assert kstest(roots / roots.mean(), expon.cdf).pvalue > 0.01
-    assert extra.max() > 2 * copy_counts(5000, 1e6, spread="exponential", seed=0).max()
+def test_two_coefficients_by_hand() -> None:
+    """Three images at 0, 1/2 and 1: weights e^-8, e^-4 and 1."""
+    weights = np.exp([-8.0, -4.0, 0.0])
+    extra = np.sort(copy_counts(3, 1 + 1e6, spread="exponential", seed=0) - 1)
+    np.testing.assert_allclose(extra, 3e6 * weights / weights.sum(), atol=1)
+    mild, heavy = (copy_counts(1000, 6, spread=spread, seed=0) for spread in ("exponential", "heavy exponential"))
+    assert (mild.max(), heavy.max()) == (
+        1 + 40,
+        1 + 158,
+    )  # 39.9 and 157.6: 5000 (1 - e^-h) / (1 - e^-(1000 h)), h = a / 999
 
 
 def test_the_same_images_lead_in_both_exponential_sets() -> None:
@@ -64,6 +70,39 @@ def test_augmentations_stay_nearer_to_their_image_than_to_another() -> None:
     made = augmented(images, np.full(20, 11), seed=0)
     distances = ((made.images[:, None] - images[None]) ** 2).mean(axis=(2, 3))
     assert (distances.argmin(axis=1) == made.origins).mean() > 0.9
+
+
+def test_flips_and_quarter_turns_are_half_of_the_ten() -> None:
+    images = blobs(40)
+    made = augmented(images, np.full(40, 1 + N_AUGMENTATIONS), seed=0, flips=True)
+    firsts = []
+    for origin, image in enumerate(images.astype(np.float32)):
+        copies = made.images[made.origins == origin]
+        exact = [image, np.rot90(image), np.rot90(image, 2), np.rot90(image, 3), image[:, ::-1], image[::-1]]
+        places = [[n for n, copy in enumerate(copies) if np.array_equal(copy, one)] for one in exact]
+        assert places[0] == [0] and all(len(found) == 1 for found in places)
+        assert len(np.unique(copies.reshape(11, -1), axis=0)) == 11
+        firsts += [number for number, found in enumerate(places) if found == [1]]
+    assert set(firsts) == {1, 2, 3, 4, 5}  # each image has an order of its own
+    few = augmented(images, np.full(40, 3), seed=0, flips=True)
+    np.testing.assert_array_equal(few.images, made.images.reshape(40, 11, 24, 24)[:, :3].reshape(120, 24, 24))
+
+
+def test_flips_keep_the_channels() -> None:
+    coloured = np.moveaxis(blobs(3), 0, -1)[None]
+    made = augmented(coloured, np.array([11]), seed=0, flips=True)
+    assert any(np.array_equal(copy, np.rot90(coloured[0]).astype(np.float32)) for copy in made.images)
+
+
+def test_a_filtered_set_has_no_two_that_are_alike_and_lacks_none_that_is_unlike() -> None:
+    vectors = RANDOM.normal(size=(300, 3))
+    kept = unlike_items(vectors, cosine=0.9)
+    units = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    cosines = units @ units[kept].T
+    assert (np.sort(cosines[kept], axis=1)[:, -2] <= 0.9).all()
+    dropped = np.setdiff1d(np.arange(300), kept)
+    assert (cosines[dropped].max(axis=1) > 0.9).all()
+    assert 0 < len(kept) < 300 and kept[0] == 0 and (np.diff(kept) > 0).all()
 
 
 def test_augmentations_depend_on_seed_and_position_not_on_how_many_there_are() -> None:
@@ -103,3 +142,8 @@ def test_what_is_refused() -> None:
     ):
         with pytest.raises(InputError, match="images have shape"):
             augmented(images, copies, seed=0)
+    with pytest.raises(InputError, match="quarter turns need square"):
+        augmented(np.zeros((1, 8, 9)), np.array([2]), seed=0, flips=True)
+    for vectors in (np.zeros((2, 3)), np.ones(3), np.array([[1.0, np.nan]])):
+        with pytest.raises(InputError, match=r"vectors have shape"):
+            unlike_items(vectors, cosine=0.5)
