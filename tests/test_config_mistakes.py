@@ -179,6 +179,19 @@ def test_a_file_that_is_no_mapping_is_refused(tmp_path, text):
     [
         ({"select": [{"name": "b", "targets": []}]}, ["select.0.targets"]),
         ({"select": [{"name": "b", "targets": [5], "target": 5}]}, ["has both target and targets: keep one"]),
+        ({"select": [{"name": "b", "target": 5, "level": 1}]}, ["level: 1", "hierarchical", "write method: flat"]),
+        (
+            {"cluster": {"tree": "top_down", "levels": [{"k": 30}, {"k": 7}]}},
+            ["k of level 1", "multiple of that of level 2: 30 is none of 7; take 28"],
+        ),
+        (
+            {"cluster": {"tree": "top_down", "levels": [{"k": 30, "splits": 5}, {"k": 5}]}},
+            ["tree: top_down splits every level anyway: drop splits of level 1"],
+        ),
+        (
+            {"cluster": {"tree": "top_down", "levels": [{"k": 30}, {"k": 5, "resampling": {"rounds": 2}}]}},
+            ["drop resampling of level 2"],
+        ),
         ({"select": [{"name": "pool", "target": 5}]}, ["the whole pool", "another name"]),
         ({"evaluate": {"groop": ["region"]}}, ["unknown key 'groop'", "groups"]),
         ({"evaluate": {"groups": ["class"]}}, ["'class'", "drop it"]),

@@ -201,6 +201,11 @@ def test_a_config_without_clustering_and_no_config(plan, capsys):
     assert "plan needs --config FILE; without one, --suggest" in capsys.readouterr().err
 
 
+def test_the_costs_of_a_tree_that_is_split_from_the_top_are_not_known(plan):
+    tree = {"tree": "top_down", "levels": [{"k": 30}, {"k": 5}]}
+    refused(plan("--items", "1000", "--dim", "4", cluster=tree), "cluster.tree: top_down", "cluster.tree=bottom_up")
+
+
 @pytest.mark.parametrize("arguments", [["--items", "0"], ["--dim", "many"], ["--tflops", "-1"], ["--disk-mb", "nan"]])
 def test_numbers_below_one_are_refused(arguments, capsys):
     with pytest.raises(SystemExit) as caught:

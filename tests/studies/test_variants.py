@@ -6,7 +6,7 @@ from equipoise.config import Variant
 from equipoise.errors import ConfigError
 from equipoise.stages.configuration import config_from
 from equipoise.studies.methods import default_variants
-from equipoise.studies.variants import comparison_id, variant_runs, variants_of
+from equipoise.studies.variants import comparison_id, planned_runs, variant_runs, variants_of
 
 LEVELS = [{"k": 90}, {"k": 30}, {"k": 9, "resampling": {"rounds": 10, "points": "half"}}]
 
@@ -240,6 +240,12 @@ def test_another_encoder_takes_none_of_the_options_of_the_first() -> None:
 def test_a_change_that_does_not_fit_is_refused_by_name(variant: dict, reason: str) -> None:
     with pytest.raises(ConfigError, match=reason):
         variant_runs(made({"target": 5, "variants": [{"name": "v", **variant}]}))
+
+
+def test_flat_sampling_of_a_level_that_there_is_not_is_refused() -> None:
+    variants = [{"name": "v", "select": {"method": "flat", "level": 4}}]
+    with pytest.raises(ConfigError, match=r"level: 4, and cluster has 3 levels: lower it"):
+        planned_runs(made({"target": 5, "variants": variants}))
 
 
 def test_vectors_have_no_encoder_to_change() -> None:

@@ -13,11 +13,10 @@ from equipoise.planning.machines import calibrated
 from equipoise.planning.suggestions import suggest_levels
 from equipoise.sources.npy import open_vectors
 from equipoise.stages.cluster import CLUSTER
-from equipoise.stages.cluster.levels import as_level
 from equipoise.stages.configuration import load_config
 from equipoise.stages.select import SELECT
 from equipoise.studies.costs.machine import machine_of
-from equipoise.studies.costs.plan import CostPlan, as_kmeans, plan_of
+from equipoise.studies.costs.plan import CostPlan, as_kmeans, plan_of, planned_levels
 from equipoise.studies.costs.report import print_plan, print_suggestion
 
 
@@ -36,8 +35,7 @@ def plan(options: argparse.Namespace, console: Console) -> None:
     elif (section := CLUSTER.of(config)) is None:
         raise ConfigError(f"config {config.name!r} has no section cluster: there is nothing to plan, add it")
     else:
-        levels = [as_level(level) for level in section.levels]
-        print_plan(_planned(options, config, levels), console)
+        print_plan(_planned(options, config, planned_levels(section)), console)
 
 
 def _suggest(options: argparse.Namespace, config: Config | None, console: Console) -> None:

@@ -62,12 +62,21 @@ def cost_plan(section: Cluster, machine: Machine, *, n: int, dim: int) -> CostPl
         ConfigError: a level has more clusters than input, or does not fit into the memory of driver or executors, or
             the tree is split from the top.
     """
+    return plan_of(planned_levels(section), as_kmeans(section), machine=machine, n=n, dim=dim)
+
+
+def planned_levels(section: Cluster) -> list[Level]:
+    """The levels of a config's section ``cluster``.
+
+    Raises:
+        ConfigError: the tree is split from the top.
+    """
     if section.tree == "top_down":
         raise ConfigError(
             "cluster.tree: top_down is a method to compare with, of which no costs are known: plan the config with "
             "cluster.tree=bottom_up"
         )
-    return plan_of([as_level(level) for level in section.levels], as_kmeans(section), machine=machine, n=n, dim=dim)
+    return [as_level(level) for level in section.levels]
 
 
 def plan_of(levels: list[Level], kmeans: PlannedKMeans, *, machine: Machine, n: int, dim: int) -> CostPlan:
