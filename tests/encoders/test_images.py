@@ -3,13 +3,14 @@
 import io
 import struct
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 from PIL import Image, ImageOps, PngImagePlugin
 
 from equipoise.encoders import UnreadableItem, load_encoder
-from equipoise.encoders.images import decode_image, image_size
+from equipoise.encoders.images import decode_image, image_size, quiet_pillow
 
 ORIENTATION = 0x0112
 
@@ -156,3 +157,12 @@ def test_only_the_header_of_a_large_png_is_read(monkeypatch):
 def test_a_jpeg_may_be_decoded_at_a_fraction():
     content = saved(scene().resize((3000, 2000)), "JPEG", exif=exif(6))
     assert decode_image(content, "RGB", near=100).size == (250, 375) and image_size(content) == (2000, 3000)
+
+
+def test_pillow_is_quiet_about_odd_pictures_in_any_thread(monkeypatch, recwarn):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 500)
+    odd = [saved(scene(), "PNG"), saved(scene(), "PNG", exif=b"Exif\0\0MM\0*\0\0\0\x08\xff\xff")]
+    recwarn.clear()
+    with quiet_pillow(), ThreadPoolExecutor(2) as threads:
+        assert [image.size for image in threads.map(lambda content: decode_image(content, "L"), odd)] == [(30, 20)] * 2
+    assert not recwarn.list

@@ -7,7 +7,7 @@ import pytest
 from equipoise.session import jars
 from equipoise.session.checks import delta_packages
 from equipoise.session.defaults import DELTA, LOCAL
-from equipoise.session.launch import JAVA_OPTIONS, LOGGING, launch_settings, read_properties
+from equipoise.session.launch import JAVA_OPTIONS, LOGGING, launch_settings, name_encoding, read_properties
 
 LOCAL_CONF = Path(__file__).parents[2] / "conf" / "spark" / "local"
 KEPT = ["/kept/delta-spark.jar", "/kept/delta-storage.jar"]
@@ -115,3 +115,24 @@ def test_log_settings_of_the_installation_stand(kept: Path) -> None:
 def test_log_settings_of_the_environment_stand(kept: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.setenv(name, "-Dlog4j.configurationFile=/mine")
     assert JAVA_OPTIONS not in launch_settings({})
+
+
+@pytest.mark.parametrize(
+    ("variables", "added"),
+    [
+        ({"LC_ALL": "C"}, {"LC_ALL": "C.UTF-8"}),
+        ({}, {"LC_ALL": "C.UTF-8"}),
+        ({"LANG": "de_DE.ISO-8859-1"}, {"LC_ALL": "C.UTF-8"}),
+        ({"LC_ALL": "POSIX", "LANG": "en_GB.UTF-8"}, {"LC_ALL": "C.UTF-8"}),
+        ({"LC_ALL": "", "LANG": "en_GB.UTF-8"}, {}),
+        ({"LC_CTYPE": "C.utf8", "LANG": "C"}, {}),
+    ],
+)
+def test_names_of_files_are_utf_8_in_a_jvm_of_ours(
+    monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], added: dict[str, str]
+) -> None:
+    for name in ("LC_ALL", "LC_CTYPE", "LANG"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert name_encoding() == added

@@ -1,7 +1,9 @@
 """Bytes -> Pillow images as people see them; whatever Pillow meets in a broken file is an :class:`UnreadableItem`."""
 
 import struct
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from io import BytesIO
 from typing import TypeVar
 
@@ -57,6 +59,14 @@ def decode_image(content: bytes, mode: str, *, near: int | None = None) -> Image
             bits.
     """
     return _opened(content, lambda image: _decoded(image, mode, near))
+
+
+@contextmanager
+def quiet_pillow() -> Iterator[None]:
+    """Pillow says nothing of odd pictures, in any thread: what it can read is taken, what not has its reason."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module=r"PIL\.")
+        yield
 
 
 def _decoded(image: Image.Image, mode: str, near: int | None) -> Image.Image:

@@ -11,7 +11,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import types as t
 
 from equipoise.encoders.base import Kind, UnreadableItem, unreadable
-from equipoise.encoders.images import image_size
+from equipoise.encoders.images import image_size, quiet_pillow
 from equipoise.pipeline.locating import locate
 from equipoise.schemas import POOL, Col
 
@@ -80,7 +80,7 @@ def slices(batches: Iterable[pa.RecordBatch], n_rows: int) -> Iterator[pa.Record
 
 
 def _with_content(batches: Iterable[pa.RecordBatch], *, kind: Kind | None, keep: bool) -> Iterator[pa.RecordBatch]:
-    with ThreadPoolExecutor(READERS) as readers:
+    with quiet_pillow(), ThreadPoolExecutor(READERS) as readers:
         for batch in slices(batches, _ROWS_AT_ONCE):
             rows = (batch.column(name).to_pylist() for name in (Col.uri, Col.content))
             yield _filled(batch, list(readers.map(partial(_facts, kind=kind, keep=keep), *rows)))

@@ -15,6 +15,7 @@ from pyspark.sql import types as t
 
 from equipoise.encoders import Encoder, UnreadableItem, load_encoder
 from equipoise.encoders.base import unreadable
+from equipoise.encoders.images import quiet_pillow
 from equipoise.kernels.threads import limit_worker_threads
 from equipoise.pipeline.content import READERS, content_of, slices
 from equipoise.pipeline.items import NOT_FINITE
@@ -74,7 +75,7 @@ def _encode(
     task = TaskContext.get()
     # After the model is loaded: only libraries that are there can be told.
     limit_worker_threads(task.cpus() if task else 1)
-    with ThreadPoolExecutor(READERS) as readers:
+    with quiet_pillow(), ThreadPoolExecutor(READERS) as readers:
         for batch in slices(batches, batch_size):
             uris, contents = (batch.column(name).to_pylist() for name in (Col.uri, Col.content))
             decoded = list(readers.map(partial(_decoded, loaded), uris, contents))

@@ -2,12 +2,11 @@
 
 import io
 import re
-import warnings
 from pathlib import PurePosixPath
 
 from PIL import Image
 
-from equipoise.encoders.images import decode_image, image_size
+from equipoise.encoders.images import decode_image, image_size, quiet_pillow
 
 THUMBNAIL_SIDE = 72
 SNIPPET_LENGTH = 180
@@ -23,7 +22,7 @@ def fitted(content: bytes, side: int) -> Image.Image | None:
     Tiny scans are enlarged in whole pixels, photographs shrunk smoothly.
     """
     try:
-        with warnings.catch_warnings(action="ignore"):
+        with quiet_pillow():
             is_small = max(image_size(content)) < side
             # A JPEG's decoder skips what the thumbnail has no room for.
             image = decode_image(content, "RGB", near=2 * side)
@@ -64,8 +63,11 @@ def snippet(text: str, length: int = SNIPPET_LENGTH) -> str:
 
 def _thumbnail(content: bytes, most_bytes: int) -> bytes | None:
     try:
-        image = fitted(content, THUMBNAIL_SIDE)
-        return None if image is None else _encoded(image, max(image_size(content)) < _LOSSLESS_BELOW, most_bytes)
+        if (image := fitted(content, THUMBNAIL_SIDE)) is None:
+            return None
+        with quiet_pillow():
+            is_scan = max(image_size(content)) < _LOSSLESS_BELOW
+        return _encoded(image, is_scan, most_bytes)
     except Exception:  # one picture never ends a page: it is not shown
         return None
 

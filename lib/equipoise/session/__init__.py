@@ -14,7 +14,7 @@ from pyspark.sql import SparkSession
 from equipoise.errors import SessionError
 from equipoise.session.checks import check_classic, check_delta, delta_packages, warn_of_differences
 from equipoise.session.defaults import LAUNCH
-from equipoise.session.launch import installed_settings, is_local, launch_settings
+from equipoise.session.launch import installed_settings, is_local, launch_settings, name_encoding
 from equipoise.session.places import environment
 
 
@@ -83,7 +83,7 @@ def _start(wanted: Mapping[str, str], name: str) -> None:
         if is_submitted:
             _create(name, submit_settings(wanted))
         else:
-            with environment(JAVA_HOME=str(_java_home(wanted))):
+            with environment(JAVA_HOME=str(_java_home(wanted)), **name_encoding()):
                 _create(name, launch_settings(wanted))
     except PySparkRuntimeError as error:
         raise SessionError(

@@ -25,6 +25,12 @@ def launch_settings(wanted: Mapping[str, str]) -> dict[str, str]:
     return settings
 
 
+def name_encoding() -> dict[str, str]:
+    """What has the JVM write names of files in UTF-8, as Python does under any locale: else it cannot name all."""
+    locale = next(filter(None, (os.environ.get(name) for name in ("LC_ALL", "LC_CTYPE", "LANG"))), "")
+    return {} if "utf8" in locale.lower().replace("-", "") else {"LC_ALL": "C.UTF-8"}
+
+
 def installed_settings() -> dict[str, str]:
     """What the installation's spark-defaults.conf says."""
     return read_properties(_conf_folder() / "spark-defaults.conf")

@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any
 
 from py4j.protocol import Py4JJavaError
+from pyarrow import ArrowException
 from pyspark.errors import PySparkException
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
@@ -184,7 +185,7 @@ def _surveyed(spark: SparkSession, path: str, extensions: Sequence[str], *, plac
         raise InputError(missing(path, place.key("path"))) from error
     except Py4JJavaError as error:
         raise InputError(f"{what}: {first_line(error.java_exception)}") from error
-    except (OSError, ValueError, NotImplementedError, PySparkException) as error:
+    except (OSError, ValueError, ArrowException, PySparkException) as error:
         raise InputError(f"{what}: {first_line(error)}") from error
 
 
