@@ -53,7 +53,12 @@ def partitions_for(n: int, dim: int, *, most_bytes: int = BYTES_PER_PARTITION) -
 
 def split_members(splits: int, dim: int, *, most_bytes: float) -> int:
     """Vectors that a task may hold when it splits coarse clusters into ``splits`` each."""
-    return max(LEAST_MEMBERS * splits, int(most_bytes) // (4 * dim + 8))
+    return int(max(least_split_bytes(splits, dim), most_bytes)) // (4 * dim + 8)
+
+
+def least_split_bytes(splits: int, dim: int) -> int:
+    """What a task takes all the same where ``split_bytes`` is below it: the plan and the run say so."""
+    return LEAST_MEMBERS * splits * (4 * dim + 8)
 
 
 def fits_driver(n_clusters: int, dim: int) -> bool:

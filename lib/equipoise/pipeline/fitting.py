@@ -12,7 +12,7 @@ from equipoise.kernels.backends import BackendChoice, driver_kernel
 from equipoise.kernels.draws import Purpose, derived_seed
 from equipoise.kernels.levels import KMeans, Level, LevelState, fit_level
 from equipoise.kernels.nearest import Floats
-from equipoise.kernels.placement import SPLIT_BYTES, DriverLimit
+from equipoise.kernels.placement import LEAST_MEMBERS, SPLIT_BYTES, DriverLimit, least_split_bytes
 from equipoise.kernels.seeding import seeded_bytes
 from equipoise.kernels.splitting import split_arrays
 from equipoise.kernels.vectors import ArrayVectors, Vectors
@@ -22,6 +22,7 @@ from equipoise.pipeline.frames import persisted
 from equipoise.pipeline.reduction import most_result_bytes
 from equipoise.pipeline.spark_vectors import SparkVectors
 from equipoise.pipeline.splits import Inside, split
+from equipoise.pipeline.told import told_by_workers
 from equipoise.schemas import Col
 
 
@@ -51,6 +52,7 @@ class Fitting:
         return self.driver_limit.holds(count, dim, level, iterations=self.kmeans.iterations)
 
 
+@told_by_workers()
 def fit_levels(
     first_input: Callable[[], AbstractContextManager[Vectors]], levels: Sequence[Level], *, fitting: Fitting
 ) -> tuple[AnyLevel, ...]:
@@ -106,6 +108,12 @@ def _clusters(
         yield centroids, labelled
         return
     assert isinstance(vectors, SparkVectors), "vectors are on the driver or on Spark"
+    least = least_split_bytes(level.splits, vectors.dim)
+    if least > fitting.split_bytes:
+        fitting.say(
+            f"level {number}: a task takes {least:,} bytes, above cluster.split_bytes of {fitting.split_bytes:,}: "
+            f"{LEAST_MEMBERS} vectors for each of {level.splits} clusters is the least; lower splits for less"
+        )
     inside = Inside((level.splits,), fitting.kmeans, seed)
     with split(vectors, coarse, inside, most_bytes=fitting.split_bytes) as fine:
         yield fine.centroids(), fine.assignments

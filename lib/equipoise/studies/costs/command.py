@@ -1,6 +1,7 @@
 """``equipoise plan``: what its arguments ask for. Starts no Spark."""
 
 import argparse
+from dataclasses import replace
 
 from rich.console import Console
 
@@ -15,7 +16,7 @@ from equipoise.sources.npy import open_vectors
 from equipoise.stages.cluster import CLUSTER
 from equipoise.stages.configuration import load_config
 from equipoise.stages.select import SELECT
-from equipoise.studies.costs.machine import machine_of
+from equipoise.studies.costs.machine import machine_of, origins_of
 from equipoise.studies.costs.plan import CostPlan, as_kmeans, plan_of, planned_levels
 from equipoise.studies.costs.report import print_plan, print_suggestion
 
@@ -57,12 +58,14 @@ def _planned(options: argparse.Namespace, config: Config | None, levels: list[Le
     if n is None or dim is None:
         missing = " and ".join(flag for flag, value in (("--items N", n), ("--dim D", dim)) if value is None)
         raise ConfigError(f"plan reads the size of the pool from a source that is a .npy file only: pass {missing}")
-    machine = machine_of(options, config.spark if config else {})
+    spark = config.spark if config else {}
+    machine = machine_of(options, spark)
     if machine.is_local and not (options.gflops_per_core or options.gpus):
         machine = calibrated(machine, dim=dim, k=max(level.k0 for level in levels))
     section = CLUSTER.of(config) if config else None
     kmeans = as_kmeans(section) if section else PlannedKMeans()
-    return plan_of(levels, kmeans, machine=machine, n=n, dim=dim)
+    plan = plan_of(levels, kmeans, machine=machine, n=n, dim=dim)
+    return replace(plan, origins=origins_of(options, spark))
 
 
 def _pool_size(options: argparse.Namespace, config: Config | None) -> tuple[int | None, int | None]:

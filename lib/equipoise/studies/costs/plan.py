@@ -1,12 +1,12 @@
 """A config and a machine -> the cost of every level, or a refusal that says which number to change."""
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from equipoise.errors import ConfigError
 from equipoise.kernels.levels import Level
-from equipoise.kernels.placement import DriverLimit
+from equipoise.kernels.placement import LEAST_MEMBERS, DriverLimit, least_split_bytes
 from equipoise.planning.costs import LevelCost, PlannedKMeans, level_cost, level_costs
 from equipoise.planning.limits import Shortfall, shortfalls, splits_that_fit
 from equipoise.planning.machines import GIB, Machine
@@ -40,7 +40,10 @@ LARGEST_PARTITION_BYTES = 2**30
 
 @dataclass(frozen=True)
 class CostPlan:
-    """What a clustering of ``n`` vectors of ``dim`` numbers takes on ``machine``; ``notes`` are for the reader."""
+    """What a clustering of ``n`` vectors of ``dim`` numbers takes on ``machine``; ``notes`` are for the reader.
+
+    ``origins`` say which flag or setting each size of the machine comes from.
+    """
 
     n: int
     dim: int
@@ -48,6 +51,7 @@ class CostPlan:
     kmeans: PlannedKMeans
     costs: tuple[LevelCost, ...]
     notes: tuple[str, ...]
+    origins: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def seconds(self) -> float:
@@ -129,8 +133,12 @@ def _refusal(cost: LevelCost, found: Sequence[Shortfall], *, kmeans: PlannedKMea
 
 
 def _notes(cost: LevelCost, kmeans: PlannedKMeans, machine: Machine) -> list[str]:
-    """What resampling does where the level is thin, and what would make it quicker."""
-    notes = [cost.level.thin_note(cost.entry.n), _partitions_note(cost, kmeans, machine)]
+    """What resampling does where the level is thin, what would make it quicker, and what does not hold there."""
+    notes = [
+        cost.level.thin_note(cost.entry.n),
+        _partitions_note(cost, kmeans, machine),
+        _split_note(cost, kmeans),
+    ]
     if cost.storage_bytes > machine.storage_bytes:
         executors = math.ceil(cost.storage_bytes / machine.storage_bytes * machine.executors)
         half = "" if kmeans.half else ", cluster.half: true halves them"
@@ -139,6 +147,17 @@ def _notes(cost: LevelCost, kmeans: PlannedKMeans, machine: Machine) -> list[str
             f"iteration: {executors:,} executors would hold them{half}"
         )
     return [f"level {cost.number}: {note}" for note in notes if note]
+
+
+def _split_note(cost: LevelCost, kmeans: PlannedKMeans) -> str:
+    level = cost.level
+    least = least_split_bytes(level.splits, cost.entry.dim)
+    if cost.where != "spark, split" or least <= kmeans.split_bytes:
+        return ""
+    return (
+        f"a task that splits takes {size(least)}, above cluster.split_bytes of {size(kmeans.split_bytes)}: "
+        f"{LEAST_MEMBERS} vectors for each of {level.splits:,} clusters is the least; lower splits for less"
+    )
 
 
 def _partitions_note(cost: LevelCost, kmeans: PlannedKMeans, machine: Machine) -> str:

@@ -19,6 +19,9 @@ def print_plan(plan: CostPlan, console: Console) -> None:
     if not console.is_terminal:
         console.width = max(console.width, WIDTH)  # a file or a pipe is as wide as it needs to be
     console.print(f"{plan.n:,} vectors of {plan.dim:,} numbers on {_described(plan.machine)}", soft_wrap=True)
+    if plan.origins:
+        told = "; ".join(f"{what}: {origin}" for what, origin in plan.origins.items())
+        console.print(f"({told})", soft_wrap=True, markup=False)
     table = Table("")
     for cost in plan.costs:
         table.add_column(f"level {cost.number}", justify="right")
