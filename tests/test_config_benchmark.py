@@ -35,7 +35,7 @@ def test_a_benchmark_needs_no_source_but_all_else_does():
     for family in (None, "cluster"):
         with pytest.raises(ConfigError, match="'c' has no section 'source'"):
             planned(alone, family=family)
-    with pytest.raises(ConfigError, match="cluster needs embeddings, which no section of config 'c' makes"):
+    with pytest.raises(ConfigError, match="config 'c' has no section 'source', which cluster needs: add it"):
         planned(config_from({**values, "cluster": {"levels": [{"k": 3}]}}), family="benchmark")
 
 

@@ -103,8 +103,8 @@ def test_sections_that_do_not_fit_are_refused(tmp_path, sections, said):
             {"embed": None},
             "cluster needs embeddings, which no section of config 'small' makes: add 'embed'",
         ),
-        ({"source": None}, "embed has nothing to embed: add the section 'source'"),
-        ({"source": None, "embed": None}, "cluster needs embeddings"),
+        ({"source": None}, "config 'small' has no section 'source', which embed needs: add it"),
+        ({"source": None, "embed": None}, "config 'small' has no section 'source', which cluster needs: add it"),
         ({"embed": {"encoder": "pixel"}}, "encoder 'pixel' is unknown; did you mean 'pixels'?"),
         ({"select": [{"name": "b", "targets": [5, 5]}]}, "2 entries named 'b-5'"),
         (
@@ -138,7 +138,7 @@ def test_a_key_with_nothing_behind_it_is_refused_but_null_is_no_section(tmp_path
 def test_a_file_without_a_source_is_refused(tmp_path):
     path = written(tmp_path)
     path.write_text("workspace: w\n")
-    with pytest.raises(ConfigError, match="has no section 'source', so no stage: add it"):
+    with pytest.raises(ConfigError, match="has no section 'source', which every stage but benchmark needs: add it"):
         planned(load_config(path))
 
 

@@ -82,9 +82,12 @@ def test_rows_that_nobody_makes_are_refused_with_the_section_that_would():
         return [node("select:x", needs=so_far.made(CENTROIDS))]
 
     cluster = Stage("cluster", "", lambda config, so_far: [], tables=(CENTROIDS,))
+    given = Config(name="t", workspace="w", source={"kind": "texts", "path": "x"})
     with pytest.raises(
         ConfigError, match=r"select needs centroids, which no section of config 't' makes: add 'cluster'"
     ):
+        Graph(given, [cluster, Stage("select", "", asks)])
+    with pytest.raises(ConfigError, match=r"config 't' has no section 'source', which select needs: add it"):
         Graph(Config(name="t", workspace="w"), [cluster, Stage("select", "", asks)])
 
 

@@ -15,8 +15,11 @@ from equipoise.config.sources import EmbeddingsSource, NamedSource, Source
 from equipoise.config.spark_keys import problem_of
 from equipoise.config.studies import Compare, Report
 from equipoise.encoders import given_encoder_id
-from equipoise.errors import nearest
+from equipoise.errors import ConfigError, nearest
 from equipoise.pipeline.locating import workspace_problem
+
+Seed = Annotated[int, Field(ge=-(2**63), lt=2**63)]
+"""Of all draws: a BIGINT."""
 
 
 def _workspace(place: str) -> str:
@@ -34,7 +37,7 @@ class Config(Section):
 
     name: Annotated[ShortText, Field(pattern=r"^[\w\-.]+$")]
     workspace: Annotated[str, AfterValidator(_workspace)]
-    seed: Annotated[int, Field(ge=-(2**63), lt=2**63)] = 0
+    seed: Seed = 0
     source: Source | None = None
     sources: dict[Name, Source] = Field(default_factory=dict)
     pool: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
@@ -108,6 +111,10 @@ class Config(Section):
         return tuple(
             NamedSource(name, source, Place(f"sources.{name}"), suffix=name) for name, source in self.sources.items()
         )
+
+    def without_source(self, needing: str) -> ConfigError:
+        """The error of a config that names no source, and of what needs one."""
+        return ConfigError(f"config {self.name!r} has no section 'source', which {needing} needs: add it")
 
     @property
     def named_encoders(self) -> Mapping[str, Embed]:

@@ -60,6 +60,8 @@ class Graph:
             ConfigError: nobody makes any.
         """
         found = self.slices(table, **where)
+        if not found and not self.config.named_sources:
+            raise self.config.without_source(self._asking.family)
         if not found:
             there = {node.family for node in self.order} | {self._asking.family}
             makers = [one for one in self.stages if table in one.tables and one.family not in there]

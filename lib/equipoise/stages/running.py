@@ -72,7 +72,7 @@ def planned(config: Config, *, family: str | None = None, force: str | None = No
     apart = {stage.family for stage in STAGES if stage.on_request}
     targets = [node for node in graph.order if (node.family == family if family else node.family not in apart)]
     if not targets:
-        raise ConfigError(_nothing_to_do(config, family))
+        raise _nothing_to_do(config, family)
     families = list(dict.fromkeys(node.family for node in targets))
     if force and force not in families:
         raise ConfigError(f"--force {force}: not a stage of this job; {nearest(force, families)}")
@@ -128,13 +128,13 @@ def _check_file_system(config: Config) -> None:
         )
 
 
-def _nothing_to_do(config: Config, family: str | None) -> str:
+def _nothing_to_do(config: Config, family: str | None) -> ConfigError:
     if family is None:
-        return f"config {config.name!r} has no section 'source', so no stage: add it, or run its benchmark"
+        return config.without_source("every stage but benchmark")
     stage = next(stage for stage in STAGES if stage.family == family)
     if stage.section is not None and stage.of(config) and stage.idle:
-        return f"config {config.name!r} {stage.idle}"
-    section = stage.key or stage.family
+        return ConfigError(f"config {config.name!r} {stage.idle}")
     if not config.named_sources and not stage.on_request:
-        section = "source"
-    return f"config {config.name!r} has no section {section!r}: add it to run this stage"
+        return config.without_source(family)
+    section = stage.key or stage.family
+    return ConfigError(f"config {config.name!r} has no section {section!r}: add it to run this stage")

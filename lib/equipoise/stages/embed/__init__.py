@@ -35,7 +35,7 @@ def nodes(config: Config, so_far: Graph) -> Iterator[Node[Embedding]]:
         sources = [source for source in config.named_sources if source.has_contents]
         read = [source for source in sources if source.content_kind in (None, encoder_kind(encoder.encoder))]
         if not read:
-            raise ConfigError(_nothing_to_read(config, name, encoder, sources))
+            raise _nothing_to_read(config, name, encoder, sources)
         yield from (_node(config, so_far, name, source) for source in read)
 
 
@@ -64,19 +64,17 @@ def _node(config: Config, so_far: Graph, encoder_name: str, source: NamedSource)
     )
 
 
-def _nothing_to_read(config: Config, name: str, encoder: Embed, sources: list[NamedSource]) -> str:
+def _nothing_to_read(config: Config, name: str, encoder: Embed, sources: list[NamedSource]) -> ConfigError:
     place = config.encoder_place(name)
     if not config.named_sources:
-        return f"{place} has nothing to embed: add the section 'source'"
+        return config.without_source(str(place))
     if not sources:
-        first = config.named_sources[0].place
-        return (
-            f"{first.key('kind')}: embeddings brings its vectors, there is nothing to embed: drop the section {place}"
-        )
+        key = config.named_sources[0].place.key("kind")
+        return ConfigError(f"{key}: embeddings brings its vectors, there is nothing to embed: drop the section {place}")
     kinds = " and ".join(sorted({str(source.content_kind) for source in sources}))
     which = "the source holds" if len(sources) == 1 else "the sources hold"
     kind = encoder_kind(encoder.encoder)
-    return f"{place.key('encoder')}: {encoder.encoder!r} reads {kind}, {which} {kinds}; name another"
+    return ConfigError(f"{place.key('encoder')}: {encoder.encoder!r} reads {kind}, {which} {kinds}; name another")
 
 
 EMBED: Stage[None] = Stage(
