@@ -135,7 +135,7 @@ def test_spherical_trees_have_centroids_of_unit_length():
 @pytest.mark.parametrize(
     ("levels", "reason"),
     [
-        ([48, 13, 4], "13 is none of 4; take 12"),
+        ([48, 13, 4], "48 is none of 13; take 39"),
         ([48, Level(12, rounds=2), 4], "level 2 .* has 2 rounds of resampling"),
         ([Level(48, splits=4), 12], "level 1 .* splits: 4"),
         ([12, 24], "k must fall"),
