@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from equipoise.config import Config
-from equipoise.errors import RunError
+from equipoise.errors import ConfigError, RunError
 from equipoise.pipeline.locating import is_local_alone
 from equipoise.runs.early import early_record
 from equipoise.runs.record import Record
@@ -87,4 +87,8 @@ def _is_of_method(settings: Mapping[str, Any]) -> bool:
 
 
 def _ids_of(config: Config) -> set[str]:
-    return {run.run_id for run in variant_runs(config)} if config.compare else set()
+    """Those of the runs that a comparison of this config would make; none where it cannot be compared."""
+    try:
+        return {run.run_id for run in variant_runs(config)} if config.compare else set()
+    except ConfigError:  # which stages are not to fail of
+        return set()
