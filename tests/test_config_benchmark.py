@@ -3,7 +3,8 @@
 import pytest
 
 from equipoise.config import Config
-from equipoise.errors import ConfigError
+from equipoise.errors import ConfigError, InputError
+from equipoise.stages.benchmark.check import check
 from equipoise.stages.configuration import config_from
 from equipoise.stages.running import planned
 
@@ -50,6 +51,56 @@ def test_evaluation_without_a_selection_says_what_is_missing():
         planned(config_from({**PLAIN, **sections}), family="evaluate")
 
 
+IMAGENET = {
+    "name": "imagenet",
+    "models": BIRDS["models"],
+    "family": "in-distribution",
+    "tests": {
+        "val": {},
+        "real": {"split": "val", "labels": "right"},
+        "v2": {"family": "out-of-distribution"},
+        "a": {"own_classes": True, "family": "out-of-distribution"},
+    },
+}
+
+
+def test_several_test_sets_are_benchmarks_of_their_own_in_averages():
+    heights = {"name": "canopy", "models": {"raw": "h.parquet"}, "block": "site"}
+    benchmark = loaded(
+        features=[BIRDS, IMAGENET],
+        regression=[heights],
+        answers=[{"name": "trivia", "models": {"raw": "t.parquet"}, "family": "texts"}],
+        retrieval=[streets(pair="p", both_directions=True, family="out-of-distribution")],
+    ).benchmark
+    birds, imagenet = benchmark.features
+    assert [*birds.asked] == ["birds"] and birds.asked["birds"].split == "test"
+    assert {name: (test.split, test.family) for name, test in imagenet.asked.items()} == {
+        "imagenet:val": ("val", "in-distribution"),
+        "imagenet:real": ("val", "in-distribution"),
+        "imagenet:v2": ("v2", "out-of-distribution"),
+        "imagenet:a": ("a", "out-of-distribution"),
+    }
+    assert imagenet.lists == {"tests.real.labels": "right"}
+    tests = ["imagenet:val", "imagenet:real", "imagenet:v2", "imagenet:a"]
+    assert benchmark.averages == {
+        "average": ["birds", *tests, "canopy", "trivia", "streets"],
+        "average:in-distribution": tests[:2],
+        "average:out-of-distribution": [*tests[2:], "streets"],
+        "average:texts": ["trivia"],
+    }
+    assert benchmark.paths == ["raw.npz", "curated.parquet", "h.parquet", "t.parquet", "q.parquet", "g.parquet"]
+    assert [entry.name for entry in benchmark.entries] == ["birds", "imagenet", "canopy", "trivia", "streets"]
+
+
+def test_lists_are_refused_in_files_of_arrays_before_anything_is_read():
+    values = {"name": "c", "workspace": "w", "benchmark": {"features": [IMAGENET]}}
+    plan = planned(config_from(values, place="config c.yaml"), family="benchmark")
+    with pytest.raises(
+        InputError, match=r"benchmark imagenet, models.raw: raw.npz cannot hold tests.real.labels: lists"
+    ):
+        check(plan.graph.config.benchmark)
+
+
 def test_lists_are_the_columns_that_are_named():
     (plain, graded) = loaded(
         retrieval=[streets(positives="good"), {**streets(easy="e", hard="h", junk="j"), "name": "oxford"}]
@@ -68,7 +119,17 @@ def test_paths_are_those_of_all_tables_each_once():
 @pytest.mark.parametrize(
     ("section", "complaint"),
     [
-        ({}, "benchmark needs an entry"),
+        ({}, "benchmark needs an entry: add features, regression, answers or retrieval"),
+        ({"features": [{**IMAGENET, "tests": {"b": {"split": "train"}}}]}, "tests.b: 'train' is what is fitted"),
+        ({"features": [{**IMAGENET, "tests": {"train": {}}}]}, "tests.train: 'train' is what is fitted"),
+        ({"features": [{**IMAGENET, "tests": {"b": {"label": "x", "labels": "y"}}}]}, "give one of the two"),
+        ({"features": [{**IMAGENET, "tests": {"b": {"own_clases": True}}}]}, "did you mean 'own_classes'"),
+        ({"features": [{**IMAGENET, "tests": {"b:c": {}}}]}, "b:c"),
+        ({"features": [{**IMAGENET, "family": "a b"}]}, "family"),
+        ({"features": [{**IMAGENET, "image": "image"}]}, "rows of an image have one class each"),
+        ({"features": [BIRDS], "regression": [{**BIRDS, "label": "x"}]}, "unknown key 'label'"),
+        ({"regression": [BIRDS], "answers": [BIRDS]}, "2 entries named 'birds'"),
+        ({"answers": [{**BIRDS, "vector": "v"}]}, "unknown key 'vector'"),
         ({"features": [BIRDS, BIRDS]}, "2 entries named 'birds'"),
         ({"features": [BIRDS], "retrieval": [{**streets(pair="p"), "name": "birds"}]}, "2 entries named 'birds'"),
         ({"features": [{**BIRDS, "name": "average"}]}, "cannot be told from their average"),

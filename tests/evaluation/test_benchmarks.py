@@ -7,18 +7,15 @@ import pytest
 from equipoise.evaluation.benchmarks import (
     GAP,
     MEAN,
-    N_TEST,
-    PROBE,
-    PROBE_CONVERGED,
-    PROBE_STRENGTH,
     STD,
     Scores,
     average_metrics,
     benchmark_metrics,
-    feature_scores,
 )
-from equipoise.evaluation.features import Features
+from equipoise.evaluation.bootstrap import SetScore
+from equipoise.evaluation.classification import N_TEST
 from equipoise.evaluation.neighbours import KNN_1, KNN_20
+from equipoise.evaluation.regression import MAE, R2
 from equipoise.evaluation.retrieval import PRECISION
 
 
@@ -98,13 +95,30 @@ def test_accuracy_by_group_and_the_gap():
     assert found["raw", KNN_20, "dollars"] == 0.6
 
 
-def test_features_are_scored_by_neighbours_and_probe():
-    rng = np.random.default_rng(0)
-    labels = np.repeat(["x", "y"], 20)
-    vectors = np.where(labels == "x", 3.0, -3.0)[:, None] + rng.normal(size=(40, 3))
-    part = Features(vectors, labels)
-    by_item, numbers = feature_scores(part, part, seed=0, probe=True)
-    assert {name: found.mean() for name, found in by_item.items()} == {KNN_1: 1, KNN_20: 1, PROBE: 1}
-    assert numbers.keys() == {N_TEST, PROBE_STRENGTH, PROBE_CONVERGED}
-    assert (numbers[N_TEST], numbers[PROBE_CONVERGED]) == (40, 1)
-    assert feature_scores(part, part, seed=0, probe=False)[0].keys() == {KNN_1, KNN_20}
+def test_scores_of_whole_sets_have_value_mean_deviation_and_groups():
+    """The share of a weight, as a mean is none: (1 + 2) / (1 + 2 + 3)."""
+    terms = np.array([[1.0, 1.0], [2.0, 2.0], [0.0, 3.0]])
+    areas = np.array(["a", "a", None], dtype=object)
+    ratio = SetScore(terms, lambda sums: sums[:, 0] / sums[:, 1], {"area": areas})
+    found = metrics(Scores("raw", "trees", {}, by_set={R2: ratio}), Scores("raw", "birds", {}, by_set={R2: ratio}))
+    assert found["raw", R2, "trees"] == 0.5 == found["raw", R2, "average"]
+    assert found["raw", R2, "trees/area=a"] == 1
+    assert 0.3 < found["raw", f"{R2}{MEAN}", "trees"] < 0.7
+    stds = [found["raw", f"{R2}{STD}", benchmark] for benchmark in ("trees", "birds")]
+    assert found["raw", f"{R2}{STD}", "average"] == pytest.approx(np.hypot(*stds) / 2)
+    assert not any(name.endswith(GAP) for _, name, _ in found)
+
+
+def test_errors_are_told_of_each_benchmark_and_not_averaged():
+    heights = Scores("raw", "trees", {MAE: np.array([3.0, 1.0])}, {MAE: {"area": np.array(["a", "b"])}})
+    found = metrics(heights, Scores("raw", "prices", {MAE: np.array([1e6])}))
+    assert found["raw", MAE, "trees"] == 2 and found["raw", MAE, "trees/area=a"] == 3
+    assert found["raw", f"{MAE}{GAP}", "trees/area"] == pytest.approx(2 / 3)
+    assert not any(group == "average" for *_, group in found)
+
+
+def test_families_average_their_own_benchmarks():
+    scores = [Scores("raw", name, {KNN_1: right(n, 10)}) for name, n in (("birds", 6), ("cars", 8), ("maps", 1))]
+    each = pd.concat([benchmark_metrics(one, seed=0, rounds=9) for one in scores])
+    of_family = average_metrics(each, benchmarks=["birds", "cars"], average="average:fine-grained")
+    assert of_family.set_index("name").loc[KNN_1].tolist() == ["raw", "average:fine-grained", pytest.approx(0.7)]

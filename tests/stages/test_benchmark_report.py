@@ -5,7 +5,9 @@ import io
 import pandas as pd
 from rich.console import Console
 
+from equipoise.evaluation.benchmarks import SCORES
 from equipoise.stages.benchmark.told import (
+    KINDS,
     MOST_GROUPS,
     MOST_PRINTED,
     _failures_table,
@@ -62,6 +64,22 @@ def test_of_many_groups_the_lowest_are_printed():
     lines = printed(_groups_table(metrics, "b/c", ["recall_1"])).splitlines()
     assert f"the {MOST_GROUPS} lowest; 3 more in metrics" in lines[0]
     assert f"{MOST_GROUPS - 1}.0" in lines[-2] and f"{MOST_GROUPS}.0" not in lines[-2]
+
+
+def test_errors_are_printed_in_their_units_and_averages_come_last():
+    rows = [("mean_absolute_error_mean", 1234.5, "prices"), ("mean_absolute_error_std", 20.25, "prices")]
+    rows += [("r2_mean", 0.5, group) for group in ("average:heights", "canopy", "average", "zebras")]
+    metrics = pd.DataFrame([("raw", *row) for row in rows], columns=["selection", "name", "value", "group"])
+    errors = printed(_scores_table(metrics, "regression, in its units", KINDS["regression, in its units"]))
+    assert "regression, in its units: mean ± std" in errors and "1,234 ± 20.2" in errors and "%" not in errors
+    told = printed(_scores_table(metrics[2:], "regression", KINDS["regression"]))
+    heading = next(line for line in told.splitlines() if "score" in line)
+    assert heading.split("┃")[3:-1] == [f" {name} " for name in ("canopy", "zebras", "average", "average:heights")]
+    assert told.count("50.0") == 4 and "%" in told
+
+
+def test_every_score_is_printed_once():
+    assert sorted(name for names in KINDS.values() for name in names) == sorted(SCORES)
 
 
 def test_failures_show_the_beginning_of_texts_on_one_line():

@@ -19,7 +19,7 @@ def gap(rates: ArrayLike) -> float:
     Raises:
         InputError: no groups, or rates that are negative or not finite.
 
-    Source: Vo et al. 2024, the study on Dollar Street by region and income.
+    Source: Vo et al. 2024, section 4.2.3 and table 5c: Dollar Street by region and income.
     """
     values = np.asarray(rates, dtype=np.float64)
     if values.ndim != 1 or not values.size or not np.isfinite(values).all() or (values < 0).any():
@@ -47,7 +47,20 @@ def accuracy_by_group(correct: ArrayLike, groups: ArrayLike) -> pd.DataFrame:
         raise InputError(f"correct has shape {shares.shape}, groups {names.shape}: give one of each an item")
     if not ((shares >= 0) & (shares <= 1)).all():
         raise InputError(f"correct holds values from {shares.min()} to {shares.max()}: they must lie in 0 to 1")
-    found = pd.DataFrame({Col.group: names, Col.value: shares}).groupby(Col.group, as_index=False)
+    return mean_by_group(shares, names)
+
+
+def mean_by_group(values: ArrayLike, groups: ArrayLike) -> pd.DataFrame:
+    """Return the mean of each group's values.
+
+    Args:
+        values: (n,) numbers.
+        groups: (n,) the group of each item, of any type that sorts; None for items in no group.
+
+    Returns:
+        group (as given, ascending), n_items int64, value float64.
+    """
+    found = pd.DataFrame({Col.group: groups, Col.value: values}).groupby(Col.group, as_index=False)
     return found.agg(**{Col.n_items: (Col.value, "size"), Col.value: (Col.value, "mean")})
 
 

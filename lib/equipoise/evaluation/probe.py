@@ -31,8 +31,55 @@ class Probe:
     is_converged: bool
 
 
+@dataclass(frozen=True)
+class FittedProbe:
+    """A linear classifier of frozen features; ``strength``, the C that was chosen; whether its fit converged."""
+
+    scaler: StandardScaler
+    model: LogisticRegression
+    strength: float
+    is_converged: bool
+
+    def predict(self, vectors: NDArray[Any], *, classes: Labels | None = None) -> Labels:
+        """Return the labels (m,) of vectors (m, d); with ``classes`` the most likely one of these.
+
+        Raises:
+            InputError: no training item has one of the classes.
+        """
+        scaled = self.scaler.transform(vectors.astype(np.float64))
+        if classes is None:
+            return np.asarray(self.model.predict(scaled))
+        counts = np.isin(self.model.classes_, classes)
+        if not counts.any():
+            raise InputError(f"none of the {len(classes)} classes that count is one of train's: check the labels")
+        margins = self.model.decision_function(scaled)
+        margins = np.stack([-margins, margins], axis=1) if margins.ndim == 1 else margins
+        return np.asarray(self.model.classes_[counts][margins[:, counts].argmax(axis=1)])
+
+
 def linear_probe(train: Features, test: Features, *, seed: int, strengths: tuple[float, ...] = STRENGTHS) -> Probe:
     """Fit logistic regression on train and return which test items it gets right.
+
+    Args:
+        train: see :func:`fit_probe`.
+        test: vectors (m, d) with labels of the same kind; those of no training item are never right.
+        seed: of the held-out part.
+        strengths: values of C to try.
+
+    Raises:
+        InputError: vectors of different lengths, too few classes or items.
+    """
+    if train.vectors.shape[1] != test.vectors.shape[1]:
+        raise InputError(
+            f"train vectors have length {train.vectors.shape[1]}, test vectors {test.vectors.shape[1]}: "
+            "take both from one model"
+        )
+    fitted = fit_probe(train, seed=seed, strengths=strengths)
+    return Probe(fitted.predict(test.vectors) == test.labels, fitted.strength, fitted.is_converged)
+
+
+def fit_probe(train: Features, *, seed: int, strengths: tuple[float, ...] = STRENGTHS) -> FittedProbe:
+    """Fit logistic regression.
 
     The regularisation is the one that does best on a fifth of train, drawn by class, in a fit on the rest (of equal
     ones the strongest); then all of train is fitted. Classes of fewer than five items stay out of that fifth: a class
@@ -41,14 +88,13 @@ def linear_probe(train: Features, test: Features, *, seed: int, strengths: tuple
 
     Args:
         train: vectors (n, d) with labels: two classes or more, one of them with five items.
-        test: vectors (m, d) with labels of the same kind; those of no training item are never right.
         seed: of the held-out part.
         strengths: values of C to try.
 
     Raises:
-        InputError: vectors of different lengths, too few classes or items.
+        InputError: too few classes or items.
     """
-    _check(train, test)
+    _check(train)
     scaler = StandardScaler().fit(train.vectors.astype(np.float64))
     vectors = scaler.transform(train.vectors.astype(np.float64))
     fitted, held_out = _held_out(train.labels, seed)
@@ -58,8 +104,7 @@ def linear_probe(train: Features, test: Features, *, seed: int, strengths: tuple
     ]
     strength = sorted(strengths)[int(np.argmax(accuracies))]
     model = next(_fits(vectors, train.labels, (strength,)))
-    predicted = model.predict(scaler.transform(test.vectors.astype(np.float64)))
-    return Probe(predicted == test.labels, strength, bool(model.n_iter_.max() < MOST_ITERATIONS))
+    return FittedProbe(scaler, model, strength, bool(model.n_iter_.max() < MOST_ITERATIONS))
 
 
 def _fits(vectors: NDArray[np.float64], labels: Labels, strengths: tuple[float, ...]) -> Any:
@@ -80,12 +125,7 @@ def _held_out(labels: Labels, seed: int) -> tuple[NDArray[np.int64], NDArray[np.
     return np.setdiff1d(np.arange(len(labels)), held_out), held_out
 
 
-def _check(train: Features, test: Features) -> None:
-    if train.vectors.shape[1] != test.vectors.shape[1]:
-        raise InputError(
-            f"train vectors have length {train.vectors.shape[1]}, test vectors {test.vectors.shape[1]}: "
-            "take both from one model"
-        )
+def _check(train: Features) -> None:
     counts = np.unique(train.labels, return_counts=True)[1]
     if len(counts) < 2 or counts.max() < FOLDS:
         raise InputError(

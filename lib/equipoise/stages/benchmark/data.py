@@ -18,7 +18,7 @@ from equipoise.pipeline.reduction import most_result_bytes
 from equipoise.schemas import Col
 from equipoise.sources.files import existing
 from equipoise.sources.table import user_table
-from equipoise.stages.benchmark.check import NPZ, PLACE
+from equipoise.stages.benchmark.check import NPZ, PLACE, check_lists
 from equipoise.stages.benchmark.rows import MOST_SHOWN, SHOWS, Rows
 
 _COMPONENT_BYTES = 4
@@ -29,18 +29,19 @@ class Wanted:
     """Columns of a benchmark, by the config's key: the ``vector``, ``texts`` (one a row), ``lists`` of texts.
 
     Texts under ``optional`` keys may be null; vectors and all others may not. Of those that a failure shows the
-    beginning is read.
+    beginning is read. A list under a key of ``or_text`` may be a text, which is a list of one.
     """
 
-    vector: str
+    vector: str | None
     texts: Mapping[str, str]
     optional: Collection[str] = ()
     lists: Mapping[str, str] = field(default_factory=dict)
+    or_text: Collection[str] = ()
 
     @property
     def columns(self) -> dict[str, str]:
         """All of them, by key."""
-        return {"vector": self.vector, **self.texts, **self.lists}
+        return {**({"vector": self.vector} if self.vector else {}), **self.texts, **self.lists}
 
 
 def read_rows(spark: SparkSession, path: str, wanted: Wanted, *, most_bytes: float) -> Rows:
@@ -53,7 +54,8 @@ def read_rows(spark: SparkSession, path: str, wanted: Wanted, *, most_bytes: flo
         spark: reads tables.
         path: a folder, catalog.schema.table, or a file.
         wanted: what to read.
-        most_bytes: of float32 vectors; a table also stays below spark.driver.maxResultSize.
+        most_bytes: of float32 vectors, or of texts where there are none; a table also stays below
+            spark.driver.maxResultSize.
 
     Raises:
         InputError: no such table or column, no rows, values missing, vectors of several lengths, or too many.
@@ -64,23 +66,21 @@ def read_rows(spark: SparkSession, path: str, wanted: Wanted, *, most_bytes: flo
     existing(rows.columns, path, wanted.columns, place=PLACE)
     _check_types(rows, path, wanted)
     chosen = rows.select(
-        _named(wanted.vector).cast("array<float>").alias(Col.embedding),
+        *([_named(wanted.vector).cast("array<float>").alias(Col.embedding)] if wanted.vector else []),
         *(_text(column, key) for key, column in wanted.texts.items()),
-        *(_named(column).cast("array<string>").alias(key) for key, column in wanted.lists.items()),
+        *(_list(rows, column).cast("array<string>").alias(key) for key, column in wanted.lists.items()),
     )
     _check(chosen, path, wanted, most_bytes=_limit(spark, most_bytes))
     found = _in_order(chosen)
     lists = {key: [_texts(() if one is None else one) for one in found[key]] for key in wanted.lists}
     texts = {key: _texts(found[key]) for key in wanted.texts}
+    if not wanted.vector:
+        return Rows(np.empty((len(found), 0), np.float32), texts, lists)
     return Rows(np.stack(found[Col.embedding].to_list()).astype(np.float32, copy=False), texts, lists)
 
 
 def _from_file(path: str, wanted: Wanted, *, most_bytes: float) -> Rows:
-    if wanted.lists:
-        raise InputError(
-            f"{path} cannot hold {', '.join(wanted.lists)}: lists differ in length, which arrays do not; "
-            "write a Parquet or Delta table"
-        )
+    check_lists(path, wanted.lists)
     arrays = _arrays(path, wanted, most_bytes=most_bytes)
     vectors = arrays.pop("vector")
     if vectors.ndim != 2 or vectors.dtype.kind != "f" or not vectors.size:
@@ -122,25 +122,35 @@ def _text(column: str, key: str) -> Column:
     return (F.substring(text, 1, MOST_SHOWN) if key == SHOWS else text).alias(key)
 
 
+def _list(rows: DataFrame, column: str) -> Column:
+    """A column of lists; of texts, each a list of one."""
+    if isinstance(rows.schema[column].dataType, t.ArrayType):
+        return _named(column)
+    return F.when(_named(column).isNotNull(), F.array(_named(column)))
+
+
 def _in_order(chosen: DataFrame) -> pd.DataFrame:
     """On the driver: a sort of Spark's would shuffle the vectors."""
     texts = [_named(name) for name in chosen.columns if name != Col.embedding]
-    hashes = {Col.draw: F.xxhash64(*texts), Col.content_hash: F.xxhash64(*texts, F.col(Col.embedding))}
+    hashes = {Col.draw: F.xxhash64(*texts), Col.content_hash: F.xxhash64(*map(_named, chosen.columns))}
     found = chosen.select("*", *(column.alias(name) for name, column in hashes.items()))
     return found.toPandas().sort_values([*hashes])  # bounded by the check before
 
 
 def _check_types(rows: DataFrame, path: str, wanted: Wanted) -> None:
-    kind = rows.schema[wanted.vector].dataType
-    if not (isinstance(kind, t.ArrayType) and isinstance(kind.elementType, t.FloatType | t.DoubleType)):
-        raise InputError(
-            f"vector: the column {wanted.vector!r} of {path} is {kind.simpleString()}; "
-            "it must be array<float> or array<double>"
-        )
+    if wanted.vector:
+        kind = rows.schema[wanted.vector].dataType
+        if not (isinstance(kind, t.ArrayType) and isinstance(kind.elementType, t.FloatType | t.DoubleType)):
+            raise InputError(
+                f"vector: the column {wanted.vector!r} of {path} is {kind.simpleString()}; "
+                "it must be array<float> or array<double>"
+            )
     for key, column in wanted.lists.items():
         kind = rows.schema[column].dataType
-        if not isinstance(kind, t.ArrayType):
-            raise InputError(f"{key}: the column {column!r} of {path} is {kind.simpleString()}; it must be an array")
+        is_text = key in wanted.or_text and isinstance(kind, t.StringType)
+        if not isinstance(kind, t.ArrayType) and not is_text:
+            known = "an array or string" if key in wanted.or_text else "an array"
+            raise InputError(f"{key}: the column {column!r} of {path} is {kind.simpleString()}; it must be {known}")
     if SHOWS in wanted.texts:
         kind = rows.schema[wanted.texts[SHOWS]].dataType
         if not isinstance(kind, t.StringType):
@@ -151,22 +161,35 @@ def _check_types(rows: DataFrame, path: str, wanted: Wanted) -> None:
 
 
 def _check(chosen: DataFrame, path: str, wanted: Wanted, *, most_bytes: float) -> None:
-    needed = [Col.embedding, *(key for key in wanted.texts if key not in wanted.optional)]
-    length = F.array_size(Col.embedding)
-    shown = F.sum(F.octet_length(SHOWS)) if SHOWS in wanted.texts else F.lit(0)
+    needed = [*([Col.embedding] if wanted.vector else []), *(key for key in wanted.texts if key not in wanted.optional)]
+    length = F.array_size(Col.embedding) if wanted.vector else F.lit(0)
     counts = [F.count(_named(key)) for key in needed]
-    found = chosen.agg(F.count("*"), F.min(length), F.max(length), F.coalesce(shown, F.lit(0)), *counts).collect()[0]
-    n, shortest, longest, shown_bytes, *present = found  # one row
+    found = chosen.agg(F.count("*"), F.min(length), F.max(length), _text_bytes(wanted), *counts).collect()[0]
+    n, shortest, longest, text_bytes, *present = found  # one row
     if not n:
-        raise InputError(f"{path} has no rows: write the vectors of the benchmark there")
+        raise InputError(
+            f"{path} has no rows: write the {'vectors' if wanted.vector else 'answers'} of the benchmark there"
+        )
     for key, count in zip(needed, present, strict=True):
         if count < n:
             raise InputError(f"{path} has no {key} in {n - count:,} of {n:,} rows: leave those out")
-    if shortest != longest or not longest:
+    if wanted.vector and (shortest != longest or not longest):
         raise InputError(f"{path} has vectors of {shortest} to {longest} numbers: one model makes them of one length")
-    n_bytes = n * longest * _COMPONENT_BYTES + shown_bytes
+    n_bytes = n * longest * _COMPONENT_BYTES + text_bytes
     if n_bytes > most_bytes:
-        raise InputError(_too_large(path, f"{n:,} vectors of {longest:,} numbers, {n_bytes:,} bytes", most_bytes))
+        what = f"{n:,} vectors of {longest:,} numbers" if wanted.vector else f"{n:,} rows of texts"
+        raise InputError(_too_large(path, f"{what}, {n_bytes:,} bytes", most_bytes))
+
+
+def _text_bytes(wanted: Wanted) -> Column:
+    """Of texts that may be long: what a failure shows and, where there are no vectors, all."""
+    texts = [SHOWS] if wanted.vector and SHOWS in wanted.texts else [] if wanted.vector else [*wanted.texts]
+    sizes = [F.octet_length(_named(key)) for key in texts]
+    sizes += [] if wanted.vector else [F.octet_length(F.array_join(_named(key), "")) for key in wanted.lists]
+    total = F.lit(0)
+    for size in sizes:
+        total += F.coalesce(F.sum(size), F.lit(0))
+    return total
 
 
 def _limit(spark: SparkSession, most_bytes: float) -> float:

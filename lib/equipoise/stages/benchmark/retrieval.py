@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from pyspark.sql import SparkSession
 
 from equipoise.errors import InputError
-from equipoise.evaluation.benchmarks import N_TEST, Scores
+from equipoise.evaluation.benchmarks import Scores
+from equipoise.evaluation.classification import N_TEST
 from equipoise.evaluation.retrieval import (
     PRECISION,
     RECALLS,

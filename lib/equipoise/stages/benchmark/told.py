@@ -9,14 +9,32 @@ from rich.table import Table
 from rich.text import Text
 
 from equipoise.consoles import widened
-from equipoise.evaluation.benchmarks import ACCURACIES, GAP, MEAN, RETRIEVALS, SCORES, STD
+from equipoise.evaluation.benchmarks import (
+    ACCURACIES,
+    ANSWERS,
+    ERRORS,
+    EXPLAINED,
+    GAP,
+    MEAN,
+    MEAN_IOUS,
+    RETRIEVALS,
+    SCORES,
+    STD,
+)
 from equipoise.runs.tables import RunTables
 from equipoise.schemas import FAILURES, METRICS, Col
 from equipoise.stages.benchmark.section import AVERAGE
 
 WIDEST = 10_000
 """Off a terminal nothing is cut."""
-KINDS = {"frozen features": ACCURACIES, "retrieval": RETRIEVALS}
+KINDS = {
+    "frozen features": ACCURACIES,
+    "dense features": MEAN_IOUS,
+    "regression": EXPLAINED,
+    "regression, in its units": ERRORS,
+    "answers": ANSWERS,
+    "retrieval": RETRIEVALS,
+}
 MOST_GROUPS = 12
 """Groups of a column whose scores are shown; the table has more."""
 WORST = 5
@@ -26,7 +44,7 @@ MOST_PRINTED = 40
 
 
 def print_benchmarks(run: RunTables, console: Console) -> None:
-    """Prints scores in per cent, models against benchmarks, by group where these have any, and the worst failures.
+    """Prints scores, models against benchmarks and by group, errors in units, all else in per cent; the worst failures.
 
     A score of a single item has no deviation.
     """
@@ -48,8 +66,9 @@ def print_benchmarks(run: RunTables, console: Console) -> None:
 
 def _scores_table(metrics: pd.DataFrame, title: str, scores: Sequence[str]) -> Table:
     values = metrics.set_index([Col.name, Col.selection, Col.group])[Col.value]
-    groups = sorted(metrics[Col.group].unique(), key=lambda group: (group == AVERAGE, group))
-    table = Table("score", "model", title=f"{title}: %, mean ± std", title_justify="left")
+    groups = sorted(metrics[Col.group].unique(), key=lambda group: (group.partition(":")[0] == AVERAGE, group))
+    percent = "" if scores == ERRORS else "%, "
+    table = Table("score", "model", title=f"{title}: {percent}mean ± std", title_justify="left")
     for group in groups:
         table.add_column(Text(group), justify="right")
     for score in scores:
@@ -73,7 +92,9 @@ def _groups_table(metrics: pd.DataFrame, place: str, scores: Sequence[str]) -> T
     by_group = rows.groupby(Col.group)[Col.value].mean().sort_values(kind="stable").index
     shown, more = by_group[:MOST_GROUPS], max(0, len(by_group) - MOST_GROUPS)
     left_out = f", the {MOST_GROUPS} lowest; {more:,} more in metrics" if more else ""
-    table = Table("score", "model", title=f"{place}: % by group{left_out}", title_justify="left")
+    table = Table(
+        "score", "model", title=f"{place}: {'' if scores == ERRORS else '% '}by group{left_out}", title_justify="left"
+    )
     for name in [*(group.removeprefix(f"{place}=") for group in shown), "gap"]:
         table.add_column(Text(name), justify="right")
     values = metrics.set_index([Col.name, Col.selection, Col.group])[Col.value]
@@ -81,8 +102,9 @@ def _groups_table(metrics: pd.DataFrame, place: str, scores: Sequence[str]) -> T
         models = sorted(rows[rows[Col.name] == score][Col.selection].unique())
         for number, model in enumerate(models):
             cells = [values.get((score, model, group)) for group in shown]
-            cells.append(values.get((f"{score}{GAP}", model, place)))
-            told = ["" if value is None else f"{100 * value:.1f}" for value in cells]
+            told = ["" if value is None else _value(score, value) for value in cells]
+            gap = values.get((f"{score}{GAP}", model, place))
+            told.append("" if gap is None else _percent(gap))
             table.add_row(score if number == 0 else "", Text(model), *told, end_section=number == len(models) - 1)
     return table
 
@@ -91,7 +113,20 @@ def _cell(values: "pd.Series[float]", score: str, place: tuple[str, str]) -> str
     mean, std = (values.get((f"{score}{suffix}", *place)) for suffix in (MEAN, STD))
     if mean is None:
         return ""
-    return f"{100 * mean:.1f}" + ("" if std is None else f" ± {100 * std:.1f}")
+    return _value(score, mean) + ("" if std is None else f" ± {_value(score, std)}")
+
+
+def _value(score: str, value: float) -> str:
+    return _in_units(value) if score in ERRORS else _percent(value)
+
+
+def _percent(value: float) -> str:
+    return f"{100 * value:.1f}"
+
+
+def _in_units(value: float) -> str:
+    """Three digits, or all before the point."""
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
 
 
 def _failures_table(failures: pd.DataFrame) -> Table:

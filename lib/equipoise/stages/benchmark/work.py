@@ -2,27 +2,30 @@
 
 from collections.abc import Iterator, Mapping
 
-import numpy as np
 import pandas as pd
 from pyspark.sql import functions as F
 
-from equipoise.evaluation.benchmarks import (
-    N_TEST,
-    PROBE_CONVERGED,
-    Scores,
-    average_metrics,
-    benchmark_metrics,
-)
+from equipoise.evaluation.benchmarks import Scores, average_metrics, benchmark_metrics
+from equipoise.evaluation.classification import N_TEST, PROBE_CONVERGED
 from equipoise.runs.account import Account
 from equipoise.runs.context import Context
 from equipoise.schemas import FAILURES, METRICS, Col
 from equipoise.schemas.table import Value
 from equipoise.sources.states import state_of
+from equipoise.stages.benchmark.answers import load_answers
 from equipoise.stages.benchmark.check import named_problems
 from equipoise.stages.benchmark.features import load_features
+from equipoise.stages.benchmark.regression import load_regression
 from equipoise.stages.benchmark.retrieval import load_retrieval
 from equipoise.stages.benchmark.rows import Loaded, Result, Texts, check_same
-from equipoise.stages.benchmark.section import AVERAGE, Benchmark, FeatureBenchmark, RetrievalBenchmark
+from equipoise.stages.benchmark.section import (
+    AnswerBenchmark,
+    Benchmark,
+    Entry,
+    FeatureBenchmark,
+    RegressionBenchmark,
+    RetrievalBenchmark,
+)
 
 
 def benchmark(context: Context, settings: Benchmark) -> Account:
@@ -37,10 +40,11 @@ def benchmark(context: Context, settings: Benchmark) -> Account:
         for scores in (result.scores for result in results):
             context.progress.message(f"benchmark: {scores.benchmark}, {scores.model} {_told(scores)}")
     metrics = _metrics_of(context)
-    names = [entry.name for entry in settings.entries]
-    averages = average_metrics(metrics, benchmarks=names, average=AVERAGE)
+    averages = pd.concat(
+        [average_metrics(metrics, benchmarks=names, average=name) for name, names in settings.averages.items()]
+    )
     if len(averages):
-        _replace(context, averages, group=AVERAGE)
+        _replace(context, averages, group=tuple(settings.averages))
     n_items = int(metrics.loc[metrics[Col.name] == N_TEST, Col.value].sum())
     return Account(n_items, n_items)
 
@@ -55,7 +59,7 @@ def _results(context: Context, section: Benchmark) -> Iterator[list[Result]]:
     done = _metrics_of(context, N_TEST)
     known = set(zip(done[Col.group], done[Col.selection], strict=True))
     for entry in section.entries:
-        missing = [model for model in entry.models if (entry.name, model) not in known]
+        missing = [model for model in entry.models if not {(name, model) for name in entry.families} <= known]
         expected: Mapping[str, Texts] = {}
         for model in _models_to_read(entry, missing):
             with named_problems(entry.name, model):
@@ -68,16 +72,23 @@ def _results(context: Context, section: Benchmark) -> Iterator[list[Result]]:
                 yield results
 
 
-def _models_to_read(entry: FeatureBenchmark | RetrievalBenchmark, missing: list[str]) -> list[str]:
+def _models_to_read(entry: Entry, missing: list[str]) -> list[str]:
     """The missing ones; the first, whose items all others are to have, although it is done."""
     is_compared = missing and entry.id is not None
     return list(dict.fromkeys([*(list(entry.models)[:1] if is_compared else []), *missing]))
 
 
-def _loaded(context: Context, entry: FeatureBenchmark | RetrievalBenchmark, model: str, section: Benchmark) -> Loaded:
-    if isinstance(entry, FeatureBenchmark):
-        return load_features(context.spark, entry, model, section=section, seed=context.node.seed or 0)
-    return load_retrieval(context.spark, entry, model, section=section)
+def _loaded(context: Context, entry: Entry, model: str, section: Benchmark) -> Loaded:
+    seed = context.node.seed or 0
+    match entry:
+        case FeatureBenchmark():
+            return load_features(context.spark, entry, model, section=section, seed=seed)
+        case RegressionBenchmark():
+            return load_regression(context.spark, entry, model, section=section, seed=seed)
+        case AnswerBenchmark():
+            return load_answers(context.spark, entry, model, section=section)
+        case RetrievalBenchmark():
+            return load_retrieval(context.spark, entry, model, section=section)
 
 
 def _metrics_of(context: Context, *names: str) -> pd.DataFrame:
@@ -105,6 +116,6 @@ def _write(context: Context, results: list[Result], section: Benchmark) -> None:
 
 
 def _told(scores: Scores) -> str:
-    told = ", ".join(f"{name} {np.mean(values):.3f}" for name, values in scores.by_item.items())
+    told = ", ".join(f"{name} {value:.3f}" for name, value in scores.values.items())
     cut = "; the probe stopped before it converged" if scores.numbers.get(PROBE_CONVERGED) == 0 else ""
     return told + cut
