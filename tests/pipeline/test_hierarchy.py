@@ -34,11 +34,11 @@ def test_arrays_the_driver_and_spark_give_the_same_tree(embeddings, metric):
 
 def test_a_level_too_thin_to_resample_is_said_once():
     said = []
-    levels = [Level(300), Level(100, rounds=2), Level(20, rounds=2)]
+    levels = [Level(250), Level(100, rounds=2), Level(20, rounds=2)]
     fit_levels(
         lambda: ArrayVectors(DATA[:1000]), levels, fitting=Fitting(KMeans(iterations=3), seed=0, say=said.append)
     )
-    assert [text.split(" are ")[0] for text in said] == ["level 2: 300 vectors in 100 clusters"]
+    assert [text.split(" are ")[0] for text in said] == ["level 2: 250 vectors in 100 clusters"]
 
 
 def test_sizes_add_up_from_level_to_level():

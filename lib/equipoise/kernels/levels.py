@@ -49,9 +49,9 @@ class Level:
         return min(self.points_per_cluster(count) * self.k, count) if self.rounds else 0
 
     def thin_note(self, count: int) -> str:
-        """What resampling does where the half of a mean cluster of ``count`` vectors is under 2; empty elsewhere."""
+        """What resampling does where ``points: half`` is 2 of clusters of 2 on average, or fewer; empty elsewhere."""
         kept = self.resampled(count)
-        if self.points != "half" or 2 * kept <= count:
+        if not kept or self.points != "half" or count // self.k > 2:
             return ""
         return (
             f"{count:,} vectors in {self.k:,} clusters are {count / self.k:.1f} each, of which resampling takes 2 "
