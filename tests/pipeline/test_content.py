@@ -3,6 +3,7 @@
 import hashlib
 import io
 
+import pyarrow as pa
 import pytest
 from PIL import Image
 from pyarrow import fs
@@ -130,3 +131,19 @@ def test_a_file_that_raises_anything_is_unreadable(monkeypatch, error):
 
 def test_the_detail_of_an_unreadable_item_is_text():
     assert UnreadableItem("unreadable_file", "no \udce9.png").detail == "no \\udce9.png"
+
+
+def test_contents_that_are_kept_are_read_within_a_limit(monkeypatch):
+    monkeypatch.setattr(ct, "_BYTES_AT_ONCE", 10)
+    batch = pa.RecordBatch.from_pydict({Col.n_bytes: pa.array([4, 6, 1, None, 30, 2, 9], pa.int64())})
+    assert [part.column(0).to_pylist() for part in ct._bounded([batch])] == [[4, 6], [1, None], [30], [2], [9]]
+
+
+def test_a_content_beyond_the_limit_is_not_kept(monkeypatch):
+    monkeypatch.setattr(ct, "_LARGEST_KEPT", 3)
+    kept = [ct._facts(None, content, kind="texts", keep=True) for content in (b"abc", b"abcd")]
+    assert [(facts.reason, facts.detail) for facts in kept] == [
+        (None, None),
+        ("too_large", "4 bytes; contents of up to 3 are kept inline"),
+    ]
+    assert ct._facts(None, b"abcd", kind="texts", keep=False).reason is None

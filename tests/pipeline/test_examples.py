@@ -35,6 +35,7 @@ def test_examples_are_the_first_by_distance_and_by_draw(assignments, n_partition
 def test_previews_are_made_where_the_contents_are(spark, tmp_path):
     (tmp_path / "a.png").write_bytes(png())
     items = [(1, f"file:{tmp_path}/a.png", None), (2, f"file:{tmp_path}/gone.png", None), (3, None, b"text")]
+    items += [(4, None, b"raises \xff"), (5, None, None)]
     rows = [
         {Col.item_id: id, Col.uri: uri, Col.content: content, Col.label: "x", Col.key: "k"}
         for id, uri, content in items
@@ -50,4 +51,6 @@ def test_previews_are_made_where_the_contents_are(spark, tmp_path):
         (1, "k", "x", b"\x89PNG", None),
         (2, "k", "x", None, None),
         (3, "k", "x", None, "text"),
+        (4, "k", "x", None, None),
+        (5, "k", "x", None, None),
     ]

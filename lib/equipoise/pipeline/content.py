@@ -15,10 +15,13 @@ from equipoise.encoders.images import image_size, quiet_pillow
 from equipoise.pipeline.locating import locate
 from equipoise.schemas import POOL, Col
 
+TOO_LARGE = "too_large"
 # Reading waits for the store, not for the processor.
 READERS = 16
-# Rows whose contents are in memory at a time.
+# Rows whose contents are in memory at a time, and the bytes of those that are kept: Arrow's limit is 2 GiB.
 _ROWS_AT_ONCE = 256
+_BYTES_AT_ONCE = 256 << 20
+_LARGEST_KEPT = 1 << 30
 
 
 def read_bytes(uri: str) -> bytes:
@@ -79,9 +82,21 @@ def slices(batches: Iterable[pa.RecordBatch], n_rows: int) -> Iterator[pa.Record
             yield batch.slice(start, n_rows)
 
 
+def _bounded(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """The batches, cut so that contents are within the limit, or of one row; ``bytes`` says how large they are."""
+    for batch in slices(batches, _ROWS_AT_ONCE):
+        start = total = 0
+        for place, n_bytes in enumerate(batch.column(Col.n_bytes).to_pylist()):
+            if place > start and total + (n_bytes or 0) > _BYTES_AT_ONCE:
+                yield batch.slice(start, place - start)
+                start, total = place, 0
+            total += n_bytes or 0
+        yield batch.slice(start)
+
+
 def _with_content(batches: Iterable[pa.RecordBatch], *, kind: Kind | None, keep: bool) -> Iterator[pa.RecordBatch]:
     with quiet_pillow(), ThreadPoolExecutor(READERS) as readers:
-        for batch in slices(batches, _ROWS_AT_ONCE):
+        for batch in _bounded(batches) if keep else slices(batches, _ROWS_AT_ONCE):
             rows = (batch.column(name).to_pylist() for name in (Col.uri, Col.content))
             yield _filled(batch, list(readers.map(partial(_facts, kind=kind, keep=keep), *rows)))
 
@@ -100,6 +115,8 @@ def _facts(uri: str | None, content: bytes | None, *, kind: Kind | None, keep: b
     try:
         read = content_of(uri, content)
         width, height = _size(read, kind)
+        if keep and len(read) > _LARGEST_KEPT:
+            raise UnreadableItem(TOO_LARGE, f"{len(read):,} bytes; contents of up to {_LARGEST_KEPT:,} are kept inline")
     except UnreadableItem as item:
         return _Facts(content, None, reason=item.reason, detail=item.detail)
     kept = read if keep else content

@@ -1,14 +1,18 @@
 """A few items of a few clusters, and what people see of them."""
 
-from collections.abc import Callable, Sequence
-from functools import reduce
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial, reduce
 
+import pyarrow as pa
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql import types as t
 
+from equipoise.encoders.base import UnreadableItem
+from equipoise.encoders.images import quiet_pillow
 from equipoise.kernels.draws import Purpose
-from equipoise.pipeline.content import with_content
+from equipoise.pipeline.content import READERS, content_of, slices
 from equipoise.pipeline.quotas import draw_of, ranked_by
 from equipoise.schemas import Col
 
@@ -54,17 +58,40 @@ def previews(items: DataFrame, make: Preview) -> DataFrame:
     """Read the contents of items and keep of each what ``make`` makes of it: contents stay on the executors.
 
     Args:
-        items: rows of the pool.
+        items: rows of the pool; the partitions are the tasks.
         make: content -> (thumbnail or None, snippet or None); pickled to the workers.
 
     Returns:
-        item_id BIGINT, key, label, uri STRING, thumbnail BINARY, snippet STRING; null where there is nothing to see.
+        item_id BIGINT, key, label, uri STRING, thumbnail BINARY, snippet STRING; null where there is nothing to see,
+        or where one item cannot be read or raises anything.
     """
-    schema = t.StructType([t.StructField(Col.thumbnail, t.BinaryType()), t.StructField(Col.snippet, t.StringType())])
-    seen = F.udf(lambda content: None if content is None else make(bytes(content)), schema)
-    blank = F.lit(None).cast("string")
-    unread = items.drop(Col.content_hash, Col.width, Col.height).withColumns({Col.reason: blank, Col.detail: blank})
-    read = with_content(unread, None, keep=True)
-    made = read.select(Col.item_id, Col.key, Col.label, Col.uri, seen(Col.content).alias(Col.content))
-    parts = [F.col(f"{Col.content}.{name}").alias(name) for name in (Col.thumbnail, Col.snippet)]
-    return made.select(Col.item_id, Col.key, Col.label, Col.uri, *parts)
+    told = items.select(Col.item_id, Col.key, Col.label, Col.uri, Col.content)
+    added = [t.StructField(Col.thumbnail, t.BinaryType()), t.StructField(Col.snippet, t.StringType())]
+    schema = t.StructType([*(field for field in told.schema if field.name != Col.content), *added])
+    return told.mapInArrow(partial(_seen, make=make), schema)  # type: ignore[arg-type]
+
+
+def _seen(batches: Iterable[pa.RecordBatch], *, make: Preview) -> Iterator[pa.RecordBatch]:
+    with quiet_pillow(), ThreadPoolExecutor(READERS) as readers:
+        for batch in slices(batches, READERS):
+            uris, contents = (batch.column(name).to_pylist() for name in (Col.uri, Col.content))
+            # Read at once, decoded one after the other: pictures are a hundred times their files.
+            views = [_view(make, content) for content in readers.map(_content, uris, contents)]
+            columns = {name: batch.column(name) for name in (Col.item_id, Col.key, Col.label, Col.uri)}
+            thumbnails, snippets = zip(*views, strict=True)
+            columns |= {Col.thumbnail: pa.array(thumbnails, pa.binary()), Col.snippet: pa.array(snippets, pa.string())}
+            yield pa.RecordBatch.from_pydict(columns)
+
+
+def _content(uri: str | None, content: bytes | None) -> bytes | None:
+    try:
+        return content_of(uri, content)
+    except UnreadableItem:
+        return None
+
+
+def _view(make: Preview, content: bytes | None) -> tuple[bytes | None, str | None]:
+    try:
+        return (None, None) if content is None else make(content)
+    except Exception:  # one item never ends a report: there is nothing to see of it
+        return None, None
