@@ -54,7 +54,7 @@ def test_vectors_do_not_depend_on_how_the_input_is_partitioned(spark):
     assert one == many and len(one) == 30
 
 
-def test_an_encoder_that_gives_nan_has_its_items_rejected():
+def test_an_encoder_that_gives_what_cannot_be_clustered_has_its_items_rejected():
     import pyarrow as pa
 
     class Broken:
@@ -64,12 +64,13 @@ def test_an_encoder_that_gives_nan_has_its_items_rejected():
             return content
 
         def encode(self, items):
-            return np.array([[np.nan, 1], [1, 2]], np.float32)
+            return np.array([[np.nan, 1], [1, 2], [0, -1e25]], np.float32)
 
-    batch = pa.RecordBatch.from_pydict({Col.item_id: [7, 8], Col.key: ["a", "b"], Col.uri: pa.nulls(2, pa.string())})
-    rows = em._encoded(batch, [b"a", b"b"], Broken()).to_pylist()
-    assert [row[Col.reason] for row in rows] == ["not_finite", None]
-    assert [row[Col.embedding] for row in rows] == [None, [1.0, 2.0]]
+    ids = {Col.item_id: [7, 8, 9], Col.key: ["a", "b", "c"], Col.uri: pa.nulls(3, pa.string())}
+    rows = em._encoded(pa.RecordBatch.from_pydict(ids), [b"a", b"b", b"c"], Broken()).to_pylist()
+    assert [row[Col.reason] for row in rows] == ["not_finite", None, "too_large"]
+    assert [row[Col.embedding] for row in rows] == [None, [1.0, 2.0], None]
+    assert rows[2][Col.detail] == "the encoder's vector holds 1e+25, too large to square in float32"
 
 
 def test_the_model_is_loaded_once_a_process(monkeypatch):

@@ -1,9 +1,11 @@
 """Ids and verdicts, on small literal frames."""
 
+import numpy as np
 import pytest
 from chispa import assert_df_equality
 from pyspark.sql import functions as F
 
+from equipoise.kernels.vectors import largest_value
 from equipoise.pipeline import items as it
 from equipoise.schemas import EMBEDDINGS, POOL, REJECTS, Col
 
@@ -119,7 +121,7 @@ def test_verdicts_are_counted_in_one_row_a_reason(spark):
     pool = spark.createDataFrame([(2, "maps", None), (3, "maps", None), (4, "web", None)], IN_POOL)
     rows = raw(spark, *({"key": str(number), "given_id": number} for number in (1, 2, 3, 4, 5, 5)))
     vectors = spark.createDataFrame(
-        [("1", [1.0, 2.0]), ("2", [1.0]), ("3", None)], "key string, embedding array<float>"
+        [("1", [1.0, 2.0]), ("2", [1.0]), ("3", None), ("4", [])], "key string, embedding array<float>"
     )
     judged = it.with_verdict(it.with_item_id(rows.join(vectors, Col.key, "left"), "web"), pool)
     found = {row[Col.reason]: tuple(row)[1:] for row in it.verdict_counts(judged).collect()}
@@ -166,21 +168,49 @@ def test_pool_rows_have_the_columns_of_the_table(spark):
     assert [(row[Col.source], row[Col.label]) for row in rows.collect()] == [("web", "cat")]
 
 
-def test_vectors_that_are_not_finite_are_rejected(spark):
-    vectors = [
-        [1.0, 2.0],
-        [float("nan"), 0.0],
-        [0.0, float("-inf")],
-        [1.0, None],
-        None,
-        [],
-        [3.4e38, -3.4e38],
+def test_vectors_that_cannot_be_clustered_are_rejected_by_their_reasons(spark):
+    bound = float(np.float32(2.0**62 / np.sqrt(2)))
+    above = float(np.nextafter(np.float32(bound), np.float32(np.inf)))
+    expected = [
+        ([1.0, 2.0], None),
+        ([float("nan"), 0.0], it.NOT_FINITE),
+        ([0.0, float("-inf")], it.NOT_FINITE),
+        ([1.0, None], it.NOT_FINITE),
+        (None, it.NOT_FINITE),
+        ([], it.EMPTY_VECTOR),
+        ([0.0, 0.0], None),
+        ([3.4e38, -3.4e38], it.TOO_LARGE),
+        ([1.0, -1e25], it.TOO_LARGE),
+        ([bound, -bound], None),
+        ([above, 0.0], it.TOO_LARGE),
+        ([1.0], it.OTHER_LENGTH),
+        ([float("inf")], it.NOT_FINITE),
     ]
-    rows = [(str(key), None, None, vector) for key, vector in enumerate(vectors)]
-    items = spark.createDataFrame(rows, "key string, reason string, detail string, embedding array<float>")
-    judged = {row[Col.key]: row[Col.reason] for row in it.with_finite_vectors(items).collect()}
-    assert {key for key, reason in judged.items() if reason == it.NOT_FINITE} == {"1", "2", "3", "4"}
-    assert {row for row in judged.values()} == {None, it.NOT_FINITE}
+    rows = [(str(key), None, None, vector) for key, (vector, _) in enumerate(expected)]
+    items = spark.createDataFrame(
+        [*rows, ("x", "mine", "said", [])], "key string, reason string, detail string, embedding array<float>"
+    )
+    judged = {row[Col.key]: row for row in it.with_usable_vectors(items, length=2).collect()}
+    found = {key: row[Col.reason] for key, row in judged.items()}
+    assert found == {**{str(key): reason for key, (_, reason) in enumerate(expected)}, "x": "mine"}
+    details = [judged[key][Col.detail] for key in ("0", "5", "8", "11", "x")]
+    assert details == [
+        None,
+        "the vector has no numbers",
+        "the vector holds 1.0E25, too large to square in float32",
+        "the vector has 1 numbers, most have 2",
+        "said",
+    ]
+    alike = {row[Col.key]: row[Col.reason] for row in it.with_usable_vectors(items).collect()}
+    assert alike == {**found, "11": None}
+
+
+@pytest.mark.parametrize("dim", [1, 2, 768, 100_000])
+def test_the_largest_values_of_vectors_have_finite_distances(dim):
+    largest = np.full(dim, largest_value(dim), np.float32)
+    with np.errstate(over="raise"):
+        assert np.isfinite(np.square(largest - -largest).sum(dtype=np.float32))
+        assert np.isfinite(2 * (largest @ largest) + 2 * np.square(largest).sum(dtype=np.float32))
 
 
 def test_lengths_are_counted_commonest_first(spark):

@@ -20,6 +20,7 @@ from equipoise.kernels.threads import ordered_map
 Ids = NDArray[np.int64]
 Result = TypeVar("Result")
 NUMPY = NumpyKernel()
+LARGEST_NORM = 2.0**62
 
 
 class Vectors(Protocol):
@@ -148,6 +149,14 @@ class ArrayVectors:
         if self._resident is None:
             self._resident = self.kernel.resident(self.vectors)
         return iter([function(self._resident)])
+
+
+def largest_value(dim: int) -> float:
+    """How large a number of a vector (dim,) may be, so that squares, products and distances stay finite in float32.
+
+    Two vectors of norms up to 2^62 are at most 2^63 apart, and 2^126 is below the largest float32, 2^128.
+    """
+    return float(LARGEST_NORM / np.sqrt(max(1, dim)))
 
 
 def unit_length(vectors: NDArray[np.floating]) -> Floats:

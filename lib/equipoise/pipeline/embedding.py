@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 from pyspark import TaskContext
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
@@ -17,8 +18,9 @@ from equipoise.encoders import Encoder, UnreadableItem, load_encoder
 from equipoise.encoders.base import unreadable
 from equipoise.encoders.images import quiet_pillow
 from equipoise.kernels.threads import limit_worker_threads
+from equipoise.kernels.vectors import largest_value
 from equipoise.pipeline.content import READERS, content_of, slices
-from equipoise.pipeline.items import NOT_FINITE
+from equipoise.pipeline.items import NOT_FINITE, TOO_LARGE
 from equipoise.schemas import EMBEDDINGS, POOL, REJECTS, Col
 
 # Batches of one task: enough to outweigh its start, few enough to keep all cores busy.
@@ -96,10 +98,8 @@ def _encoded(batch: pa.RecordBatch, decoded: list[Any], encoder: Encoder) -> pa.
     matrix = encoder.encode([decoded[place] for place in readable]) if readable else np.empty((0, 0), np.float32)
     embeddings: list[Any] = [None] * len(decoded)
     for place, vector in zip(readable, matrix, strict=True):
-        if np.isfinite(vector).all():
-            embeddings[place] = vector
-        else:
-            outcomes[place] = UnreadableItem(NOT_FINITE, "the encoder's vector holds NaN or infinity")
+        outcomes[place] = _unusable(vector)
+        embeddings[place] = vector if outcomes[place] is None else None
     return pa.RecordBatch.from_arrays(
         [
             *(batch.column(name) for name in (Col.item_id, Col.key, Col.uri)),
@@ -109,6 +109,15 @@ def _encoded(batch: pa.RecordBatch, decoded: list[Any], encoder: Encoder) -> pa.
         ],
         schema=_ARROW,
     )
+
+
+def _unusable(vector: NDArray[np.floating]) -> UnreadableItem | None:
+    if not np.isfinite(vector).all():
+        return UnreadableItem(NOT_FINITE, "the encoder's vector holds NaN or infinity")
+    largest = np.abs(vector).max(initial=0)
+    if largest > largest_value(vector.size):
+        return UnreadableItem(TOO_LARGE, f"the encoder's vector holds {largest:.3g}, too large to square in float32")
+    return None
 
 
 @cache

@@ -7,6 +7,7 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 from pyspark.sql import types as t
 
+from equipoise.kernels.vectors import LARGEST_NORM
 from equipoise.schemas import EMBEDDINGS, POOL, REJECTS, Col
 
 ALREADY_IN_POOL = "already_in_pool"
@@ -14,6 +15,11 @@ DUPLICATE_ID = "duplicate_id"
 ID_COLLISION = "id_collision"
 MISSING_ID = "missing_id"
 NOT_FINITE = "not_finite"
+EMPTY_VECTOR = "empty_vector"
+OTHER_LENGTH = "other_length"
+TOO_LARGE = "too_large"
+OF_VECTORS = (NOT_FINITE, EMPTY_VECTOR, OTHER_LENGTH, TOO_LARGE)
+"""Reasons of vectors that cannot be used, whatever their items are."""
 _KNOWN = "known"
 
 # What every source yields; a source of ready-made vectors adds their column.
@@ -102,17 +108,38 @@ def embedding_rows(items: DataFrame, encoder_id: str, source: str) -> DataFrame:
     return in_pool.select(*(columns.get(name, F.col(name)).alias(name) for name in EMBEDDINGS.columns))
 
 
-def with_finite_vectors(raw_items: DataFrame) -> DataFrame:
-    """Gives the reason ``not_finite`` where ``embedding`` is null or holds NaN, infinity or null."""
+def with_usable_vectors(raw_items: DataFrame, *, length: int | None = None) -> DataFrame:
+    """Gives items whose ``embedding`` cannot be clustered a reason, unless they have one.
+
+    ``not_finite``: it is null or holds NaN, infinity or null; ``empty_vector``; ``too_large``: a number is beyond
+    :func:`equipoise.kernels.vectors.largest_value`; ``other_length``: than ``length``, where that is given.
+    """
     vector = F.col(Col.embedding)
+    size = F.size(vector)
     # array_contains is true where the value is found, and null where it is not but a null is: refused too.
     found = [F.array_contains(vector, F.lit(value).cast("float")) for value in ("NaN", "Infinity", "-Infinity")]
-    broken = F.coalesce(found[0] | found[1] | found[2], F.lit(True)) & F.col(Col.reason).isNull()
-    what = F.when(vector.isNull(), "the vector is null").otherwise("the vector holds NaN, infinity or null")
+    largest = F.greatest(F.array_max(vector), -F.array_min(vector))
+    verdicts = [
+        (vector.isNull(), NOT_FINITE, F.lit("the vector is null")),
+        (size == 0, EMPTY_VECTOR, F.lit("the vector has no numbers")),
+        (
+            F.coalesce(found[0] | found[1] | found[2], F.lit(True)),
+            NOT_FINITE,
+            F.lit("the vector holds NaN, infinity or null"),
+        ),
+        (size != length, OTHER_LENGTH, F.format_string(f"the vector has %d numbers, most have {length}", size)),
+        (
+            largest > F.lit(LARGEST_NORM) / F.sqrt(size),
+            TOO_LARGE,
+            F.format_string("the vector holds %s, too large to square in float32", largest.cast("string")),
+        ),
+    ]
+    reason, detail = F.col(Col.reason), F.col(Col.detail)
+    reasons, details = F.when(reason.isNotNull(), reason), F.when(reason.isNotNull(), detail)
+    for is_bad, name, what in verdicts:
+        reasons, details = reasons.when(is_bad, name), details.when(is_bad, what)
     return raw_items.select(
-        *_except(raw_items, Col.reason, Col.detail),
-        F.when(broken, NOT_FINITE).otherwise(F.col(Col.reason)).alias(Col.reason),
-        F.when(broken, what).otherwise(F.col(Col.detail)).alias(Col.detail),
+        *_except(raw_items, Col.reason, Col.detail), reasons.alias(Col.reason), details.alias(Col.detail)
     )
 
 
@@ -133,7 +160,7 @@ def verdict_counts(items: DataFrame) -> DataFrame:
     size = F.size(Col.embedding) if Col.embedding in items.columns else F.lit(None).cast("int")
     given = F.col(Col.given_id) if Col.given_id in items.columns else F.lit(None).cast("bigint")
     clash = F.when(F.col(Col.reason) == ID_COLLISION, given)
-    present = F.when(size >= 0, size)  # of null it is -1, or null where Spark is told so
+    present = F.when(size > 0, size)  # of null it is -1, or null where Spark is told so
     return items.groupBy(Col.reason).agg(
         F.count(F.lit(1)).alias(Col.n_items),
         F.min(present).alias(Col.shortest),

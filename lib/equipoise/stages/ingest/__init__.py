@@ -39,6 +39,7 @@ def _node(config: Config, source: NamedSource) -> Node[Ingestion]:
             Slice(REJECTS, {Col.stage: name}),
         ),
         check="equipoise.stages.ingest.check:check",
+        revision=2,
     )
 
 

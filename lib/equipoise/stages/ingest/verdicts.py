@@ -8,7 +8,7 @@ from pyspark.sql import functions as F
 
 from equipoise.config import Place
 from equipoise.errors import InputError
-from equipoise.pipeline.items import other_ids, vector_lengths
+from equipoise.pipeline.items import OF_VECTORS, other_ids, vector_lengths
 from equipoise.runs.context import Context
 from equipoise.schemas import EMBEDDINGS, POOL, Col, Slice
 from equipoise.sources.reading import nothing_found
@@ -35,6 +35,12 @@ class Verdicts:
         return int(row[Col.n_items]) if row else 0
 
     @property
+    def lengths(self) -> tuple[int, int] | None:
+        """The shortest and the longest of the vectors that can be used; None without any."""
+        rows = [row for reason, row in self.counts.items() if row[Col.longest] is not None and reason not in OF_VECTORS]
+        return (min(row[Col.shortest] for row in rows), max(row[Col.longest] for row in rows)) if rows else None
+
+    @property
     def total(self) -> int:
         """All items."""
         return sum(int(row[Col.n_items]) for row in self.counts.values())
@@ -44,7 +50,8 @@ def check(context: Context, settings: Ingestion, judged: Verdicts) -> None:
     """Refuses a source as a whole.
 
     Raises:
-        InputError: it is empty, has ids that are another source's or another space's, or vectors of different lengths.
+        InputError: it is empty, has ids that are another source's or another space's, or vectors of another length
+            than before.
     """
     place = Place(settings.place)
     if not judged.total:
@@ -60,7 +67,7 @@ def check(context: Context, settings: Ingestion, judged: Verdicts) -> None:
     if judged.since is not None and judged.count(None) and id_space(settings) is not None:
         _check_space(context, settings, judged)
     if settings.encoder_id is not None:
-        _check_lengths(context, settings, judged)
+        _check_length(context, settings, judged)
 
 
 def _check_space(context: Context, settings: Ingestion, judged: Verdicts) -> None:
@@ -77,27 +84,41 @@ def _check_space(context: Context, settings: Ingestion, judged: Verdicts) -> Non
         )
 
 
-def _check_lengths(context: Context, settings: Ingestion, judged: Verdicts) -> None:
-    rows = [row for row in judged.counts.values() if row[Col.longest] is not None]
-    if not rows:
-        return
-    place = Place(settings.place)
-    who = f"source {settings.name!r}: the vectors of {settings.source.path}"
-    shortest, longest = min(row[Col.shortest] for row in rows), max(row[Col.longest] for row in rows)
-    if shortest != longest:
-        lengths = vector_lengths(judged.items).take(3)
-        shown = ", ".join(f"{length} ({count:,} rows)" for length, count in lengths)
-        raise InputError(f"{who} differ in length: {shown}; all vectors of a source must come from one encoder")
-    if not context.workspace.exists(EMBEDDINGS):
+def common_length(settings: Ingestion, judged: Verdicts) -> int | None:
+    """The length that more than half of the vectors have, where not all have it; None where they do.
+
+    Raises:
+        InputError: no length is that of more than half: which of them is meant cannot be told.
+    """
+    if judged.lengths is None or judged.lengths[0] == judged.lengths[1]:
+        return None
+    usable = judged.items.where(~F.coalesce(F.col(Col.reason), F.lit("")).isin(*OF_VECTORS))
+    found = [tuple(row) for row in vector_lengths(usable).take(3)]
+    if 2 * found[0][1] > usable.where(F.col(Col.embedding).isNotNull()).count():
+        return int(found[0][0])
+    shown = ", ".join(f"{length} ({count:,} rows)" for length, count in found)
+    raise InputError(
+        f"{_whose(settings)} differ in length: {shown}; no length is that of more than half, and all vectors of a "
+        "source must come from one encoder"
+    )
+
+
+def _check_length(context: Context, settings: Ingestion, judged: Verdicts) -> None:
+    if judged.lengths is None or not context.workspace.exists(EMBEDDINGS):
         return
     of_encoder = Slice(EMBEDDINGS, {Col.encoder_id: str(settings.encoder_id)})
     before = context.workspace.read(of_encoder).select(F.size(Col.embedding)).first()
-    if before is not None and before[0] != longest:
-        n_rows = sum(int(row[Col.n_items]) for row in rows)
+    length = judged.lengths[1]
+    if before is not None and before[0] != length:
+        n_rows = sum(int(row[Col.n_items]) for row in judged.counts.values() if row[Col.longest] == length)
         raise InputError(
-            f"{who} have length {longest} ({n_rows:,} rows), those from before have {before[0]}; "
-            f"where another model made these, name it by {place.key('encoder')}"
+            f"{_whose(settings)} have length {length} ({n_rows:,} rows), those from before have {before[0]}; "
+            f"where another model made these, name it by {Place(settings.place).key('encoder')}"
         )
+
+
+def _whose(settings: Ingestion) -> str:
+    return f"source {settings.name!r}: the vectors of {settings.source.path}"
 
 
 def id_space(settings: Ingestion) -> str | None:

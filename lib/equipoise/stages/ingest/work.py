@@ -2,6 +2,7 @@
 
 from collections import Counter
 from contextlib import ExitStack
+from dataclasses import replace
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
@@ -18,8 +19,8 @@ from equipoise.pipeline.items import (
     pool_rows,
     rejects,
     verdict_counts,
-    with_finite_vectors,
     with_item_id,
+    with_usable_vectors,
     with_verdict,
 )
 from equipoise.runs.account import Account
@@ -28,7 +29,7 @@ from equipoise.schemas import EMBEDDINGS, POOL, REJECTS, Col
 from equipoise.sources.reading import passed_over, raw_items
 from equipoise.sources.surveying import shown
 from equipoise.stages.ingest import Ingestion
-from equipoise.stages.ingest.verdicts import OWN, Verdicts, check, id_space
+from equipoise.stages.ingest.verdicts import OWN, Verdicts, check, common_length, id_space
 
 # A task reads this many files; beyond the most tasks, more of them.
 _FILES_PER_TASK = 1024
@@ -39,8 +40,8 @@ def ingest(context: Context, settings: Ingestion) -> Account:
     """Adds the items of the source that the pool does not hold yet; the unusable go to the rejects.
 
     Raises:
-        InputError: the source cannot be read, has vectors of different lengths, ids that are another source's, or
-            nothing that can be used.
+        InputError: the source cannot be read, has vectors of several lengths of which none is common, ids that are
+            another source's, or nothing that can be used.
     """
     context.progress.message(f"{context.node.name}: listing the source")
     with ExitStack() as stack:
@@ -71,14 +72,24 @@ def _judged(context: Context, settings: Ingestion, stack: ExitStack) -> Verdicts
     passed = passed_over(context.spark, settings.source, Place(settings.place))
     if passed:
         context.progress.message(f"{context.node.name}: not looked at below {settings.source.path}: {shown(passed)}")
-    raw = raw if settings.encoder_id is None else with_finite_vectors(raw)
+    if settings.encoder_id is None:
+        judged = _verdicts(context, settings, raw, stack)
+    else:
+        judged = _verdicts(context, settings, with_usable_vectors(raw), stack)
+        length = common_length(settings, judged)
+        if length is not None:  # once more, lest one of another length stands in for a good one of the same id
+            judged = _verdicts(context, settings, with_usable_vectors(raw, length=length), stack)
+    judged = replace(judged, passed=passed)
+    check(context, settings, judged)
+    return judged
+
+
+def _verdicts(context: Context, settings: Ingestion, raw: DataFrame, stack: ExitStack) -> Verdicts:
     items = with_item_id(raw, settings.name, is_own_space=id_space(settings) == OWN)
     since = context.version(POOL)
     pool = None if since is None else context.workspace.read(POOL, since)
     verdicts = stack.enter_context(persisted(with_verdict(items, pool)))
-    judged = Verdicts(verdicts, {row[Col.reason]: row for row in verdict_counts(verdicts).collect()}, since, passed)
-    check(context, settings, judged)
-    return judged
+    return Verdicts(verdicts, {row[Col.reason]: row for row in verdict_counts(verdicts).collect()}, since)
 
 
 def _read(
