@@ -95,6 +95,9 @@ def test_the_size_of_the_pool_comes_from_the_header_of_a_npy_file(plan, tmp_path
     source = {"kind": "embeddings", "path": str(tmp_path / "vectors.npy")}
     assert "123 vectors of 17 numbers" in plan(source=source, embed=None)[1]
     assert "9,999 vectors of 17 numbers" in plan("--items", "9_999", source=source, embed=None)[1]
+    np.save(tmp_path / "more.npy", np.zeros((7, 17)))
+    folder = {"kind": "embeddings", "path": str(tmp_path), "ids": "gone"}
+    assert "130 vectors of 17 numbers" in plan(source=folder, embed=None)[1]
 
 
 def test_overrides_may_stand_apart(capsys, monkeypatch):
@@ -183,8 +186,8 @@ def test_more_clusters_than_items(plan):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--items", "1000"], "a .npy file only: pass --dim D"),
-        ([], "a .npy file only: pass --items N and --dim D"),
+        (["--items", "1000"], ".npy files only: pass --dim D"),
+        ([], ".npy files only: pass --items N and --dim D"),
         (["--items", "1000", "--dim", "4", "--memory", "lots"], "--memory lots: not a size; write a number and a unit"),
         (["--items", "1000", "--dim", "4", "--memory", "0g"], "--memory 0g: not a size"),
         (["--suggest", "--target", "3"], "plan --suggest needs the number of items: pass --items N"),

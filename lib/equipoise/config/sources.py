@@ -11,7 +11,7 @@ from equipoise.config.places import Place
 from equipoise.config.sections import HOW, Section
 from equipoise.encoders.base import Kind
 
-FILE_SUFFIX = re.compile(r"\.(npy|parquet|delta|jsonl?|ndjson|txt)(\.gz)?$")
+FILE_SUFFIX = re.compile(r"\.(npy|parquet|delta|jsonl?|ndjson|txt)(\.(gz|bz2|zst))?$")
 SOURCE_NAME = re.compile(r"[^0-9A-Za-z_\-]+")
 _EXTENSION = re.compile(r"[^\s/*?\[\]{}]+")
 
@@ -85,7 +85,7 @@ class TableSource(_WithIds):
 
 
 class EmbeddingsSource(_WithIds):
-    """Ready-made vectors: ``.npy`` (with a file of ids beside), or Parquet or Delta with a vector column.
+    """Ready-made vectors: ``.npy`` (with a file of ids beside), a folder of them, or Parquet or Delta with a column.
 
     ``uri``: a column with the places of what was embedded, for the pictures of a report. ``encoder``: the name of what
     made them, so that several sources, or an encoder of the config, go together.
@@ -102,12 +102,15 @@ class EmbeddingsSource(_WithIds):
 
     @property
     def is_npy(self) -> bool:
-        """Whether it is a file of vectors alone: all else is a table."""
+        """Whether it is a file of vectors alone: all else is a table, or a folder of such files."""
         return self.path.endswith(".npy")
 
     @model_validator(mode="after")
     def _columns_are_of_tables(self) -> Self:
-        for key in ("id", "uri", "label", "attributes") if self.is_npy else ("ids",):
+        # A folder may hold parts in .npy, with a folder of ids: what is there is looked at before the run.
+        ids = PurePosixPath(self.ids or "").suffix
+        columns = ("uri", "label", "attributes") if ids == ".parquet" else ("id", "uri", "label", "attributes")
+        for key in columns if self.is_npy else ("ids",) if ids in (".npy", ".txt", ".parquet") else ():
             if getattr(self, key):
                 of_table = "is read as Delta or Parquet: name its column of ids, id"
                 what = "has no columns: drop it, or write a table" if self.is_npy else of_table
@@ -139,11 +142,6 @@ class NamedSource:
     def content_kind(self) -> Kind | None:
         """What the contents are; None where only the encoder can tell, or there are none."""
         return self.section.kind if isinstance(self.section, ImagesSource | TextsSource) else None
-
-
-def is_npy(source: Source) -> bool:
-    """Whether it is a file of vectors alone."""
-    return isinstance(source, EmbeddingsSource) and source.is_npy
 
 
 KINDS = tuple(

@@ -5,7 +5,7 @@ import os
 from equipoise.config import EmbeddingsSource, Place, Source
 from equipoise.errors import InputError
 from equipoise.pipeline.locating import local_path, missing
-from equipoise.sources.npy import open_ids, open_vectors
+from equipoise.sources.npy_parts import is_of_npy, no_parts, open_parts
 
 
 def check_source(source: Source, place: Place) -> None:
@@ -15,15 +15,18 @@ def check_source(source: Source, place: Place) -> None:
         InputError: a path is missing or not readable; a ``.npy`` is broken, of another shape or type, or there is not
             one id a vector.
     """
-    is_npy = isinstance(source, EmbeddingsSource) and source.is_npy
+    is_npy = isinstance(source, EmbeddingsSource) and local_path(source.path) is not None and is_of_npy(source)
     if local_path(source.path) is None:
         return
     check_path(source.path, place.key("path"), is_table=source.kind in ("table", "embeddings") and not is_npy)
-    if isinstance(source, EmbeddingsSource) and source.is_npy:
-        vectors = open_vectors(source.path, place)
+    if isinstance(source, EmbeddingsSource) and is_npy:
         if source.ids is not None and local_path(source.ids):
             check_path(source.ids, place.key("ids"))
-            open_ids(source.ids, vectors, place)
+            open_parts(source, place)
+        elif source.ids is None or source.is_npy:
+            open_parts(source.model_copy(update={"ids": None}), place)
+    elif isinstance(source, EmbeddingsSource) and source.ids is not None:
+        raise InputError(no_parts(source, place))
 
 
 def check_path(path: str, key: str, *, is_table: bool = False) -> None:

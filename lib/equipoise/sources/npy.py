@@ -1,7 +1,6 @@
-"""Arrays in ``.npy`` files, and the ids beside them: headers and slices. Needs no Spark."""
+"""Arrays in ``.npy`` files: headers and slices. Needs no Spark."""
 
 from dataclasses import dataclass
-from io import BufferedReader
 from typing import Any
 
 import numpy as np
@@ -13,7 +12,6 @@ from equipoise.errors import InputError
 from equipoise.pipeline.locating import locate, missing
 
 SLICE_BYTES = 8 << 20
-_READ_BYTES = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -44,63 +42,27 @@ class Npy:
         return np.frombuffer(content, self.dtype).reshape(stop - start, *self.shape[1:])
 
 
-@dataclass(frozen=True)
-class Lines:
-    """A text file with one id a line; ``starts``: the byte at which each slice begins."""
-
-    uri: str
-    count: int
-    slice_rows: int
-    starts: tuple[int, ...]
-
-    def rows(self, start: int, stop: int) -> NDArray[Any]:
-        """The ids of a slice; ``start`` must be the first row of one."""
-        filesystem, path = locate(self.uri)
-        with filesystem.open_input_file(path) as file:
-            file.seek(self.starts[start // self.slice_rows])
-            lines = file.read(self.starts[start // self.slice_rows + 1] - file.tell()).decode().split("\n")
-        return np.asarray([line.strip() for line in lines[: stop - start]], dtype=object)
-
-
-def open_vectors(path: str, place: Place) -> Npy:
-    """The header of a file of vectors (n, d).
+def open_vectors(path: str, place: Place, *, may_be_empty: bool = False) -> Npy:
+    """The header of a file of vectors (n, d); n may be 0 where ``may_be_empty``.
 
     Raises:
         InputError: the file is missing, broken, or of another shape or type.
     """
     key = place.key("path")
-    found = _header(path, key)
-    if len(found.shape) != 2 or 0 in found.shape:
+    found = open_npy(path, key)
+    if len(found.shape) != 2 or 0 in (found.shape[1:] if may_be_empty else found.shape):
         raise InputError(f"{key} {path} has the shape {found.shape}; it must be (n, d), one vector a row")
     if found.dtype.kind != "f" or found.dtype.itemsize > 8:
         raise InputError(f"{key} {path} holds {found.dtype}; it must hold float16, float32 or float64")
     return found
 
 
-def open_ids(path: str, vectors: Npy, place: Place) -> Npy | Lines:
-    """The ids beside a file of vectors: another ``.npy``, or a text file with one a line.
+def open_npy(path: str, key: str) -> Npy:
+    """The header of a file of any array.
 
     Raises:
-        InputError: the file is missing, broken, or there is not one id a vector.
+        InputError: the file is missing, broken, cut off, or in Fortran order.
     """
-    key = place.key("ids")
-    ids: Npy | Lines
-    if path.endswith(".npy"):
-        ids = _header(path, key)
-        if len(ids.shape) != 1 or ids.dtype.kind not in "iUS":
-            raise InputError(f"{key} {path} holds {ids.dtype} of shape {ids.shape}; it must hold n integers or texts")
-        count = ids.shape[0]
-    else:
-        ids = _lines(path, vectors.slice_rows, key)
-        count = ids.count
-    if count != vectors.shape[0]:
-        raise InputError(
-            f"{key} {path} has {count} ids for {vectors.shape[0]} vectors; it must have one a row, in order"
-        )
-    return ids
-
-
-def _header(path: str, key: str) -> Npy:
     try:
         filesystem, place = locate(path)
         with filesystem.open_input_file(place) as file:
@@ -118,22 +80,3 @@ def _header(path: str, key: str) -> Npy:
     if size < wanted:
         raise InputError(f"{key} {path} is cut off: {size} bytes, {wanted} for its shape {shape}; copy it again")
     return found
-
-
-def _lines(path: str, slice_rows: int, key: str) -> Lines:
-    starts, count, position = [0], 0, 0
-    try:
-        filesystem, place = locate(path)
-        with BufferedReader(filesystem.open_input_stream(place), _READ_BYTES) as file:
-            for line in file:
-                count, position = count + 1, position + len(line)
-                line.decode()  # the executors will: what is no text is told here, by its number
-                if count % slice_rows == 0:
-                    starts.append(position)
-    except FileNotFoundError as error:
-        raise InputError(missing(path, key)) from error
-    except UnicodeDecodeError as error:
-        raise InputError(f"{key} {path}: line {count} is no UTF-8 text: {error.reason}; save it as UTF-8") from error
-    except OSError as error:
-        raise InputError(f"{key} {path} cannot be read as ids, one a line: {error}") from error
-    return Lines(path, count, slice_rows, (*starts, position))

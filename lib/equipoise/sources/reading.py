@@ -5,8 +5,10 @@ from collections.abc import Mapping
 from pyspark.sql import DataFrame, SparkSession
 
 from equipoise.config import ImagesSource, Place, Source, TableSource, TextsSource
+from equipoise.errors import InputError
 from equipoise.sources.files import files, not_looked_at
 from equipoise.sources.json_lines import LINES
+from equipoise.sources.npy_parts import is_of_npy, no_parts
 from equipoise.sources.surveying import shown
 from equipoise.sources.table import table_items, table_vectors
 from equipoise.sources.texts import PLAIN, text_items
@@ -26,7 +28,11 @@ def raw_items(spark: SparkSession, source: Source, place: Place) -> DataFrame:
         return text_items(spark, source, place)
     if isinstance(source, TableSource):
         return table_items(spark, source, place)
-    return npy_vectors(spark, source, place) if source.is_npy else table_vectors(spark, source, place)
+    if is_of_npy(source):
+        return npy_vectors(spark, source, place)
+    if source.ids is not None:
+        raise InputError(no_parts(source, place))
+    return table_vectors(spark, source, place)
 
 
 def passed_over(spark: SparkSession, source: Source, place: Place) -> Mapping[str, int]:

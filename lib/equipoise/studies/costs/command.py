@@ -2,17 +2,18 @@
 
 import argparse
 from dataclasses import replace
+from typing import cast
 
 from rich.console import Console
 
-from equipoise.config import Config
-from equipoise.config.sources import is_npy
+from equipoise.config import Config, EmbeddingsSource
+from equipoise.config.sources import NamedSource
 from equipoise.errors import ConfigError
 from equipoise.kernels.levels import Level
 from equipoise.planning.costs import PlannedKMeans
 from equipoise.planning.machines import calibrated
 from equipoise.planning.suggestions import suggest_levels
-from equipoise.sources.npy import open_vectors
+from equipoise.sources.npy_parts import Part, is_of_npy, open_parts
 from equipoise.stages.cluster import CLUSTER
 from equipoise.stages.configuration import load_config
 from equipoise.stages.select import SELECT
@@ -57,7 +58,7 @@ def _planned(options: argparse.Namespace, config: Config | None, levels: list[Le
     n, dim = _pool_size(options, config)
     if n is None or dim is None:
         missing = " and ".join(flag for flag, value in (("--items N", n), ("--dim D", dim)) if value is None)
-        raise ConfigError(f"plan reads the size of the pool from a source that is a .npy file only: pass {missing}")
+        raise ConfigError(f"plan reads the size of the pool from sources of .npy files only: pass {missing}")
     spark = config.spark if config else {}
     machine = machine_of(options, spark)
     if machine.is_local and not (options.gflops_per_core or options.gpus):
@@ -69,10 +70,19 @@ def _planned(options: argparse.Namespace, config: Config | None, levels: list[Le
 
 
 def _pool_size(options: argparse.Namespace, config: Config | None) -> tuple[int | None, int | None]:
-    """Number of items and length of their vectors: as given, else from the header of a ``.npy`` source."""
+    """Number of items and length of their vectors: as given, else from the headers of ``.npy`` sources."""
     n, dim = options.items, options.dim
-    sources = [source for source in (config.named_sources if config else ()) if is_npy(source.section)]
-    if (n and dim) or not sources or config is None or len(sources) < len(config.named_sources):
+    sources = config.named_sources if config else ()
+    if (n and dim) or not sources or any(not _is_of_npy(source) for source in sources):
         return n, dim
-    shapes = [open_vectors(source.section.path, source.place).shape for source in sources]
-    return n or sum(shape[0] for shape in shapes), dim or shapes[0][1]
+    parts = [part for source in sources for part in _parts(source)]
+    return n or sum(part.count for part in parts), dim or parts[0].vectors.shape[1]
+
+
+def _is_of_npy(source: NamedSource) -> bool:
+    return isinstance(source.section, EmbeddingsSource) and is_of_npy(source.section)
+
+
+def _parts(source: NamedSource) -> tuple[Part, ...]:
+    """Those of a source of arrays, ids left aside."""
+    return open_parts(cast(EmbeddingsSource, source.section).model_copy(update={"ids": None}), source.place)

@@ -1,0 +1,176 @@
+"""A ``.npy`` file of vectors, or a folder of them, each with its ids: found, opened and paired. Needs no Spark."""
+
+import re
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from pathlib import PurePosixPath
+from typing import TypeVar
+
+from pyarrow import fs
+
+from equipoise.config import EmbeddingsSource, Place
+from equipoise.errors import InputError
+from equipoise.pipeline.locating import locate, missing
+from equipoise.sources.id_files import Ids, open_ids
+from equipoise.sources.npy import Npy, open_vectors
+
+ID_ENDINGS = (".ids.npy", ".ids.txt", ".txt", ".parquet")
+"""Of the ids of a part, beside it: ``x.npy`` and ``x.ids.npy``."""
+_IDS_ALONE = (".npy", ".txt", ".parquet")
+_OPENERS = 16
+Given = TypeVar("Given")
+Made = TypeVar("Made")
+_NUMBERS = re.compile(r"(\d+)")
+
+
+@dataclass(frozen=True)
+class Part:
+    """A file of vectors; ``first`` is the number of its first row among those of all parts."""
+
+    vectors: Npy
+    ids: Ids | None
+    first: int
+
+    @property
+    def count(self) -> int:
+        """Its rows."""
+        return self.vectors.shape[0]
+
+
+def is_of_npy(source: EmbeddingsSource) -> bool:
+    """Whether it is a ``.npy`` file, or a folder that holds some and is no Delta table."""
+    if source.is_npy:
+        return True
+    try:
+        names = _names(source.path)
+    except (OSError, ValueError):
+        return False
+    return "_delta_log" not in names and any(name.endswith(".npy") for name in names)
+
+
+def no_parts(source: EmbeddingsSource, place: Place) -> str:
+    """The message for ids beside what has no vectors in ``.npy``."""
+    return (
+        f"{place.key('ids')}: {source.ids!r} does not go with {source.path}, which holds no .npy files and is read as "
+        "Delta or Parquet: name its column of ids, id"
+    )
+
+
+def open_parts(source: EmbeddingsSource, place: Place) -> tuple[Part, ...]:
+    """The headers of all files of vectors, in the natural order of their names, with their ids.
+
+    A folder's ids lie beside each part (``ID_ENDINGS``), or are the files of the folder ``ids``, in the same order.
+
+    Raises:
+        InputError: a file is missing, broken, of another shape or type, there is not one id a vector, or ids that go
+            with some parts alone.
+    """
+    if source.is_npy:
+        paths, id_paths = [source.path], [] if source.ids is None else [source.ids]
+    else:
+        _check_keys(source, place)
+        paths, id_paths = _paired(source, place)
+    vectors = _each(partial(open_vectors, place=place, may_be_empty=not source.is_npy), paths)
+    _check_alike(vectors, place)
+    opened: list[Ids | None] = [None] * len(vectors)
+    if id_paths:
+        of = partial(open_ids, place=place, column=source.id)
+        opened = list(_each(lambda pair: of(*pair), zip(id_paths, vectors, strict=True)))
+    parts, first = [], 0
+    for part, ids in zip(vectors, opened, strict=True):
+        parts.append(Part(part, ids, first))
+        first += part.shape[0]
+    return tuple(parts)
+
+
+def _each(make: Callable[[Given], Made], of: Iterable[Given]) -> list[Made]:
+    with ThreadPoolExecutor(_OPENERS) as openers:
+        return list(openers.map(make, of))
+
+
+def _names(folder: str) -> list[str]:
+    """The names in a folder, in natural order; none of what is not one, or hidden."""
+    filesystem, path = locate(folder)
+    if filesystem.get_file_info(path).type != fs.FileType.Directory:
+        return []
+    names = (PurePosixPath(info.path).name for info in filesystem.get_file_info(fs.FileSelector(path)))
+    return sorted((name for name in names if not name.startswith(".")), key=_natural)
+
+
+def _natural(name: str) -> list[tuple[int, int, str]]:
+    return [(1, int(part), part) if part.isdecimal() else (0, 0, part) for part in _NUMBERS.split(name)]
+
+
+def _check_keys(source: EmbeddingsSource, place: Place) -> None:
+    for key in ("uri", "label", "attributes"):
+        if getattr(source, key):
+            raise InputError(
+                f"{place.key(key)}: {getattr(source, key)!r} does not go with {source.path}, whose .npy files have no "
+                "columns: drop it, or write a table"
+            )
+
+
+def _paired(source: EmbeddingsSource, place: Place) -> tuple[list[str], list[str]]:
+    """Files of vectors and of their ids; no ids where there are none."""
+    names = _names(source.path)
+    vectors = [name for name in names if name.endswith(".npy") and not name.endswith(".ids.npy")]
+    if source.ids is None:
+        ids, folder = _beside(vectors, names, source, place), source.path
+    else:
+        ids, folder = _of_folder(vectors, source.ids, source, place), source.ids
+    return [_join(source.path, name) for name in vectors], [_join(folder, name) for name in ids]
+
+
+def _beside(vectors: list[str], names: list[str], source: EmbeddingsSource, place: Place) -> list[str]:
+    there = set(names)
+    stems = [name.removesuffix(".npy") for name in vectors]
+    found = [[f"{stem}{ending}" for ending in ID_ENDINGS if f"{stem}{ending}" in there] for stem in stems]
+    where = f"{place.key('path')} {source.path}"
+    unpaired = {name for name in names if name.endswith(ID_ENDINGS)} - {name for ids in found for name in ids}
+    if unpaired:
+        raise InputError(
+            f"{where}: {min(unpaired)} belongs to no .npy file of its name: move it away, or name it alike"
+        )
+    if not any(found):
+        return []
+    for name, ids in zip(vectors, found, strict=True):
+        if len(ids) != 1:
+            what = f"several files of ids, {' and '.join(ids)}" if ids else "no ids beside it, and others have"
+            raise InputError(f"{where}: {name} has {what}: every part needs one file of ids, or none any")
+    return [ids[0] for ids in found]
+
+
+def _of_folder(vectors: list[str], folder: str, source: EmbeddingsSource, place: Place) -> list[str]:
+    where = f"{place.key('ids')} {folder}"
+    try:
+        names = _names(folder)
+    except (OSError, ValueError) as error:
+        raise InputError(f"{where} cannot be listed: {error}") from error
+    found = [name for name in names if name.endswith(_IDS_ALONE)]
+    if not names:
+        raise InputError(missing(folder, place.key("ids")))
+    endings = sorted({PurePosixPath(name).suffix for name in found})
+    if len(endings) > 1:
+        raise InputError(f"{where} holds files of several kinds, {' and '.join(endings)}: leave those with the ids")
+    if len(found) != len(vectors):
+        raise InputError(f"{where} holds {len(found)} files of ids for the {len(vectors)} .npy files of {source.path}")
+    for name, ids in zip(vectors, found, strict=True):
+        numbers = [_NUMBERS.findall(PurePosixPath(one).stem)[-1:] for one in (name, ids)]
+        if all(numbers) and int(numbers[0][0]) != int(numbers[1][0]):
+            raise InputError(f"{where}: {ids} would be the ids of {name}: files must have the same numbers in both")
+    return found
+
+
+def _join(folder: str, name: str) -> str:
+    return f"{folder.rstrip('/')}/{name}"
+
+
+def _check_alike(vectors: list[Npy], place: Place) -> None:
+    odd = next((part for part in vectors if part.shape[1] != vectors[0].shape[1]), None)
+    if odd is not None:
+        raise InputError(
+            f"{place.key('path')} {odd.uri} holds vectors of length {odd.shape[1]}, {vectors[0].uri} of "
+            f"{vectors[0].shape[1]}: all vectors of a source must come from one encoder"
+        )
