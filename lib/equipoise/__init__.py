@@ -11,8 +11,8 @@ _PUBLIC = {
     "read_table": "equipoise.tables",
     "register_views": "equipoise.tables",
     "Level": "equipoise.kernels.levels",
-    "fit_hierarchy": "equipoise.pipeline.hierarchy",
-    "select": "equipoise.pipeline.selection",
+    "fit_hierarchy": "equipoise.stages.functions",
+    "select": "equipoise.stages.functions",
 }
 
 __all__ = ["__version__", *_PUBLIC]

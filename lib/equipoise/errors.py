@@ -1,6 +1,7 @@
 """What can go wrong, by whose hand: every message names the key or item, its value, the limit and the way out."""
 
 import difflib
+import os
 from collections.abc import Iterable
 
 
@@ -33,3 +34,15 @@ def nearest(word: str, known: Iterable[str]) -> str:
     folded = {name.casefold(): name for name in known}
     close = difflib.get_close_matches(word.casefold(), folded, n=1)
     return f"did you mean {folded[close[0]]!r}?" if close else f"known: {', '.join(folded.values())}"
+
+
+def check_working_directory() -> None:
+    """Whatever is started where there is no directory fails, and says something else.
+
+    Raises:
+        SessionError: it was deleted.
+    """
+    try:
+        os.getcwd()
+    except OSError as error:
+        raise SessionError("the directory that this was started in is gone: change to one that is there") from error

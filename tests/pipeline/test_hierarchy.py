@@ -97,7 +97,7 @@ def test_a_finished_level_is_not_built_again():
 @pytest.mark.parametrize(
     ("vectors", "levels", "metric", "error", "said"),
     [
-        (DATA, [10, 10], "euclidean", ConfigError, "k = 10 follows k = 10"),
+        (DATA, [10, 10], "euclidean", ConfigError, "k = 10, not below the 10 of level 1"),
         (DATA[:5], [10], "euclidean", InputError, "k = 10 is above the number of vectors, 5"),
         (np.ones((20, 3)), [4], "euclidean", InputError, "all 20 vectors are equal"),
         ([[1.0, 0.0], [0.0, 0.0]], [2], "cosine", InputError, "item 1 is zero"),

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from equipoise import select
 from equipoise.errors import InputError
 from equipoise.kernels import placement
 from equipoise.kernels.levels import KMeans, Level
@@ -15,7 +16,6 @@ from equipoise.pipeline.blocks import assignments_arrays, vectors_frame
 from equipoise.pipeline.checkpoint import DistributedLevel
 from equipoise.pipeline.hierarchy import fit_hierarchy
 from equipoise.pipeline.routing import routing
-from equipoise.pipeline.selection import select
 from equipoise.pipeline.spark_vectors import SparkVectors
 from equipoise.pipeline.splits import Inside, split
 from equipoise.pipeline.workers import assigner

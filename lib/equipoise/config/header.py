@@ -10,7 +10,7 @@ from equipoise.config.encoders import Embed
 from equipoise.config.kinds import ANY_TEXT
 from equipoise.config.loading import spark_settings
 from equipoise.config.places import Place
-from equipoise.config.sections import Name, Section, ShortText
+from equipoise.config.sections import LONGEST_NAME, Name, Section, ShortText
 from equipoise.config.sources import EmbeddingsSource, NamedSource, Source
 from equipoise.config.spark_keys import problem_of
 from equipoise.config.studies import Compare, Report
@@ -81,6 +81,11 @@ class Config(Section):
         for short, long in (("source", "sources"), ("embed", "encoders")):
             if getattr(self, short) and getattr(self, long):
                 raise ValueError(f"{short} is the short form of {long}: write it as one more of {long}, or keep one")
+        own = self.source.own_name if self.source else "short"
+        if not 0 < len(own.encode()) <= LONGEST_NAME:
+            raise ValueError(
+                f"source.name: is needed, for the last part of the path, {own!r}, is none of 1 to {LONGEST_NAME} bytes"
+            )
         for name, source in self.sources.items():
             if source.name not in (None, name):
                 raise ValueError(f"sources.{name}.name: {source.name!r} and {name!r} are two names: drop the key name")

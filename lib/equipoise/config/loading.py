@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from equipoise.config.messages import explain
 from equipoise.config.sections import Section
+from equipoise.config.spark_keys import as_text
 from equipoise.errors import ConfigError
 
 Model = TypeVar("Model", bound=Section)
@@ -27,7 +28,7 @@ def spark_settings(values: dict[Any, Any], prefix: str = "") -> dict[str, str]:
         if isinstance(value, dict):
             settings |= spark_settings(value, f"{name}.")
         else:
-            settings[name] = str(value).lower() if isinstance(value, bool) else str(value)
+            settings[name] = as_text(value)
     return settings
 
 
@@ -37,6 +38,8 @@ def load(model: type[Model], path: str | Path, overrides: Iterable[str] = ()) ->
     Raises:
         ConfigError: the file is missing or no YAML, a key is unknown, a value is of the wrong type or out of range.
     """
+    if isinstance(overrides, str):
+        raise ConfigError(f"overrides must be a list of dotted.key=value, not the one text {overrides!r}")
     path = Path(path)
     if not path.is_file():
         raise ConfigError(f"config {path} does not exist; the examples are in conf/")

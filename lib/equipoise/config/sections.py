@@ -9,8 +9,8 @@ from equipoise.errors import nearest
 
 HOW = "how"
 """Marks a key that changes how a stage works but not what it makes: ``Annotated[int, HOW]``."""
-LONGEST_NAME = 200
-"""Bytes: names are parts of the names of folders, which take 255."""
+LONGEST_NAME = 160
+"""Bytes: names are parts of run ids and of the names of folders, which take 255."""
 
 
 def _fits_a_folder(name: str) -> str:

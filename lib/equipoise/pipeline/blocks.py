@@ -57,17 +57,21 @@ def count_and_dim(embeddings: DataFrame, *, spherical: bool, half: bool = False)
     """Number of vectors and their length; runs a job.
 
     Raises:
-        InputError: there are none, they differ in length, one is zero where ``spherical``, or beyond float16 where
-            ``half``.
+        InputError: there are none, one is null, they differ in length, one is zero where ``spherical``, or beyond
+            float16 where ``half``.
     """
     size = F.size(Col.embedding)
     zero = _first_item(is_zero(Col.embedding)) if spherical else F.lit(None)
     # Vectors that are brought to unit length fit, whatever they were.
     large = _first_item(is_too_large_for_half(Col.embedding)) if half and not spherical else F.lit(None)
-    found = embeddings.agg(F.count("*"), F.min(size), F.max(size), zero, large).collect()[0]  # one row
-    count, shortest, longest, zero_id, large_id = found
+    there = F.count(Col.item_id), F.count(Col.embedding)
+    found = embeddings.agg(F.count("*"), *there, F.min(size), F.max(size), zero, large).collect()[0]  # one row
+    count, n_ids, n_vectors, shortest, longest, zero_id, large_id = found
     if not count:
         raise InputError("there are no embeddings to cluster: check the source and what became of it in rejects")
+    for name, n_there in ((Col.item_id, n_ids), (Col.embedding, n_vectors)):
+        if n_there < count:
+            raise InputError(f"{name} is null in {count - n_there:,} of {count:,} rows: leave them out")
     if shortest != longest or shortest < 1:
         raise InputError(
             f"vectors of {shortest} and of {longest} numbers cannot be clustered together: make them one length"
@@ -106,13 +110,27 @@ def blocks(embeddings: DataFrame, *, partitions: int, dim: int, spherical: bool,
     n_rows, dtype = rows_per_block(dim), np.float16 if half else np.float32
 
     def packed(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        last = np.empty(0, np.int64)
         for block in _rebatched(batches, n_rows=n_rows, dim=dim):
+            _check(block, last)
+            last = block.item_ids[-1:]
             vectors = unit_length(block.vectors) if spherical else block.vectors
             stored = pack(Block(block.item_ids, vectors.astype(dtype)))
             yield pa.RecordBatch.from_arrays([pa.array([stored], pa.binary())], [BLOCK])
 
     spread = embeddings.select(Col.item_id, Col.embedding).repartition(partitions, Col.item_id)
     return spread.sortWithinPartitions(Col.item_id).mapInArrow(packed, BLOCK_SCHEMA)
+
+
+def _check(block: Block, last: Ids) -> None:
+    """Refuses, in the worker, what only a caller from Python can bring: ids come sorted, ``last`` is the one before."""
+    ids = np.concatenate([last, block.item_ids])
+    doubled = ids[1:][ids[1:] == ids[:-1]]
+    if len(doubled):
+        raise InputError(f"item {doubled[0]} is there more than once: each item has one vector")
+    finite = np.isfinite(block.vectors).all(axis=1)
+    if not finite.all():
+        raise InputError(f"the vector of item {block.item_ids[~finite][0]} is not finite; leave such items out")
 
 
 def _rebatched(batches: Iterator[pa.RecordBatch], *, n_rows: int, dim: int) -> Iterator[Block]:

@@ -3,7 +3,6 @@
 Vo et al. 2024, section 3.3.
 """
 
-import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -12,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from pyspark.sql import DataFrame
 
-from equipoise.errors import ConfigError, InputError
+from equipoise.errors import InputError
 from equipoise.kernels.backends import BackendChoice, driver_kernel
 from equipoise.kernels.levels import KMeans, Level, LevelState, Metric
 from equipoise.kernels.placement import DriverLimit
@@ -67,24 +66,9 @@ def fit_hierarchy(
     backend: BackendChoice = "auto",
     on_step: Callable[[int, LevelState], None] = lambda number, state: None,
 ) -> Hierarchy:
-    """Clusters vectors into a hierarchy: the whole method in one call, for notebooks.
-
-    Args:
-        vectors: (n, d) array, or DataFrame with item_id BIGINT and embedding ARRAY<FLOAT>.
-        levels: number of clusters from the finest up, or :class:`Level` where one is resampled.
-        metric: squared Euclidean, or "cosine" (everything at unit length).
-        tree: "bottom_up", every level clusters the centroids below it (Vo et al. 2024), or "top_down", every cluster is
-            split into as many (:mod:`equipoise.pipeline.top_down`): each k is a multiple of the next.
-        seed: the same seed gives the same clustering, whatever the cores.
-        seeding: "kmeans++" (greedy; as good by "kmeans||" where there are many vectors), "kmeans||" or "random".
-        iterations: of every k-means, at most.
-        tolerance: relative change of the objective at which a k-means stops.
-        driver_limit: up to which size a level of a DataFrame runs on the driver.
-        backend: what assigns: numpy, torch, faiss; "auto" takes torch where there is a GPU, numpy elsewhere.
-        on_step: told level number and state after every iteration.
+    """Clusters vectors into a hierarchy; the arguments are those of :func:`equipoise.fit_hierarchy`, which judges them.
 
     Raises:
-        ConfigError: k does not fall from level to level, or does not fit the tree.
         InputError: fewer vectors than clusters, all equal, NaN, zero vectors with cosine, different lengths.
     """
     kmeans = KMeans(metric, seeding, iterations, tolerance)
@@ -93,7 +77,7 @@ def fit_hierarchy(
     limit = driver_limit or DriverLimit()
     fitted = FITS[tree](
         lambda: open_vectors(vectors, spherical=kmeans.spherical, backend=backend),
-        _as_levels(levels),
+        [level if isinstance(level, Level) else Level(level) for level in levels],
         fitting=Fitting(kmeans, seed, spark, limit, checkpoint, on_step=on_step, backend=backend),
     )
     assignments = checkpoint.assignments
@@ -128,11 +112,3 @@ def open_vectors(
     if len(zero):
         raise InputError(f"the vector of item {zero[0]} is zero and has no direction; cosine needs it left out")
     return ArrayVectors(unit_length(plain.vectors), kernel=kernel)
-
-
-def _as_levels(levels: Sequence[int | Level]) -> list[Level]:
-    listed = [level if isinstance(level, Level) else Level(level) for level in levels]
-    for below, level in itertools.pairwise(listed):
-        if level.k >= below.k:
-            raise ConfigError(f"levels: k = {level.k} follows k = {below.k}; k must fall from level to level")
-    return listed

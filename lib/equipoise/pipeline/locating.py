@@ -29,14 +29,17 @@ def local_path(path: str) -> Path | None:
     return Path(path) if is_local_alone() else None
 
 
-def check_workspace(place: str) -> None:
-    """Checks that a place is ``catalog.schema`` or can be a folder at all; looks at its name alone.
+def check_workspace(place: str | os.PathLike[str]) -> str:
+    """Checks that a place is ``catalog.schema`` or can be a folder at all, by its name alone; returns that.
 
     Raises:
         ConfigError: it is neither.
     """
-    if problem := workspace_problem(place):
-        raise ConfigError(f"workspace {place!r} {problem}")
+    name = os.fspath(place) if isinstance(place, os.PathLike) else place
+    problem = workspace_problem(name) if isinstance(name, str) else "is no text: write a folder, or catalog.schema"
+    if problem:
+        raise ConfigError(f"workspace {name!r} {problem}")
+    return name
 
 
 def workspace_problem(place: str) -> str | None:

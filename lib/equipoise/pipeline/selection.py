@@ -4,7 +4,6 @@ from functools import reduce
 
 from pyspark.sql import DataFrame, SparkSession
 
-from equipoise.errors import SessionError
 from equipoise.pipeline import sampling
 from equipoise.pipeline.blocks import assignments_frame
 from equipoise.pipeline.hierarchy import Hierarchy
@@ -12,6 +11,7 @@ from equipoise.schemas import Col
 
 
 def select(
+    spark: SparkSession,
     hierarchy: Hierarchy,
     *,
     target: int | None = None,
@@ -23,19 +23,7 @@ def select(
     level: int | None = None,
     seed: int = 0,
 ) -> DataFrame:
-    """A balanced selection: item_id BIGINT, copies INT, cluster_id BIGINT (level 1), origin STRING.
-
-    Args:
-        hierarchy: what :func:`equipoise.fit_hierarchy` returned.
-        target: items to select; or
-        per_cluster: a fixed number a cluster instead.
-        method, within, max_copies, where, level, seed: as in :func:`equipoise.pipeline.sampling.select`.
-
-    Raises:
-        ConfigError: an argument outside of what is said there.
-        SessionError: arrays were clustered and no Spark session runs.
-    """
-    spark = _session_of(hierarchy)
+    """A balanced selection; the arguments are those of :func:`equipoise.select`, which judges them."""
     assignments = hierarchy.assignments
     return sampling.select(
         cluster_rows(spark, hierarchy),
@@ -56,12 +44,3 @@ def cluster_rows(spark: SparkSession, hierarchy: Hierarchy) -> DataFrame:
     """The cluster tree as rows of the table ``centroids``, without run and vectors."""
     frames = [level.frame(spark, number) for number, level in enumerate(hierarchy.levels, start=1)]
     return reduce(DataFrame.unionByName, frames).drop(Col.centroid)
-
-
-def _session_of(hierarchy: Hierarchy) -> SparkSession:
-    if isinstance(hierarchy.assignments, DataFrame):
-        return hierarchy.assignments.sparkSession
-    session = SparkSession.getActiveSession()
-    if session is None:
-        raise SessionError("select samples with Spark and no session runs: call equipoise.get_session() before")
-    return session

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from pyspark import SparkConf, SparkContext
-from pyspark.errors import PySparkRuntimeError
+from pyspark.errors import PySparkException, PySparkRuntimeError
 from pyspark.sql import SparkSession
 
-from equipoise.errors import SessionError
+from equipoise.config.spark_keys import checked_settings
+from equipoise.errors import SessionError, check_working_directory
 from equipoise.session.checks import check_classic, check_delta, delta_packages, warn_of_differences
 from equipoise.session.defaults import LAUNCH
 from equipoise.session.launch import installed_settings, is_local, launch_settings, name_encoding
@@ -23,15 +24,14 @@ def get_session(conf: Mapping[str, str] | None = None, *, name: str = "equipoise
 
     Keys of `conf` that Spark takes at run time are set. The others count where the session starts here; in a
     JVM that was up before (spark-submit, a notebook's platform) a warning names those that differ.
-    Raises SessionError where Spark cannot be used: no Java, no Delta, Spark Connect.
+    Raises SessionError where Spark cannot be used: no Java, no Delta, Spark Connect; ConfigError for a value of `conf`
+    that a config would not take.
     """
-    wanted = {key: str(value) for key, value in (conf or {}).items()}
+    wanted = checked_settings(conf or {}, "get_session: conf")
     check_classic()
-    # The active session belongs to a thread; a context without one has its default session.
-    spark = SparkSession.getActiveSession()
+    spark = running_session()
     if spark is None:
-        if SparkContext._active_spark_context is None:
-            _start(wanted, name)
+        _start(wanted, name)
         spark = SparkSession.builder.getOrCreate()
     check_classic(spark)
     check_delta(spark)
@@ -40,9 +40,17 @@ def get_session(conf: Mapping[str, str] | None = None, *, name: str = "equipoise
     for key, value in wanted.items():
         # Delta's keys are unknown to Spark until its first use.
         if spark.conf.isModifiable(key) or key.startswith("spark.databricks.delta."):
-            spark.conf.set(key, value)
+            _set(spark, key, value)
     warn_of_differences(spark, wanted)
     return spark
+
+
+def running_session() -> SparkSession | None:
+    """The session of this thread, else that of the process; None where Spark does not run."""
+    session = SparkSession.getActiveSession()  # it belongs to a thread
+    if session is None and SparkContext._active_spark_context is not None:
+        session = SparkSession.builder.getOrCreate()
+    return session
 
 
 def silence() -> None:
@@ -51,6 +59,14 @@ def silence() -> None:
     with suppress(Exception):  # it may be gone
         if context is not None:
             context.setLogLevel("OFF")
+
+
+def _set(spark: SparkSession, key: str, value: str) -> None:
+    try:
+        spark.conf.set(key, value)
+    except PySparkException as error:
+        reason = " ".join(str(error).splitlines()[0].split())
+        raise SessionError(f"{key} is {value!r}, which Spark does not take: {reason}") from error
 
 
 def _silence_query_log() -> None:
@@ -77,6 +93,7 @@ def _silence_accumulators(spark: SparkSession) -> None:
 
 
 def _start(wanted: Mapping[str, str], name: str) -> None:
+    check_working_directory()
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     is_submitted = "PYSPARK_GATEWAY_PORT" in os.environ
     try:

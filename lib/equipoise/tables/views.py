@@ -1,8 +1,11 @@
 """The tables of a workspace as views for SQL."""
 
+import os
+
 from py4j.protocol import Py4JJavaError
 from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
 
 from equipoise.errors import TableError, nearest
 from equipoise.schemas import TABLES
@@ -20,38 +23,47 @@ from equipoise.tables.definitions import (
 from equipoise.tables.workspace import Workspace
 
 
-def read_table(spark: SparkSession, workspace: str, name: str, *, version: int | None = None) -> DataFrame:
+def read_table(
+    spark: SparkSession, workspace: str | os.PathLike[str], name: str, *, version: int | None = None
+) -> DataFrame:
     """The rows of a table of a workspace (a folder or catalog.schema), now or at a Delta version.
 
     Raises:
-        TableError: there is no such table.
+        ConfigError: the workspace is no place.
+        TableError: there is no such table, or version.
     """
     space = Workspace(spark, workspace)
-    table = TABLES.get(name)
+    table = TABLES.get(name) if isinstance(name, str) else None
     if table is None:
-        raise TableError(f"there is no table {name!r}; {nearest(name, TABLES)}")
+        raise TableError(f"there is no table {name!r}; {nearest(str(name), TABLES)}")
+    is_version = isinstance(version, int) and not isinstance(version, bool) and version >= 0
+    if version is not None and not is_version:
+        raise TableError(f"version is {version!r}; it must be a whole number of at least 0")
     if not space.exists(table):
         raise TableError(
-            f"workspace {workspace!r} has no table {name!r} yet: check the path, or run the stage that writes it"
+            f"workspace {os.fspath(workspace)!r} has no table {name!r} yet: check the path, or run the stage that "
+            "writes it"
         )
     return space.read(table, version)
 
 
-def register_views(spark: SparkSession, workspace: str) -> list[str]:
+def register_views(spark: SparkSession, workspace: str | os.PathLike[str]) -> list[str]:
     """Registers the tables of a workspace, ``item_paths`` and ``latest_run``, as temporary views; returns their names.
 
-    A table that nothing was written to yet is a view without rows.
+    A table that nothing was written to yet is a view without rows. The views can be read alone.
     ``item_paths`` has one row an item and run: its cluster at every level, ``level_1`` (the finest), ``level_2``, ...
     ``latest_run`` is one row, the run_id of the newest event: ``join latest_run using (run_id)`` keeps other runs out.
 
     Raises:
+        ConfigError: the workspace is no place.
         TableError: the workspace holds no table.
     """
     space = Workspace(spark, workspace)
     if not any(space.exists(table) for table in TABLES.values()):
-        raise without_tables(workspace)
+        raise without_tables(os.fspath(workspace))
     for table in TABLES.values():
-        space.read(table).createOrReplaceTempView(table.name)
+        # A filter that keeps all: Spark would delete from, and insert into, a table that a view shows as it is.
+        space.read(table).where(F.lit(True)).createOrReplaceTempView(table.name)
     levels = spark.sql(depth()).collect()[0][0]  # one row
     spark.sql(item_paths(levels)).createOrReplaceTempView(ITEM_PATHS)
     spark.sql(latest_run()).createOrReplaceTempView(LATEST_RUN)

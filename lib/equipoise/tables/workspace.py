@@ -1,7 +1,7 @@
 """A workspace: the Delta tables of the runs over one pool, in a folder or in ``catalog.schema``."""
 
+import os
 from collections.abc import Mapping
-from typing import Any
 
 from delta.tables import DeltaTable
 from py4j.protocol import Py4JJavaError
@@ -14,23 +14,24 @@ from equipoise.pipeline.locating import CATALOG_NAME, check_workspace
 from equipoise.schemas import SCHEMA_VERSION, Slice, Table
 from equipoise.tables.commits import Commit, marked, retried, short
 from equipoise.tables.local import VERSION_PROPERTY
+from equipoise.tables.places import qualified
 from equipoise.tables.predicates import is_in, literal, predicate
 
 
 class Workspace:
     """Reads and writes slices of tables. A table is born by its first write, and read as nothing before."""
 
-    def __init__(self, spark: SparkSession, location: str) -> None:
+    def __init__(self, spark: SparkSession, location: str | os.PathLike[str]) -> None:
         """``location``: ``catalog.schema``, or a folder (any path that Spark can write to).
 
         Raises:
             ConfigError: it is neither.
             TableError: no file system answers to it.
         """
-        check_workspace(location)
+        location = check_workspace(location)
         self.spark, self.given = spark, location
         self.is_catalog = CATALOG_NAME.fullmatch(location) is not None
-        self.location = location if self.is_catalog else _qualified(spark, location.rstrip("/"))
+        self.location = location if self.is_catalog else qualified(spark, location.rstrip("/"))
         self._there: set[str] = set()
 
     def place(self, table: Table) -> str:
@@ -247,13 +248,3 @@ def fitted(part: Slice, rows: DataFrame) -> DataFrame:
         return F.col(f"`{name}`") if name in have else F.lit(None)
 
     return rows.select(*(column(name).cast(kind).alias(name) for name, kind in part.table.types.items()))
-
-
-def _qualified(spark: SparkSession, folder: str) -> str:
-    """The folder with its scheme and from the root: Delta knows tables by that alone."""
-    jvm: Any = spark.sparkContext._jvm
-    try:
-        path = jvm.org.apache.hadoop.fs.Path(folder)
-        return path.getFileSystem(spark.sparkContext._jsc.hadoopConfiguration()).makeQualified(path).toString()
-    except (Py4JJavaError, PySparkException) as error:
-        raise TableError(f"workspace {folder!r} cannot be reached: {short(error)}") from error

@@ -1,18 +1,17 @@
 """The items of a source -> vectors, in chunks, so that a killed run goes on where it was."""
 
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from pyspark.errors import PythonException
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from equipoise.errors import ConfigError, InputError, RunError
+from equipoise.errors import InputError, RunError
 from equipoise.pipeline.embedding import vectors, with_chunk
 from equipoise.pipeline.frames import persisted
 from equipoise.pipeline.items import embedding_rows, filter_without, rejects
+from equipoise.pipeline.told import told_by_workers
 from equipoise.runs.account import Account
 from equipoise.runs.context import Context
 from equipoise.schemas import EMBEDDINGS, REJECTS, Col
@@ -21,7 +20,6 @@ from equipoise.stages.embed import Embedding
 COMPARED = -1
 """No version: another run wrote to the table, so all chunks that follow are compared with what it has."""
 ALREADY_EMBEDDED = "already_embedded"
-_MENDABLE = re.compile(rf"{ConfigError.__module__}\.{ConfigError.__name__}: (.+)")
 
 
 @dataclass(frozen=True)
@@ -143,14 +141,9 @@ def _counts(outcome: DataFrame) -> tuple[int, int]:
         ConfigError: the workers found an option or a model wrong: the user can mend that.
     """
     is_refused = F.col(Col.reason).isNotNull()
-    try:
+    with told_by_workers():
         n_refused, n = outcome.agg(F.count(F.when(is_refused, 1)), F.count(F.lit(1))).collect()[0]  # one row
-        return n_refused, n - n_refused
-    except PythonException as error:
-        mendable = _MENDABLE.search(str(error))
-        if mendable is None:
-            raise
-        raise ConfigError(mendable.group(1)) from error
+    return n_refused, n - n_refused
 
 
 def _nothing_embedded(context: Context, settings: Embedding, n_in: int) -> str:
