@@ -475,12 +475,17 @@ def test_a_catalog_is_read_by_spark_alone(spark, capsys):
         "drop table delta.`{}`",
         "vacuum delta.`{}`",
         "create table t as select 1",
+        "create or replace temporary view pool as select 1",
+        "set spark.sql.ansi.enabled = false",
+        "cache table pool",
+        "insert into pool select * from pool",
+        "delete from pool",
     ],
 )
 def test_what_writes_is_refused_and_changes_nothing(folder, capsys, sql):
     log = folder / "curated" / "_delta_log"
     before = sorted(log.iterdir())
-    for engine in ("auto", "spark"):
+    for engine in ("auto", "duckdb", "spark"):
         query = sql.format(folder / "curated")
         code, out, err = run(query, "--workspace", folder, "--engine", engine, capsys=capsys)
         assert (code, out) == (2, "")

@@ -1,23 +1,33 @@
 """What the jobs and the ``equipoise`` command do, and their exit codes.
 
 0: done. 2: the user's input or config (one message). 130: interrupted. 1: anything else (the run id and where the log
-is).
+is). 141: whoever read the output has gone.
 """
 
 import argparse
+import errno
 import logging
+import os
+import re
 import sys
 import tempfile
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from equipoise.cli import commands
 from equipoise.cli.arguments import parsed
-from equipoise.errors import EquipoiseError
+from equipoise.consoles import printable
+from equipoise.errors import EquipoiseError, check_working_directory
 
 INTERRUPTED = 130
 """As a shell has it of what Ctrl-C ended."""
+
+UNREAD = 141
+"""As a shell has it of what wrote to a pipe that nobody reads."""
+
+FULL = "No space left on device"
+"""As the system says it, and Java after it."""
 
 STUDIES: dict[str, Callable[[argparse.Namespace], None]] = {
     "graph": commands.graph,
@@ -33,19 +43,33 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command; returns the exit code."""
     options = parsed(arguments)
     _log_to_stderr()
+    try:
+        code = _done(options)
+        sys.stdout.flush()  # what is written last may find that nobody reads it
+    except BrokenPipeError:
+        code = UNREAD
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what is left in the buffer
+    return code
+
+
+def _done(options: argparse.Namespace) -> int:
     options.run_id = getattr(options, "run_id", None)
     try:
+        check_working_directory()
         STUDIES.get(options.job, commands.stage)(options)
     except EquipoiseError as error:
-        sys.stderr.write("; ".join([f"equipoise: {error}", *getattr(error, "__notes__", ())]) + "\n")
+        said = "; ".join([f"equipoise: {error}", *getattr(error, "__notes__", ())])
+        sys.stderr.write(f"{printable(said)}\n")
         return 2
     except KeyboardInterrupt:
         commands.silence_spark()
         what = f"go on with --run-id {options.run_id}" if options.run_id else "nothing more is done"
         sys.stderr.write(f"equipoise: interrupted; {what}\n")
         return INTERRUPTED
-    except Exception:  # all else: the user gets one line, the whole story goes to a file
-        sys.stderr.write(f"equipoise: {options.run_id or options.job} failed; the log is in {_log(options.job)}\n")
+    except BrokenPipeError:
+        raise
+    except Exception as error:  # all else: the user gets one line, the whole story goes to a file
+        sys.stderr.write(f"equipoise: {options.run_id or options.job} failed; {_cause(error, options)}\n")
         return 1
     return 0
 
@@ -62,6 +86,25 @@ def _log_to_stderr() -> None:
     # Py4J logs with a stack what it raises beside, and by the root logger.
     handler.addFilter(lambda record: "py4j" not in Path(record.pathname).parts)
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s", handlers=[handler])
+
+
+def _cause(error: Exception, options: argparse.Namespace) -> str:
+    """Where the log is; before that, what one can see in it."""
+    again = f", then go on with --run-id {options.run_id}" if options.run_id else ""
+    is_full = any(re.search(rf"{FULL}|Errno {errno.ENOSPC}\b", str(one)) for one in _chain(error))
+    full = f"the disk is full ({FULL}): make room, in the workspace and in Spark's and the system's temporary folders"
+    try:
+        log = f"the log is in {_log(options.job)}"
+    except OSError as unwritten:
+        log = f"no log could be written ({unwritten.strerror})"
+    return f"{full}{again}; {log}" if is_full else log
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    """The error and what it came from."""
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
 
 
 def _log(job: str) -> str:

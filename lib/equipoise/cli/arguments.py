@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Sequence
 
 from equipoise import __version__
-from equipoise.cli.plan_arguments import add_plan_arguments
+from equipoise.cli.plan_arguments import add_plan_arguments, row_count
 from equipoise.stages import STAGES
 
 CURATE = {"curate": "run all stages of a config, or bring an earlier run up to date"}
@@ -96,7 +96,7 @@ def _add_sql(jobs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> Non
     sql.add_argument("--workspace", required=True, help="a folder or catalog.schema")
     engines = "duckdb (no JVM, local folders, seconds), spark, or auto: duckdb where it answers as Spark does (default)"
     sql.add_argument("--engine", choices=("auto", "duckdb", "spark"), default="auto", help=engines)
-    sql.add_argument("--limit", type=int, default=100, metavar="N", help="rows to print at most (default: 100)")
+    sql.add_argument("--limit", type=row_count, default=100, metavar="N", help="rows to print at most (default: 100)")
 
 
 def _add_demo_data(jobs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

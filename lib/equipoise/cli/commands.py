@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from equipoise.config import Config
     from equipoise.runs.tables import RunTables
 
-RUN_ID = re.compile(r"[\w\-.]+")
+RUN_ID = re.compile(r"(?!\.{1,2}$)[\w\-.]+")
+LONGEST_RUN_ID = 200
+"""Bytes: it is part of names of folders and files, which take 255."""
 
 
 def stage(options: argparse.Namespace) -> None:
@@ -28,7 +30,7 @@ def stage(options: argparse.Namespace) -> None:
 
     config = load_config(options.config, options.overrides)
     is_new = options.run_id is None
-    run_id = options.run_id = _checked_run_id(options.run_id or new_run_id(config))
+    run_id = options.run_id = _checked_run_id(new_run_id(config) if options.run_id is None else options.run_id)
     plan = planned(config, family=None if options.job == "curate" else options.job, force=options.force)
     is_own = is_new or refuse_early(config, run_id)
     plan.check(run_id, is_new=is_new)  # what can be refused at once, before Spark takes its time
@@ -71,6 +73,8 @@ def graph(options: argparse.Namespace) -> None:
     from equipoise.studies.graph import early_steps, show, steps_by_spark
 
     config = load_config(options.config, options.overrides)
+    if options.run_id is not None:
+        _checked_run_id(options.run_id)
     nodes = graph_of(config)
     steps = early_steps(nodes, options.run_id, force=options.force)
     if steps is None:
@@ -83,11 +87,15 @@ def graph(options: argparse.Namespace) -> None:
 
 def report(options: argparse.Namespace) -> None:
     """Writes the report of a run."""
+    from equipoise.pipeline.locating import check_workspace
     from equipoise.stages.configuration import load_config
 
     if options.overrides and not options.config:
         raise ConfigError(f"{options.overrides[0]!r} overrides a setting of a config: give --config, or drop it")
+    _checked_run_id(options.run_id)
     config = load_config(options.config, options.overrides) if options.config else None
+    if options.workspace is not None:
+        check_workspace(options.workspace)
     spark = _session(config, f"report {options.run_id}")
     from equipoise.studies.report import write_report
 
@@ -103,7 +111,7 @@ def compare(options: argparse.Namespace) -> None:
     from equipoise.studies.variants import comparison_id, planned_runs
 
     config = load_config(options.config, options.overrides)
-    run_id = options.run_id = _checked_run_id(options.run_id or comparison_id(config))
+    run_id = options.run_id = _checked_run_id(comparison_id(config) if options.run_id is None else options.run_id)
     for run, plan in planned_runs(config):
         plan.check(run.run_id)  # what can be refused at once, before Spark takes its time
     with ConsoleProgress(is_quiet=options.quiet) as progress:
@@ -159,5 +167,9 @@ def _tell(line: str) -> None:
 
 def _checked_run_id(run_id: str) -> str:
     if not RUN_ID.fullmatch(run_id):
-        raise ConfigError(f"--run-id {run_id!r} may hold letters, digits, '_', '-' and '.' only: choose another")
+        raise ConfigError(
+            f"--run-id {run_id!r} may hold letters, digits, '_', '-' and '.' only, not '.' or '..': choose another"
+        )
+    if len(run_id.encode()) > LONGEST_RUN_ID:
+        raise ConfigError(f"--run-id {run_id[:40]}... is longer than {LONGEST_RUN_ID} bytes: choose another")
     return run_id

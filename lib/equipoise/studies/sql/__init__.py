@@ -5,7 +5,7 @@ from pathlib import Path
 from rich.console import Console
 
 from equipoise.errors import InputError
-from equipoise.pipeline.locating import is_local_alone
+from equipoise.pipeline.locating import check_workspace, is_local_alone
 from equipoise.studies.sql.kinds import TranslationError
 from equipoise.studies.sql.printing import QueryResult, print_answer
 from equipoise.studies.sql.refusals import check_reads
@@ -21,9 +21,11 @@ def query(sql: str, *, workspace: str, engine: str, limit: int, console: Console
     ``engine`` is duckdb, spark, or auto: DuckDB where it can, else Spark.
 
     Raises:
+        ConfigError: the workspace is no place.
         InputError: the engine refuses the query, or it would do more than read.
         TableError: the workspace holds no table.
     """
+    check_workspace(workspace)
     check_reads(sql)
     folder = local_folder(workspace)
     if folder and not present_tables(folder):
@@ -38,8 +40,8 @@ def _by_duckdb(sql: str, folder: Path | None, engine: str, limit: int) -> QueryR
     from equipoise.studies.sql.duck import answered  # not to be waited for where Spark answers
 
     try:
-        if folder is None or limit < 0:
-            raise TranslationError("the workspace is no local folder" if folder is None else f"--limit {limit}")
+        if folder is None:
+            raise TranslationError("the workspace is no local folder")
         return answered(sql, folder=folder, limit=limit)
     except TranslationError as error:
         if engine == "duckdb":
