@@ -31,8 +31,8 @@ def stage(options: argparse.Namespace) -> None:
     config = load_config(options.config, options.overrides)
     is_new = options.run_id is None
     run_id = options.run_id = _checked_run_id(new_run_id(config) if options.run_id is None else options.run_id)
-    plan = planned(config, family=None if options.job == "curate" else options.job, force=options.force)
     is_own = is_new or refuse_early(config, run_id)
+    plan = planned(config, family=None if options.job == "curate" else options.job, force=options.force)
     plan.check(run_id, is_new=is_new)  # what can be refused at once, before Spark takes its time
     with ConsoleProgress(is_quiet=options.quiet) as progress:
         progress.message(f"run {run_id}: {options.job}, workspace {config.workspace}")

@@ -81,7 +81,8 @@ def fit_hierarchy(
     _check_objects(limit, on_step)
     asked = {
         "levels": _as_section(levels), "metric": metric, "tree": tree, "seed": seed, "seeding": seeding,
-        "iterations": iterations, "tolerance": tolerance, "driver_limit": {"bytes": limit.bytes, "flops": limit.flops}, "backend": backend,
+        "iterations": iterations, "tolerance": tolerance,
+        "driver_limit": {"bytes": limit.bytes, "flops": limit.flops}, "backend": backend,
     }  # fmt: skip
     section = validated(_Clustering, _plain(asked), place="fit_hierarchy")
     choose(section.backend)
