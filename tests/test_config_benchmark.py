@@ -1,6 +1,10 @@
 """The section ``benchmark``: what it takes, and what every mistake in it is answered."""
 
+import re
+from pathlib import Path
+
 import pytest
+import yaml
 
 from equipoise.config import Config
 from equipoise.errors import ConfigError, InputError
@@ -90,6 +94,14 @@ def test_several_test_sets_are_benchmarks_of_their_own_in_averages():
     }
     assert benchmark.paths == ["raw.npz", "curated.parquet", "h.parquet", "t.parquet", "q.parquet", "g.parquet"]
     assert [entry.name for entry in benchmark.entries] == ["birds", "imagenet", "canopy", "trivia", "streets"]
+
+
+def test_the_example_of_the_readme_is_a_config():
+    section = (Path(__file__).parents[1] / "README.md").read_text().split("**Models.**")[1]
+    values = yaml.safe_load(re.search(r"```yaml\n(.*?)```", section, re.DOTALL)[1])
+    found = config_from({"name": "c", **values}, place="config c.yaml").benchmark
+    assert all((found.features, found.regression, found.answers, found.retrieval))
+    assert found.averages.keys() == {"average", "average:fine-grained", "average:robustness"}
 
 
 def test_lists_are_refused_in_files_of_arrays_before_anything_is_read():
