@@ -32,7 +32,8 @@ def test_arrays_are_read_in_their_order(spark, tmp_path):
         ({"label": [1, None, 2]}, "has no label in 1 of 3 rows"),
         ({"embedding": [[1.0], None, [2.0]]}, "has no embedding in 1 of 3 rows"),
         ({"embedding": [[1.0], [1.0, 2.0], [2.0]]}, "vectors of 1 to 2 numbers"),
-        ({"embedding": [[], [], []]}, "vector: the column 'embedding'"),
+        ({"embedding": [[], [], []]}, "vectors of 0 to 0 numbers"),
+        ({"embedding": ["a", "b", "c"]}, "vector: the column 'embedding'"),
         ({"embedding": ["a", "b", "c"]}, "it must be array<float> or array<double>"),
     ],
 )

@@ -17,8 +17,11 @@ _EXTENSION = re.compile(r"[^\s/*?\[\]{}]+")
 
 
 class _Source(Section):
+    """``damaged: skip`` rejects a file that cannot be read as one row, and takes the others."""
+
     path: str
     name: Annotated[str | None, HOW] = None
+    damaged: Literal["refuse", "skip"] = "refuse"
 
     @property
     def own_name(self) -> str:

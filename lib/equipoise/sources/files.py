@@ -20,6 +20,7 @@ from equipoise.errors import InputError, nearest
 from equipoise.pipeline.items import RAW
 from equipoise.pipeline.locating import is_local_alone, missing
 from equipoise.schemas import POOL, Col
+from equipoise.sources.columns import column
 from equipoise.sources.listing import Folder
 from equipoise.sources.surveying import Survey, dealt, few_kinds, files_listed, kinds_listed, survey
 
@@ -171,9 +172,10 @@ def attribute_keys(names: Iterable[str]) -> dict[str, str]:
     return {f"attributes.{name}": name for name in names}
 
 
-def attribute_map(names: Iterable[str]) -> Column | None:
-    """The columns of these names as text, by name; None for none."""
-    pairs = [part for name in names for part in (F.lit(name), F.col(f"`{name}`").cast("string"))]
+def attribute_map(names: Iterable[str], text: Callable[[str], Column] | None = None) -> Column | None:
+    """The columns of these names as text, by name; None for none. ``text``: how a name becomes one."""
+    of = text or (lambda name: column(name).cast("string"))
+    pairs = [part for name in dict.fromkeys(names) for part in (F.lit(name), of(name))]
     return F.create_map(*pairs) if pairs else None
 
 

@@ -1,10 +1,11 @@
 """A source of the config -> raw items, by its kind."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import TypeVar
 
 from pyspark.sql import DataFrame, SparkSession
 
-from equipoise.config import ImagesSource, Place, Source, TableSource, TextsSource
+from equipoise.config import EmbeddingsSource, ImagesSource, Place, Source, TableSource, TextsSource
 from equipoise.errors import InputError
 from equipoise.sources.files import files, not_looked_at
 from equipoise.sources.json_lines import LINES
@@ -12,11 +13,16 @@ from equipoise.sources.npy_parts import is_of_npy, no_parts
 from equipoise.sources.surveying import shown
 from equipoise.sources.table import table_items, table_vectors
 from equipoise.sources.texts import PLAIN, text_items
+from equipoise.sources.user_table import carefully
 from equipoise.sources.vector_files import npy_vectors
 
+T = TypeVar("T")
 
-def raw_items(spark: SparkSession, source: Source, place: Place) -> DataFrame:
+
+def raw_items(spark: SparkSession, source: Source, place: Place, *, is_careful: bool = False) -> DataFrame:
     """The raw items of a source, not yet read where they are files; ready-made vectors bring ``embedding``.
+
+    ``is_careful``: every value of a table's files is looked at first, see :func:`read_carefully`.
 
     Raises:
         InputError: the path is missing, of another format, or lacks a column.
@@ -27,12 +33,21 @@ def raw_items(spark: SparkSession, source: Source, place: Place) -> DataFrame:
     if isinstance(source, TextsSource):
         return text_items(spark, source, place)
     if isinstance(source, TableSource):
-        return table_items(spark, source, place)
+        return table_items(spark, source, place, is_careful=is_careful)
     if is_of_npy(source):
         return npy_vectors(spark, source, place)
     if source.ids is not None:
         raise InputError(no_parts(source, place))
-    return table_vectors(spark, source, place)
+    return table_vectors(spark, source, place, is_careful=is_careful)
+
+
+def read_carefully(source: Source, read: Callable[[bool], T]) -> T:
+    """What ``read`` makes of :func:`raw_items`, which it is to ask with the ``is_careful`` that it is called with.
+
+    It is called a second time where files of a table cannot be read.
+    """
+    is_table = isinstance(source, TableSource) or (isinstance(source, EmbeddingsSource) and not is_of_npy(source))
+    return carefully(read) if is_table else read(False)
 
 
 def passed_over(spark: SparkSession, source: Source, place: Place) -> Mapping[str, int]:

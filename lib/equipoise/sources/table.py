@@ -1,6 +1,7 @@
 """Delta and Parquet: folders, or tables of the catalog."""
 
 import re
+from functools import partial
 from pathlib import Path
 
 from delta.tables import DeltaTable
@@ -10,28 +11,34 @@ from pyspark.sql import types as t
 
 from equipoise.config import EmbeddingsSource, Place, TableSource
 from equipoise.errors import InputError
+from equipoise.pipeline.items import DAMAGED_FILE, RAW
 from equipoise.schemas import Col
-from equipoise.sources.files import attribute_keys, attribute_map, existing, loaded, raw, silent
+from equipoise.sources.columns import BYTES, column
+from equipoise.sources.files import attribute_keys, attribute_map, existing, loaded, raw
+from equipoise.sources.parquet import look_at, parquet_table
+from equipoise.sources.parquet_files import stored_files
+from equipoise.sources.user_table import Request, UserTable, refusal
 
 MISSING_CONTENT = "missing_content"
 _NAME = re.compile(r"^\w[\w\-]*(\.\w[\w\-]*){1,2}$")
 _WHOLE = (t.ByteType, t.ShortType, t.IntegerType, t.LongType)
-_NUMBERS = (t.FloatType, t.DoubleType)
+_LARGEST = (1 << 63) - 1
+_DELTA = "a Delta table"
 
 
-def user_table(spark: SparkSession, path: str, place: Place) -> DataFrame:
-    """The rows of a Delta or Parquet folder, or of a table ``catalog.schema.table``.
+def user_table(spark: SparkSession, request: Request) -> UserTable:
+    """Columns of a Delta or Parquet folder, or of a table ``catalog.schema.table``.
 
     Raises:
-        InputError: it does not exist, or is neither Delta nor Parquet.
+        InputError: it does not exist, is neither Delta nor Parquet, lacks a column, or has damaged files.
     """
+    path = request.path
     if is_catalog_table(spark, path):
-        return spark.table(path)
-    if DeltaTable.isDeltaTable(spark, path):
-        return loaded(path, "a Delta table", lambda: spark.read.format("delta").load(path), place=place)
-    what = "a table: it is neither Delta nor Parquet, write it as one of them"
-    with silent(spark):
-        return loaded(path, what, lambda: spark.read.parquet(path), place=place)
+        return _stored(spark, request, spark.table(path))
+    if not DeltaTable.isDeltaTable(spark, path):
+        return parquet_table(spark, request)
+    load = partial(spark.read.format("delta").load, path)
+    return _stored(spark, request, loaded(path, _DELTA, load, place=request.place))
 
 
 def is_catalog_table(spark: SparkSession, path: str) -> bool:
@@ -49,85 +56,108 @@ def newest_commit(spark: SparkSession, name: str) -> str:
     return f"{version}, {at}"
 
 
-def table_items(spark: SparkSession, source: TableSource, place: Place) -> DataFrame:
+def table_items(spark: SparkSession, source: TableSource, place: Place, *, is_careful: bool = False) -> DataFrame:
     """Raw items, one a row. Key: the id, else the uri, else the SHA-256 of the content.
 
-    An id of a whole-number type is the item's id itself.
+    A whole number that fits BIGINT is the item's id itself.
 
     Raises:
-        InputError: the table or a column that the config names is not there, or a column has another type.
+        InputError: as for :func:`user_table`, or a column has another type.
     """
-    rows = user_table(spark, source.path, place)
-    named = {key: getattr(source, key) for key in ("id", "uri", "content", "label")}
-    existing(rows.columns, source.path, {**named, **attribute_keys(source.attributes)}, place=place)
-    content, uri = (_column(named[key]) for key in ("content", "uri"))
-    if content is not None:
-        _check_type(rows, source.path, (place.key("content"), str(source.content), (t.StringType, t.BinaryType)))
-    present = [column for column in (content, uri) if column is not None]
-    absent = F.coalesce(*(column.cast("binary") for column in present)).isNull()
-    keyless = uri if uri is not None else F.sha2(present[0].cast("binary"), 256)
+    table = user_table(spark, _request(source, ("id", "uri", "content", "label"), place, is_careful=is_careful))
+    if source.content is not None:
+        _check_type(table, "content", source.content, BYTES)
+    content = None if source.content is None else table.column(source.content)
+    uri = _text(table, source.uri)
+    present = [given.cast("binary") for given in (content, uri) if given is not None]
+    absent = F.coalesce(*present).isNull()
     columns = {
-        **_identity(rows, source, keyless, place=place),
+        **_identity(table, source.id, keyless=F.sha2(present[0], 256) if uri is None else uri),
         Col.uri: uri,
         Col.n_bytes: None if content is None else F.length(content.cast("binary")),
         Col.content: content,
-        Col.label: _column(source.label),
-        Col.attributes: attribute_map(source.attributes),
+        Col.label: _text(table, source.label),
+        Col.attributes: attribute_map(source.attributes, table.text),
         Col.reason: F.when(absent, MISSING_CONTENT),
         Col.detail: F.when(absent, "the row has neither content nor uri"),
     }
-    return raw(rows, columns)
+    return _with_damaged(raw(table.rows, columns), table)
 
 
-def table_vectors(spark: SparkSession, source: EmbeddingsSource, place: Place) -> DataFrame:
+def table_vectors(
+    spark: SparkSession, source: EmbeddingsSource, place: Place, *, is_careful: bool = False
+) -> DataFrame:
     """Raw items with ``embedding`` ARRAY<FLOAT>, one a row.
 
     Raises:
-        InputError: as for :func:`table_items`; no id is named, or the vectors are no arrays of numbers.
+        InputError: as for :func:`table_items`; no id is named, or the vectors are no lists of numbers.
     """
-    rows = user_table(spark, source.path, place)
-    named = {key: getattr(source, key) for key in ("id", "vector", "uri", "label")}
-    existing(rows.columns, source.path, {**named, **attribute_keys(source.attributes)}, place=place)
+    table = user_table(spark, _request(source, ("id", "vector", "uri", "label"), place, is_careful=is_careful))
     if source.id is None:
         raise InputError(
             f"{place.key('id')} is missing: rows of {source.path} have no lasting order to number them by; "
-            f"name the column with their ids, one of {', '.join(rows.columns)}"
-        )
-    kind = rows.schema[source.vector].dataType
-    if not (isinstance(kind, t.ArrayType) and isinstance(kind.elementType, _NUMBERS)):
-        raise InputError(
-            f"{place.key('vector')}: the column {source.vector!r} of {source.path} is {kind.simpleString()}; "
-            "it must be array<float> or array<double>"
+            f"name the column with their ids, one of {', '.join(table.columns)}"
         )
     columns = {
-        **_identity(rows, source, place=place),
-        Col.uri: _column(source.uri),
-        Col.label: _column(source.label),
-        Col.attributes: attribute_map(source.attributes),
-        Col.embedding: F.col(f"`{source.vector}`").cast("array<float>"),
+        **_identity(table, source.id),
+        Col.uri: _text(table, source.uri),
+        Col.label: _text(table, source.label),
+        Col.attributes: attribute_map(source.attributes, table.text),
+        Col.embedding: table.vector(source.vector),
     }
-    return raw(rows, columns)
+    return _with_damaged(raw(table.rows, columns), table)
 
 
-def _identity(
-    rows: DataFrame, source: TableSource | EmbeddingsSource, keyless: Column | None = None, *, place: Place
-) -> dict[str, Column | None]:
-    name = source.id
+def _request(
+    source: TableSource | EmbeddingsSource, keys: tuple[str, ...], place: Place, *, is_careful: bool
+) -> Request:
+    wanted = {**{key: getattr(source, key) for key in keys}, **attribute_keys(source.attributes)}
+    return Request(source.path, wanted, place, source.damaged, is_careful)
+
+
+def _stored(spark: SparkSession, request: Request, found: DataFrame) -> UserTable:
+    """Columns of a table that knows its files: none of them can be left out."""
+    existing(found.columns, request.path, request.wanted, place=request.place)
+    if request.is_careful:
+        files = stored_files(found.inputFiles())
+        _, damaged = look_at(spark, files, None, is_deep=True)
+        if damaged:
+            way_out = "the table counts on every file: bring them back, or restore an earlier version of it"
+            raise refusal(request, damaged, len(files), way_out=way_out)
+    chosen = found.select(*(column(name) for name in request.names))
+    return UserTable(request, found.columns, chosen, {name: name for name in request.names})
+
+
+def _identity(table: UserTable, name: str | None, keyless: Column | None = None) -> dict[str, Column | None]:
     if name is None:
         return {Col.key: keyless}
-    _check_type(rows, source.path, (place.key("id"), name, (*_WHOLE, t.StringType)))
-    given = F.col(f"`{name}`")
-    whole = isinstance(rows.schema[name].dataType, _WHOLE)
-    return {Col.key: given.cast("string"), Col.given_id: given if whole else None}
+    kind, given = table.kind(name), table.column(name)
+    if isinstance(kind, t.DecimalType) and kind.scale == 0:  # uint64, for one
+        fits = given.between(F.lit(-_LARGEST - 1), F.lit(_LARGEST))
+        return {Col.key: table.text(name), Col.given_id: F.when(fits, given).cast("bigint")}
+    _check_type(table, "id", name, (*_WHOLE, *BYTES))
+    return {Col.key: table.text(name), Col.given_id: given if isinstance(kind, _WHOLE) else None}
 
 
-def _check_type(rows: DataFrame, path: str, wanted: tuple[str, str, tuple[type[t.DataType], ...]]) -> None:
-    key, name, kinds = wanted
-    kind = rows.schema[name].dataType
+def _text(table: UserTable, name: str | None) -> Column | None:
+    return None if name is None else table.text(name)
+
+
+def _check_type(table: UserTable, key: str, name: str, kinds: tuple[type[t.DataType], ...]) -> None:
+    kind, request = table.kind(name), table.request
     if not isinstance(kind, kinds):
-        known = ", ".join(dict.fromkeys(wanted_kind.typeName() for wanted_kind in kinds))
-        raise InputError(f"{key}: the column {name!r} of {path} is {kind.simpleString()}; it must be one of {known}")
+        known = ", ".join(dict.fromkeys(wanted.typeName() for wanted in kinds))
+        raise InputError(
+            f"{request.place.key(key)}: the column {name!r} of {request.path} is {kind.simpleString()}; "
+            f"it must be one of {known}"
+        )
 
 
-def _column(name: str | None) -> Column | None:
-    return None if name is None else F.col(f"`{name}`")
+def _with_damaged(items: DataFrame, table: UserTable) -> DataFrame:
+    """Adds one row, with its reason, for every file that is skipped."""
+    if not table.damaged:
+        return items
+    names = (Col.key, Col.uri, Col.reason, Col.detail)
+    rows = [(file.uri, file.uri, DAMAGED_FILE, file.detail) for file in table.damaged]
+    files = items.sparkSession.createDataFrame(rows, t.StructType([RAW[name] for name in names]))
+    return items.unionByName(raw(files, {name: F.col(name) for name in names}), allowMissingColumns=True)

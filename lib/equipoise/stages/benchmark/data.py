@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 from zipfile import BadZipFile
 
@@ -18,6 +19,7 @@ from equipoise.pipeline.reduction import most_result_bytes
 from equipoise.schemas import Col
 from equipoise.sources.files import existing
 from equipoise.sources.table import user_table
+from equipoise.sources.user_table import Request, UserTable, carefully
 from equipoise.stages.benchmark.check import NPZ, PLACE, check_lists
 from equipoise.stages.benchmark.rows import MOST_SHOWN, SHOWS, Rows
 
@@ -43,6 +45,11 @@ class Wanted:
         """All of them, by key."""
         return {**({"vector": self.vector} if self.vector else {}), **self.texts, **self.lists}
 
+    @property
+    def held(self) -> dict[str, str]:
+        """Texts and lists under names of our own, by key: the user's may differ in case alone."""
+        return {key: f"c{number}" for number, key in enumerate((*self.texts, *self.lists))}
+
 
 def read_rows(spark: SparkSession, path: str, wanted: Wanted, *, most_bytes: float) -> Rows:
     """Read a Parquet or Delta table, or an ``.npz`` file with an array a column, in an order of their own content.
@@ -62,18 +69,21 @@ def read_rows(spark: SparkSession, path: str, wanted: Wanted, *, most_bytes: flo
     """
     if path.endswith(NPZ):
         return _from_file(path, wanted, most_bytes=most_bytes)
-    rows = user_table(spark, path, PLACE)
-    existing(rows.columns, path, wanted.columns, place=PLACE)
-    _check_types(rows, path, wanted)
-    chosen = rows.select(
-        *([_named(wanted.vector).cast("array<float>").alias(Col.embedding)] if wanted.vector else []),
-        *(_text(column, key) for key, column in wanted.texts.items()),
-        *(_list(rows, column).cast("array<string>").alias(key) for key, column in wanted.lists.items()),
+    return carefully(partial(_from_table, spark, path, wanted, most_bytes))
+
+
+def _from_table(spark: SparkSession, path: str, wanted: Wanted, most_bytes: float, is_careful: bool) -> Rows:
+    table = user_table(spark, Request(path, wanted.columns, PLACE, is_careful=is_careful))
+    _check_types(table, wanted)
+    chosen = table.rows.select(
+        *([table.vector(wanted.vector).alias(Col.embedding)] if wanted.vector else []),
+        *(_text(table, wanted, key).alias(wanted.held[key]) for key in wanted.texts),
+        *(_list(table, name).cast("array<string>").alias(wanted.held[key]) for key, name in wanted.lists.items()),
     )
     _check(chosen, path, wanted, most_bytes=_limit(spark, most_bytes))
     found = _in_order(chosen)
-    lists = {key: [_texts(() if one is None else one) for one in found[key]] for key in wanted.lists}
-    texts = {key: _texts(found[key]) for key in wanted.texts}
+    lists = {key: [_texts(() if one is None else one) for one in found[wanted.held[key]]] for key in wanted.lists}
+    texts = {key: _texts(found[wanted.held[key]]) for key in wanted.texts}
     if not wanted.vector:
         return Rows(np.empty((len(found), 0), np.float32), texts, lists)
     return Rows(np.stack(found[Col.embedding].to_list()).astype(np.float32, copy=False), texts, lists)
@@ -113,46 +123,35 @@ def _arrays(path: str, wanted: Wanted, *, most_bytes: float) -> dict[str, NDArra
         ) from error
 
 
-def _named(column: str) -> Column:
-    return F.col(f"`{column}`")
+def _text(table: UserTable, wanted: Wanted, key: str) -> Column:
+    text = table.text(wanted.texts[key])
+    return F.substring(text, 1, MOST_SHOWN) if key == SHOWS else text
 
 
-def _text(column: str, key: str) -> Column:
-    text = _named(column).cast("string")
-    return (F.substring(text, 1, MOST_SHOWN) if key == SHOWS else text).alias(key)
-
-
-def _list(rows: DataFrame, column: str) -> Column:
+def _list(table: UserTable, name: str) -> Column:
     """A column of lists; of texts, each a list of one."""
-    if isinstance(rows.schema[column].dataType, t.ArrayType):
-        return _named(column)
-    return F.when(_named(column).isNotNull(), F.array(_named(column)))
+    column = table.column(name)
+    return column if isinstance(table.kind(name), t.ArrayType) else F.when(column.isNotNull(), F.array(column))
 
 
 def _in_order(chosen: DataFrame) -> pd.DataFrame:
     """On the driver: a sort of Spark's would shuffle the vectors."""
-    texts = [_named(name) for name in chosen.columns if name != Col.embedding]
-    hashes = {Col.draw: F.xxhash64(*texts), Col.content_hash: F.xxhash64(*map(_named, chosen.columns))}
-    found = chosen.select("*", *(column.alias(name) for name, column in hashes.items()))
+    texts = [F.col(name) for name in chosen.columns if name != Col.embedding]
+    hashes = {Col.draw: F.xxhash64(*texts), Col.content_hash: F.xxhash64(*map(F.col, chosen.columns))}
+    found = chosen.select("*", *(one.alias(name) for name, one in hashes.items()))
     return found.toPandas().sort_values([*hashes])  # bounded by the check before
 
 
-def _check_types(rows: DataFrame, path: str, wanted: Wanted) -> None:
-    if wanted.vector:
-        kind = rows.schema[wanted.vector].dataType
-        if not (isinstance(kind, t.ArrayType) and isinstance(kind.elementType, t.FloatType | t.DoubleType)):
-            raise InputError(
-                f"vector: the column {wanted.vector!r} of {path} is {kind.simpleString()}; "
-                "it must be array<float> or array<double>"
-            )
-    for key, column in wanted.lists.items():
-        kind = rows.schema[column].dataType
+def _check_types(table: UserTable, wanted: Wanted) -> None:
+    path = table.request.path
+    for key, name in wanted.lists.items():
+        kind = table.kind(name)
         is_text = key in wanted.or_text and isinstance(kind, t.StringType)
         if not isinstance(kind, t.ArrayType) and not is_text:
             known = "an array or string" if key in wanted.or_text else "an array"
-            raise InputError(f"{key}: the column {column!r} of {path} is {kind.simpleString()}; it must be {known}")
+            raise InputError(f"{key}: the column {name!r} of {path} is {kind.simpleString()}; it must be {known}")
     if SHOWS in wanted.texts:
-        kind = rows.schema[wanted.texts[SHOWS]].dataType
+        kind = table.kind(wanted.texts[SHOWS])
         if not isinstance(kind, t.StringType):
             raise InputError(
                 f"{SHOWS}: the column {wanted.texts[SHOWS]!r} of {path} is {kind.simpleString()}; it must be string: "
@@ -161,9 +160,10 @@ def _check_types(rows: DataFrame, path: str, wanted: Wanted) -> None:
 
 
 def _check(chosen: DataFrame, path: str, wanted: Wanted, *, most_bytes: float) -> None:
-    needed = [*([Col.embedding] if wanted.vector else []), *(key for key in wanted.texts if key not in wanted.optional)]
+    needed = {Col.embedding: Col.embedding} if wanted.vector else {}
+    needed |= {key: wanted.held[key] for key in wanted.texts if key not in wanted.optional}
     length = F.array_size(Col.embedding) if wanted.vector else F.lit(0)
-    counts = [F.count(_named(key)) for key in needed]
+    counts = [F.count(name) for name in needed.values()]
     found = chosen.agg(F.count("*"), F.min(length), F.max(length), _text_bytes(wanted), *counts).collect()[0]
     n, shortest, longest, text_bytes, *present = found  # one row
     if not n:
@@ -184,8 +184,8 @@ def _check(chosen: DataFrame, path: str, wanted: Wanted, *, most_bytes: float) -
 def _text_bytes(wanted: Wanted) -> Column:
     """Of texts that may be long: what a failure shows and, where there are no vectors, all."""
     texts = [SHOWS] if wanted.vector and SHOWS in wanted.texts else [] if wanted.vector else [*wanted.texts]
-    sizes = [F.octet_length(_named(key)) for key in texts]
-    sizes += [] if wanted.vector else [F.octet_length(F.array_join(_named(key), "")) for key in wanted.lists]
+    sizes = [F.octet_length(wanted.held[key]) for key in texts]
+    sizes += [] if wanted.vector else [F.octet_length(F.array_join(wanted.held[key], "")) for key in wanted.lists]
     total = F.lit(0)
     for size in sizes:
         total += F.coalesce(F.sum(size), F.lit(0))

@@ -1,5 +1,7 @@
 """The labelled set of the config: read like ready-made vectors, with its labels in the place of their ids."""
 
+from functools import partial
+
 import numpy as np
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
@@ -9,7 +11,7 @@ from equipoise.evaluation.labelled import Labelled, check_bytes
 from equipoise.pipeline.items import vector_lengths
 from equipoise.runs.context import Context
 from equipoise.schemas import Col
-from equipoise.sources.reading import raw_items
+from equipoise.sources.reading import raw_items, read_carefully
 from equipoise.sources.states import state_of
 from equipoise.stages.evaluate import Judged
 from equipoise.stages.evaluate.check import PLACE, as_source
@@ -29,8 +31,12 @@ def read_labelled(spark: SparkSession, section: LabelledSet) -> Labelled:
     Raises:
         InputError: the set cannot be read, is empty, too large for the driver, or its vectors differ in length.
     """
+    return read_carefully(as_source(section), partial(_read, spark, section))
+
+
+def _read(spark: SparkSession, section: LabelledSet, is_careful: bool) -> Labelled:
     is_whole = F.col(Col.key).isNotNull() & F.col(Col.embedding).isNotNull()
-    rows = raw_items(spark, as_source(section), PLACE).where(is_whole)
+    rows = raw_items(spark, as_source(section), PLACE, is_careful=is_careful).where(is_whole)
     lengths = [tuple(row) for row in vector_lengths(rows).take(2)]
     if len(lengths) != 1:
         shown = " and ".join(f"{length} ({count:,} rows)" for length, count in lengths) or "none"

@@ -8,13 +8,15 @@ from pyspark.sql import functions as F
 
 from equipoise.config import Place
 from equipoise.errors import InputError
-from equipoise.pipeline.items import OF_VECTORS, other_ids, vector_lengths
+from equipoise.pipeline.items import DAMAGED_FILE, OF_VECTORS, other_ids, vector_lengths
 from equipoise.runs.context import Context
 from equipoise.schemas import EMBEDDINGS, POOL, Col, Slice
 from equipoise.sources.reading import nothing_found
 from equipoise.stages.ingest import Ingestion
 
 OWN, SHARED = "own", "shared"
+REFUSE = "refuse"
+_MOST_NAMED = 3
 
 
 @dataclass(frozen=True)
@@ -50,12 +52,14 @@ def check(context: Context, settings: Ingestion, judged: Verdicts) -> None:
     """Refuses a source as a whole.
 
     Raises:
-        InputError: it is empty, has ids that are another source's or another space's, or vectors of another length
-            than before.
+        InputError: it is empty, has damaged files that are not to be skipped, ids that are another source's or another
+            space's, or vectors of another length than before.
     """
     place = Place(settings.place)
     if not judged.total:
         raise InputError(nothing_found(settings.source, place, judged.passed))
+    if judged.count(DAMAGED_FILE) and settings.source.damaged == REFUSE:
+        raise InputError(_damaged(settings, judged))
     n_foreign = sum(int(row[Col.n_clashes]) for row in judged.counts.values())
     if n_foreign and id_space(settings) == SHARED:
         example = next(row[Col.given_id] for row in judged.counts.values() if row[Col.n_clashes])
@@ -68,6 +72,17 @@ def check(context: Context, settings: Ingestion, judged: Verdicts) -> None:
         _check_space(context, settings, judged)
     if settings.encoder_id is not None:
         _check_length(context, settings, judged)
+
+
+def _damaged(settings: Ingestion, judged: Verdicts) -> str:
+    files = judged.items.where(F.col(Col.reason) == DAMAGED_FILE).select(Col.uri, Col.detail).orderBy(Col.uri)
+    count = judged.count(DAMAGED_FILE)
+    named = "; ".join(f"{uri} ({detail})" for uri, detail in files.take(_MOST_NAMED))
+    more = f"; and {count - _MOST_NAMED:,} more" if count > _MOST_NAMED else ""
+    return (
+        f"source {settings.name!r}: {count:,} of its files cannot be read: {named}{more}; write them "
+        f"anew or take them away, or have them rejected by {Place(settings.place).key('damaged')}: skip"
+    )
 
 
 def _check_space(context: Context, settings: Ingestion, judged: Verdicts) -> None:

@@ -3,6 +3,7 @@
 from collections import Counter
 from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
@@ -26,7 +27,7 @@ from equipoise.pipeline.items import (
 from equipoise.runs.account import Account
 from equipoise.runs.context import Context
 from equipoise.schemas import EMBEDDINGS, POOL, REJECTS, Col
-from equipoise.sources.reading import passed_over, raw_items
+from equipoise.sources.reading import passed_over, raw_items, read_carefully
 from equipoise.sources.surveying import shown
 from equipoise.stages.ingest import Ingestion
 from equipoise.stages.ingest.verdicts import OWN, Verdicts, check, common_length, id_space
@@ -45,7 +46,7 @@ def ingest(context: Context, settings: Ingestion) -> Account:
     """
     context.progress.message(f"{context.node.name}: listing the source")
     with ExitStack() as stack:
-        judged = _judged(context, settings, stack)
+        judged = read_carefully(settings.source, partial(_judged, context, settings, stack))
         taken, read = judged.items, Counter({reason: judged.count(reason) for reason in judged.counts})
         if settings.encoder_id is None:
             taken, read = _read(context, settings, judged, stack)
@@ -65,10 +66,10 @@ def ingest(context: Context, settings: Ingestion) -> Account:
     return Account(judged.total, n_taken, n_rejected, drops, n_items=_n_held(context, settings, n_out, judged.since))
 
 
-def _judged(context: Context, settings: Ingestion, stack: ExitStack) -> Verdicts:
+def _judged(context: Context, settings: Ingestion, stack: ExitStack, is_careful: bool) -> Verdicts:
     if not context.is_first_attempt:
         context.workspace.clear(context.own(REJECTS))
-    raw = raw_items(context.spark, settings.source, Place(settings.place))
+    raw = raw_items(context.spark, settings.source, Place(settings.place), is_careful=is_careful)
     passed = passed_over(context.spark, settings.source, Place(settings.place))
     if passed:
         context.progress.message(f"{context.node.name}: not looked at below {settings.source.path}: {shown(passed)}")

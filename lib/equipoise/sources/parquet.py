@@ -1,0 +1,167 @@
+"""Folders of Parquet: read by Spark, and where it cannot, by pyarrow in the tasks."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import partial
+from typing import Any, NamedTuple
+
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import types as t
+from pyspark.sql.pandas.types import from_arrow_type
+
+from equipoise.errors import InputError
+from equipoise.sources.arrow_types import Kind
+from equipoise.sources.columns import column
+from equipoise.sources.files import existing, loaded, silent
+from equipoise.sources.parquet_columns import odd_ones, wanted_columns
+from equipoise.sources.parquet_files import NO_PARQUET, TableFile, names_of, table_files
+from equipoise.sources.parquet_tasks import Unit, Wanted, kinds_seen, looks, rows
+from equipoise.sources.user_table import DamagedFile, Request, UserTable, refusal
+
+_WHAT = "a table: it is neither Delta nor Parquet, write it as one of them"
+_INFERENCE = "spark.sql.sources.partitionColumnTypeInference.enabled"
+_LOOK = "number bigint, damage string, kinds binary, groups bigint"
+_MARKS = re.compile(r"([\\*?\[\]{}])")
+_FILES_PER_TASK = 16
+_TASK_BYTES = 64 << 20
+_MOST_TASKS = 20_000
+
+
+class Look(NamedTuple):
+    """A file that can be read: the kinds of the columns that were asked for, and its row groups."""
+
+    file: TableFile
+    kinds: Mapping[str, Kind]
+    n_groups: int
+
+
+def literal(path: str) -> str:
+    """The path as Spark's readers take it for itself: none of its characters is a mark of a pattern."""
+    return _MARKS.sub(r"\\\1", path)
+
+
+def parquet_table(spark: SparkSession, request: Request) -> UserTable:
+    """The wanted columns of a folder or file; the values of folders ``key=value`` are texts, as they are.
+
+    Spark reads them. pyarrow does where Spark refuses a type (of any column), names that differ in case alone, or what
+    lies beside the data; where a file is empty; and after a careful look.
+
+    Raises:
+        InputError: it does not exist, is no Parquet, lacks a column, or has damaged files that are not to be skipped.
+    """
+    files = table_files(qualified(spark, request.path))
+    by_spark = files is None or (_is_plain(files) and not request.is_careful)
+    found = _by_spark(spark, request, files) if by_spark else None
+    if found is None:
+        return _by_arrow(spark, request, files or [])
+    existing(found.columns, request.path, request.wanted, place=request.place)
+    chosen = found.select(*(column(name) for name in request.names))
+    return UserTable(request, found.columns, chosen, {name: name for name in request.names})
+
+
+def look_at(
+    spark: SparkSession, files: Sequence[TableFile], names: Sequence[str] | None, *, is_deep: bool
+) -> tuple[list[Look], list[DamagedFile]]:
+    """Those that can be read, and those that cannot: a row a file comes to the driver, which has listed them."""
+    look = partial(looks, uris=[file.uri for file in files], columns=names, is_deep=is_deep)
+    n_tasks = min(len(files), max(spark.sparkContext.defaultParallelism, -(-len(files) // _FILES_PER_TASK)))
+    numbers = spark.range(0, len(files), 1, max(1, n_tasks))
+    found = numbers.mapInArrow(look, _LOOK).collect()  # type: ignore[arg-type]
+    read, damaged = [], []
+    for number, damage, kinds, n_groups in sorted(found):
+        if damage is None:
+            read.append(Look(files[number], kinds_seen(bytes(kinds)), n_groups))
+        else:
+            damaged.append(DamagedFile(files[number].uri, damage))
+    return read, damaged
+
+
+def qualified(spark: SparkSession, path: str) -> str:
+    """The path with the scheme of its file system, as Hadoop's settings have it."""
+    jvm: Any = spark.sparkContext._jvm
+    context: Any = spark.sparkContext._jsc
+    place = jvm.org.apache.hadoop.fs.Path(path)
+    whole = place.getFileSystem(context.hadoopConfiguration()).makeQualified(place).toString()
+    return re.sub("^s3[an]://", "s3://", whole)
+
+
+@contextmanager
+def _folders_as_text(spark: SparkSession) -> Iterator[None]:
+    """The values of folders stay what they are: ``007`` is no 7, ``1d`` no 1.0."""
+    before = spark.conf.get(_INFERENCE, None)
+    spark.conf.set(_INFERENCE, "false")
+    try:
+        yield
+    finally:
+        if before is None:
+            spark.conf.unset(_INFERENCE)
+        else:
+            spark.conf.set(_INFERENCE, before)
+
+
+def _is_plain(files: Sequence[TableFile]) -> bool:
+    """Whether Spark's reader looks at all of them: it passes over empty ones, and over folders beside ``key=value``."""
+    has_folders = any(file.is_nested for file in files) and any(file.parts for file in files)
+    return not has_folders and all(file.n_bytes != 0 for file in files)
+
+
+def _by_spark(spark: SparkSession, request: Request, files: Sequence[TableFile] | None) -> DataFrame | None:
+    """What Spark makes of it; None where it refuses files that are there."""
+    reader = spark.read.option("recursiveFileLookup", any(file.is_nested for file in files or ()))
+    load = partial(reader.parquet, literal(request.path))
+    try:
+        with silent(spark), _folders_as_text(spark):
+            return loaded(request.path, _WHAT, load, place=request.place)
+    except InputError:
+        if files:
+            return None
+        raise
+
+
+def _by_arrow(spark: SparkSession, request: Request, files: Sequence[TableFile]) -> UserTable:
+    read, damaged = look_at(spark, files, request.names, is_deep=request.is_careful)
+    odd = odd_ones([look.kinds for look in read])
+    damaged += [DamagedFile(read[place].file.uri, detail) for place, detail in odd.items()]
+    read = [look for place, look in enumerate(read) if place not in odd]
+    _check_files(request, read, damaged)
+    names = _names(request, read)
+    keys = {name: request.key_of(name) for name in request.names}
+    folders = {name for look in read for name in look.file.parts}
+    columns = wanted_columns(keys, request.path, [look.kinds for look in read], folders)
+    held = {column.name: column.held for column in columns}
+    return UserTable(request, names, _rows(spark, read, columns), held, damaged)
+
+
+def _check_files(request: Request, read: Sequence[Look], damaged: Sequence[DamagedFile]) -> None:
+    """Refuses damaged files, and a folder of which nothing is left."""
+    if not read and all(file.detail == NO_PARQUET for file in damaged):
+        first = f": {damaged[0].uri}, for one, is no Parquet" if damaged else ": it has no files"
+        raise InputError(f"{request.place.key('path')} {request.path} cannot be read as {_WHAT}{first}")
+    if damaged and (request.damaged != "skip" or not read):
+        more = f", or have them rejected by {request.place.key('damaged')}: skip" if request.damaged and read else ""
+        raise refusal(request, damaged, len(read) + len(damaged), way_out=f"write them anew or take them away{more}")
+
+
+def _names(request: Request, read: Sequence[Look]) -> list[str]:
+    """All columns, by the first file and by what the others have of the wanted ones."""
+    own = names_of(read[0].file)
+    every = [*own, *dict.fromkeys(name for look in read for name in (*look.kinds, *look.file.parts) if name not in own)]
+    existing(every, request.path, request.wanted, place=request.place)
+    for name in request.names:
+        if every.count(name) > 1:
+            raise InputError(
+                f"{request.key_of(name)}: {request.path} has {every.count(name)} columns called {name!r}: "
+                "write it with a name for each"
+            )
+    return every
+
+
+def _rows(spark: SparkSession, read: Sequence[Look], columns: Sequence[Wanted]) -> DataFrame:
+    """The rows, a row group at a time."""
+    units = [Unit(look.file, (group,)) for look in read for group in range(look.n_groups)]
+    n_bytes = sum(look.file.n_bytes or 0 for look in read)
+    n_tasks = min(len(units), _MOST_TASKS, max(spark.sparkContext.defaultParallelism, -(-n_bytes // _TASK_BYTES)))
+    schema = t.StructType([t.StructField(column.held, from_arrow_type(column.type)) for column in columns])
+    numbers = spark.range(0, len(units), 1, max(1, n_tasks))
+    return numbers.mapInArrow(partial(rows, units=units, wanted=columns), schema)  # type: ignore[arg-type]

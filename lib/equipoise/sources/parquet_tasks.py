@@ -1,0 +1,85 @@
+"""What tasks do with Parquet files by pyarrow: look at them, and read them. Needs no Spark but where it runs."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from equipoise.sources.arrow_types import Kind, kind_of, taken
+from equipoise.sources.parquet_files import TableFile, batches, damage, kinds, opened
+
+LOOK = pa.schema([("number", pa.int64()), ("damage", pa.string()), ("kinds", pa.binary()), ("groups", pa.int64())])
+
+
+@dataclass(frozen=True)
+class Unit:
+    """A file, or some of its row groups."""
+
+    file: TableFile
+    groups: tuple[int, ...] | None = None
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A column of the user's, under the name that it has in Spark's rows, and its type there."""
+
+    name: str
+    held: str
+    type: pa.DataType
+
+
+def looks(
+    numbers: Iterable[pa.RecordBatch], *, uris: Sequence[str], columns: Sequence[str] | None, is_deep: bool
+) -> Iterator[pa.RecordBatch]:
+    """One row a file: what is wrong with it, else the kinds of the columns; ``is_deep``: every value is decoded."""
+    for batch in numbers:
+        rows = [_look(number, uris[number], columns, is_deep=is_deep) for number in batch.column(0).to_pylist()]
+        yield pa.RecordBatch.from_pylist(rows, LOOK)
+
+
+def _look(number: int, uri: str, columns: Sequence[str] | None, *, is_deep: bool) -> dict[str, object]:
+    try:
+        with opened(uri) as file:
+            found = kinds(file, columns)
+            for _ in batches(file, columns and list(found)) if is_deep else ():
+                pass
+            fields = pa.schema([kind.field(name) for name, kind in found.items()]).serialize().to_pybytes()
+            return dict(zip(LOOK.names, (number, None, fields, file.metadata.num_row_groups), strict=True))
+    except Exception as error:  # of any kind: it is the file's, and the others are to be looked at
+        return dict(zip(LOOK.names, (number, damage(uri, error), None, None), strict=True))
+
+
+def kinds_seen(fields: bytes) -> dict[str, Kind]:
+    """The kinds of a look, by the column's name."""
+    return {field.name: kind_of(field) for field in pa.ipc.read_schema(pa.BufferReader(fields))}
+
+
+def rows(
+    numbers: Iterable[pa.RecordBatch], *, units: Sequence[Unit], wanted: Sequence[Wanted]
+) -> Iterator[pa.RecordBatch]:
+    """The wanted columns of the units of these numbers.
+
+    Raises:
+        OSError, pa.ArrowException: a file is damaged, or has another type.
+    """
+    for batch in numbers:
+        for number in batch.column(0).to_pylist():
+            yield from _rows(units[number], wanted)
+
+
+def _rows(unit: Unit, wanted: Sequence[Wanted]) -> Iterator[pa.RecordBatch]:
+    with opened(unit.file.uri) as file:
+        found = kinds(file, [column.name for column in wanted if column.name not in unit.file.parts])
+        for batch in batches(file, list(found), unit.groups):
+            arrays = [_values(batch, column, found, unit.file) for column in wanted]
+            yield pa.RecordBatch.from_arrays(arrays, names=[column.held for column in wanted])
+
+
+def _values(batch: pa.RecordBatch, column: Wanted, found: dict[str, Kind], file: TableFile) -> pa.Array:
+    """Of the folder's name, of the file, or null where it has no such column."""
+    if column.name in file.parts:
+        return pa.repeat(pa.scalar(file.parts[column.name], pa.string()), batch.num_rows)
+    if column.name not in found:
+        return pa.nulls(batch.num_rows, column.type)
+    array = batch.column(batch.schema.names.index(column.name))
+    return taken(array, found[column.name], column.type)
