@@ -34,7 +34,12 @@ WHOLE: dict[str, Any] = {
     "select": [{"name": "even", "target": 10}, {"name": "each", "per_cluster": 2}, {"name": "more", "targets": [5, 6]}],
     "evaluate": {"labelled": {"path": "t"}},
     "benchmark": {
-        "features": [{"name": "f", "models": {"m": "t"}}],
+        "features": [
+            {"name": "f", "models": {"m": "t"}, "tests": {"new": {"split": "s", "labels": "l", "family": "x"}}},
+            {"name": "d", "models": {"m": "t"}, "image": "i", "groups": ["g"]},
+        ],
+        "regression": [{"name": "h", "models": {"m": "t"}, "block": "b"}],
+        "answers": [{"name": "q", "models": {"m": "t"}}],
         "retrieval": [{"name": "r", "models": {"m": {"queries": "q", "gallery": "g"}}, "pair": "p"}],
     },
     "compare": {"target": 5, "variants": [{"name": "other", "cluster": {"iterations": 3}}]},

@@ -174,7 +174,7 @@ def test_mistakes_in_names_are_refused(tmp_path, sections, said):
         ({"encoders": {"dino": {"encoder": "pixel"}}}, "encoder 'pixel' is unknown; did you mean 'pixels'?"),
         (
             {"encoders": {name: {"encoder": "pixels"} for name in ("dino", "same")}},
-            "both make embeddings(encoder_id=pixels-2e667a4f, source=news): drop one, or make them differ",
+            f"both make embeddings(encoder_id={encoder_id('pixels', {})}, source=news): drop one, or make them differ",
         ),
         (
             {"pool": None, "sources": {name: {"kind": "texts", "path": name} for name in ("notes", "more")}},
