@@ -42,7 +42,8 @@ def bring(spark, folder, name: str) -> dict[str, list[str]]:
 def test_killed_after_every_write_and_resumed_it_ends_the_same(spark, tmp_path, monkeypatch):
     np.save(tmp_path / "v.npy", np.random.default_rng(0).normal(size=(60, 3)).astype(np.float32))
     expected = bring(spark, tmp_path, "whole")
-    assert len(expected["assignments"]) == 60 and len(expected["centroids"]) == 20 and not expected["checkpoints"]
+    assert len(expected["assignments"]) == 60 and not expected["checkpoints"]
+    assert 15 < len(expected["centroids"]) <= 20  # a node of a single item has one child
     written, deaths = Workspace._written, []
 
     def dying(self, part, rows, options):
