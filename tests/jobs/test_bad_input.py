@@ -229,10 +229,13 @@ def test_a_target_above_the_pool(odd_images):
     assert line == "select:all: target 100 is above the 6 that the clusters hold: takes them all"
 
 
-def test_vectors_that_are_not_finite(run, spark, tmp_path, workspace):
-    vectors = np.eye(5)
-    vectors[1, 2], vectors[3, 0] = np.nan, -np.inf
-    code, _, err = run(job="ingest", source=write_vectors(tmp_path, "nan", vectors))
+def test_vectors_that_are_not_finite_or_too_large(run, spark, tmp_path, workspace):
+    vectors = np.eye(8)
+    vectors[1, 2], vectors[3, 0], vectors[5, 5], vectors[7, 1] = np.nan, -np.inf, 1e25, 1e6
+    source = write_vectors(tmp_path, "nan", vectors)
+    code, _, err = run(source={**source, "encoder": "nan"}, cluster=cluster(2, half=True))
     assert (code, err) == (0, "")
     rejects = equipoise.read_table(spark, workspace, "rejects").filter(F.col(Col.run_id) == tmp_path.name)
-    assert [row[Col.reason] for row in rejects.collect()] == ["not_finite"] * 2
+    found = sorted((row[Col.stage], row[Col.key], row[Col.reason]) for row in rejects.collect())
+    of_ingest = [("nan-1", "not_finite"), ("nan-3", "not_finite"), ("nan-5", "too_large")]
+    assert found == [("cluster", "nan-7", "too_large"), *(("ingest", key, reason) for key, reason in of_ingest)]

@@ -115,7 +115,7 @@ def test_a_file_that_is_one_array_is_read_whole(spark, tmp_path, ending):
     reasons = dict(problems(found))
     assert len(problems(found)) == 3 and reasons.keys() == {"malformed_json", "empty_file"}
     assert reasons["malformed_json"] == "element 1: a text or a number, no object: 5"
-    assert reasons["empty_file"].endswith(f"none.{ending} holds no JSON object")
+    assert reasons["empty_file"] == "there is no JSON object in it"
 
 
 @pytest.mark.parametrize("text", ['[\n{"text": "a"},\n{"text": "b"}\n', '[{"text": "a"}\n{"text": "b"}]', "[[[[" * 999])
@@ -125,7 +125,7 @@ def test_a_broken_array_is_one_row_and_none_of_it_is_taken(spark, tmp_path, text
     found = rows(spark, kind="texts", path=tmp_path)
     assert contents(found) == ["good"]
     ((reason, detail),) = problems(found)
-    assert reason == "damaged_file" and f"{tmp_path}/a.json cannot be read: line " in detail
+    assert reason == "damaged_file" and detail.startswith("line ")
 
 
 def test_an_array_that_is_too_large_says_how_to_make_lines_of_it(spark, tmp_path, monkeypatch):
@@ -144,9 +144,7 @@ def test_of_a_file_that_is_cut_off_no_line_is_taken(spark, tmp_path, ending):
     found = rows(spark, kind="texts", path=tmp_path)
     assert contents(found) == ["good"]
     ((reason, detail),) = problems(found)
-    assert reason == "damaged_file" and detail.endswith(
-        f"cut.jsonl{ending} cannot be read: Truncated compressed stream"
-    )
+    assert reason == "damaged_file" and detail == "Truncated compressed stream"
     (row,) = [row for row in found if row[Col.reason]]
     assert row[Col.key] == row[Col.uri]
 

@@ -78,7 +78,7 @@ def test_ids_beside_parts_are_found_by_their_names(tmp_path, ending):
     folder = parts(tmp_path / "in")
     write_ids(folder, ending, "img_emb_{}")
     more = {"id": "key"} if ending == ".parquet" else {}
-    found = open_parts(source(kind="embeddings", path=folder, **more), Place("source"))
+    found = open_parts(source(kind="embeddings", path=folder, **more), Place("source")).whole
     assert [part.first for part in found] == [0, 1, 3, 6, 10]
     assert [part.ids.rows(0, part.count).tolist() for part in found] == [
         ids_of(part.count, part.first) for part in found
@@ -127,7 +127,7 @@ def test_columns_of_ids_are_told_early(tmp_path):
     vectors = {"kind": "embeddings", "path": tmp_path / "v.npy", "ids": str(ids)}
     assert early(**vectors).startswith(f"sources.web.id: {ids} has no column 'id'; ")
     assert "the column 'x' of" in early(**vectors, id="x")
-    (part,) = open_parts(source(**vectors, id="key"), Place("source"))
+    (part,) = open_parts(source(**vectors, id="key"), Place("source")).whole
     assert part.ids.rows(0, 2).tolist() == ["a", None]
     ids.write_bytes(b"rubbish")
     assert f"{ids} is no Parquet file" in early(**vectors)
@@ -159,9 +159,8 @@ def test_a_mark_of_the_byte_order_is_no_part_of_the_first_id(tmp_path, monkeypat
     monkeypatch.setattr("equipoise.sources.npy.SLICE_BYTES", 16)
     np.save(tmp_path / "v.npy", np.ones((3, 2), np.float32))
     (tmp_path / "i.txt").write_text("\ufeffa\r\nb\nc")
-    (part,) = open_parts(
-        source(kind="embeddings", path=tmp_path / "v.npy", ids=str(tmp_path / "i.txt")), Place("source")
-    )
+    vectors = source(kind="embeddings", path=tmp_path / "v.npy", ids=str(tmp_path / "i.txt"))
+    (part,) = open_parts(vectors, Place("source")).whole
     assert [*part.ids.rows(0, 2), *part.ids.rows(2, 3)] == ["a", "b", "c"]
 
 
@@ -176,3 +175,28 @@ def test_a_table_that_holds_an_array_by_its_log_is_a_table(tmp_path):
 def test_ids_of_a_folder_that_is_no_source_are_refused_when_it_is_read(spark, tmp_path):
     (tmp_path / "t").mkdir()
     assert "which holds no .npy files" in refusal(spark, kind="embeddings", path=tmp_path / "t", ids="ids")
+
+
+def test_damaged_parts_are_refused_or_rejected_as_one_row_each(spark, tmp_path):
+    folder = parts(tmp_path / "in")
+    ids = write_ids(tmp_path / "ids", ".parquet")
+    content = (folder / "img_emb_10.npy").read_bytes()
+    (folder / "img_emb_10.npy").write_bytes(content[:-1])
+    (tmp_path / "ids" / "metadata_0.parquet").write_bytes(b"rubbish")
+    vectors = {"kind": "embeddings", "path": folder, "id": "key", "ids": ids}
+    assert "metadata_0.parquet is no Parquet file" in early(**vectors)
+    check_source(source(**vectors, damaged="skip"), Place("source"))
+    found = rows(spark, **vectors, damaged="skip")
+    whole = (1, 2, 3, 4, 5, 10, 11, 12, 13, 14)
+    assert order(row for row in found if row[Col.reason] is None) == {f"ü{number}": number for number in whole}
+    told = {row[Col.uri].rpartition("/")[2]: (row[Col.reason], row[Col.detail]) for row in found if row[Col.reason]}
+    assert {name: reason for name, (reason, _) in told.items()} == {
+        "img_emb_0.npy": "damaged_file",
+        "img_emb_10.npy": "damaged_file",
+    }
+    assert "is cut off" in told["img_emb_10.npy"][1] and "no Parquet file" in told["img_emb_0.npy"][1]
+    numbered = {"kind": "embeddings", "path": folder, "damaged": "skip"}
+    assert "is cut off" in early(**numbered) and "damaged: skip needs ids" in early(**numbered)
+    for path in folder.iterdir():
+        path.write_bytes(b"rubbish")
+    assert f"{folder}: no part can be read: " in early(**vectors, damaged="skip")

@@ -4,11 +4,10 @@ import json
 
 import numpy as np
 import pytest
-from pyspark.sql import functions as F
 
 from equipoise.encoders import given_encoder_id
 from equipoise.errors import InputError
-from equipoise.schemas import EMBEDDINGS, POOL, REJECTS, Col, Slice
+from equipoise.schemas import EMBEDDINGS, POOL, REJECTS, Col
 from stages.fakes import Lab, png, write_images
 
 
@@ -122,35 +121,6 @@ def test_vectors_of_different_lengths_are_refused_before_anything_is_written(lab
     with pytest.raises(InputError, match=r"differ in length: 1 \(2 rows\), 2 \(2 rows\); no length is that of more"):
         run.bring("ingest")
     assert run.workspace.read(POOL).isEmpty() and run.workspace.read(REJECTS).isEmpty()
-
-
-def test_single_vectors_that_cannot_be_used_stop_no_others(lab, tmp_path):
-    rows = [(1, [1.0, 2.0]), (2, [3.0, 4.0]), (3, [1.0]), (1, [0.0]), (4, []), (5, [1e25, 0.0]), (6, [float("nan")])]
-    schema = "id long, embedding array<float>"
-    lab.spark.createDataFrame([*rows, (7, [5.0, 6.0])], schema).write.parquet(f"{tmp_path}/p")
-    source = {"kind": "embeddings", "path": f"{tmp_path}/p", "id": "id"}
-    run = lab.run(source=source)
-    account = run.bring("ingest")["ingest"]
-    assert (account.n_in, account.n_out, account.n_rejected) == (8, 3, 5)
-    assert reasons(run) == ["empty_vector", "not_finite", "other_length", "other_length", "too_large"]
-    found = {row[Col.item_id]: row[Col.embedding] for row in run.workspace.read(EMBEDDINGS).collect()}
-    assert found == {1: [1.0, 2.0], 2: [3.0, 4.0], 7: [5.0, 6.0]}  # the good one of the two whose id is 1
-
-
-def test_ids_of_nineteen_digits_that_were_hashed_before_do_not_come_twice(lab, tmp_path):
-    """As a pool has them that was made when only 18 digits were taken for a BIGINT."""
-    (tmp_path / "i.txt").write_text("1000000000000000000\n7\n")
-    np.save(tmp_path / "v.npy", np.eye(2))
-    source = {"kind": "embeddings", "path": str(tmp_path / "v.npy"), "ids": str(tmp_path / "i.txt"), "name": "s"}
-    hashed = lab.spark.sql("select xxhash64('s', '1000000000000000000') as item_id, 's' as source")
-    columns = [
-        F.lit(None).cast(field.dataType).alias(field.name) for field in POOL.schema if field.name not in hashed.columns
-    ]
-    lab.workspace.insert_new(
-        Slice(POOL, {Col.source: "s"}), hashed.select("*", *columns).select(*POOL.columns), since=None
-    )
-    with pytest.raises(InputError, match=r"the pool has 1 of its items .* --force ingest"):
-        lab.run(source=source).bring("ingest")
 
 
 def test_vectors_of_another_length_than_before_are_refused(lab, tmp_path, vectors):

@@ -147,6 +147,11 @@ class NamedSource:
         return self.section.kind if isinstance(self.section, ImagesSource | TextsSource) else None
 
 
+def is_npy(source: Source) -> bool:
+    """Whether it is a file of vectors alone."""
+    return isinstance(source, EmbeddingsSource) and source.is_npy
+
+
 KINDS = tuple(
     get_args(source.model_fields["kind"].annotation)[0]
     for source in (ImagesSource, TextsSource, TableSource, EmbeddingsSource)

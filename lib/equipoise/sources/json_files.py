@@ -1,4 +1,4 @@
-"""Files of JSON, read by tasks: ranges of lines, compressed files as streams, arrays as a whole. Needs no Spark."""
+"""Files of JSON, read by tasks: ranges of lines, compressed files as streams, arrays as a whole."""
 
 import re
 import sys
@@ -10,11 +10,11 @@ from typing import NamedTuple
 
 import pyarrow as pa
 
+from equipoise.pipeline.items import DAMAGED_FILE
 from equipoise.pipeline.locating import locate
 from equipoise.sources.json_values import MALFORMED, Value, only_value, spans_lines, values
 
 COMPRESSED = {"gz": "gzip", "bz2": "bz2", "zst": "zstd"}
-DAMAGED_FILE = "damaged_file"
 EMPTY_FILE = "empty_file"
 MOST_ARRAY_BYTES = 1 << 30
 MOST_LINE_BYTES = 256 << 20
@@ -62,10 +62,10 @@ def documents(uri: str, start: int, stop: int, n_bytes: int, *, is_sample: bool 
             yield found
     except (OSError, ValueError) as error:
         what = f"line {error.lineno:,}: {error.msg}" if isinstance(error, JSONDecodeError) else str(error)
-        yield _of_file(DAMAGED_FILE, f"{uri} cannot be read: {what}")
+        yield _of_file(DAMAGED_FILE, what)
         return
     if found is None and start == 0 and (stop >= n_bytes or is_compressed(uri)):
-        yield _of_file(EMPTY_FILE, f"{uri} holds no JSON object")
+        yield _of_file(EMPTY_FILE, "there is no JSON object in it")
 
 
 def _documents(uri: str, start: int, stop: int, *, with_whole: bool) -> Iterator[Document]:

@@ -1,12 +1,13 @@
 """A ``.npy`` file of vectors, or a folder of them, each with its ids: found, opened and paired. Needs no Spark."""
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
+from itertools import zip_longest
 from pathlib import PurePosixPath
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from pyarrow import fs
 
@@ -39,6 +40,13 @@ class Part:
         return self.vectors.shape[0]
 
 
+class Parts(NamedTuple):
+    """The parts of a source, and why others, by path, cannot be read (``damaged: skip``)."""
+
+    whole: tuple[Part, ...]
+    damaged: Mapping[str, str]
+
+
 def is_of_npy(source: EmbeddingsSource) -> bool:
     """Whether it is a ``.npy`` file, or a folder that holds some and is no Delta table."""
     if source.is_npy:
@@ -58,7 +66,7 @@ def no_parts(source: EmbeddingsSource, place: Place) -> str:
     )
 
 
-def open_parts(source: EmbeddingsSource, place: Place) -> tuple[Part, ...]:
+def open_parts(source: EmbeddingsSource, place: Place) -> Parts:
     """The headers of all files of vectors, in the natural order of their names, with their ids.
 
     A folder's ids lie beside each part (``ID_ENDINGS``), or are the files of the folder ``ids``, in the same order.
@@ -72,17 +80,38 @@ def open_parts(source: EmbeddingsSource, place: Place) -> tuple[Part, ...]:
     else:
         _check_keys(source, place)
         paths, id_paths = _paired(source, place)
-    vectors = _each(partial(open_vectors, place=place, may_be_empty=not source.is_npy), paths)
-    _check_alike(vectors, place)
-    opened: list[Ids | None] = [None] * len(vectors)
-    if id_paths:
-        of = partial(open_ids, place=place, column=source.id)
-        opened = list(_each(lambda pair: of(*pair), zip(id_paths, vectors, strict=True)))
-    parts, first = [], 0
-    for part, ids in zip(vectors, opened, strict=True):
-        parts.append(Part(part, ids, first))
-        first += part.shape[0]
-    return tuple(parts)
+    opened = _each(partial(_opened, source=source, place=place), zip_longest(paths, id_paths))
+    parts, damaged, first = [], {}, 0
+    for path, part in zip(paths, opened, strict=True):
+        if isinstance(part, InputError):
+            _check_may_be_skipped(part, source, has_ids=bool(id_paths))
+            damaged[path] = str(part)
+        else:
+            parts.append(replace(part, first=first))
+            first += part.count
+    if not parts:
+        raise InputError(f"{place.key('path')} {source.path}: no part can be read: {next(iter(damaged.values()))}")
+    _check_alike([part.vectors for part in parts], place)
+    return Parts(tuple(parts), damaged)
+
+
+def _opened(files: tuple[str, str | None], source: EmbeddingsSource, place: Place) -> Part | InputError:
+    path, id_path = files
+    try:
+        vectors = open_vectors(path, place, may_be_empty=not source.is_npy)
+        ids = None if id_path is None else open_ids(id_path, vectors, place, column=source.id)
+    except InputError as error:
+        return error
+    return Part(vectors, ids, 0)
+
+
+def _check_may_be_skipped(error: InputError, source: EmbeddingsSource, *, has_ids: bool) -> None:
+    if source.damaged == "refuse" or source.is_npy:
+        raise error
+    if not has_ids:
+        raise InputError(
+            f"{error}; damaged: skip needs ids: the numbers of the rows after it cannot be told"
+        ) from error
 
 
 def _each(make: Callable[[Given], Made], of: Iterable[Given]) -> list[Made]:

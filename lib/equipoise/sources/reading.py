@@ -8,11 +8,10 @@ from pyspark.sql import DataFrame, SparkSession
 from equipoise.config import EmbeddingsSource, ImagesSource, Place, Source, TableSource, TextsSource
 from equipoise.errors import InputError
 from equipoise.sources.files import files, not_looked_at
-from equipoise.sources.json_lines import LINES
 from equipoise.sources.npy_parts import is_of_npy, no_parts
 from equipoise.sources.surveying import shown
 from equipoise.sources.table import table_items, table_vectors
-from equipoise.sources.texts import PLAIN, text_items
+from equipoise.sources.texts import LINES, PLAIN, text_items
 from equipoise.sources.user_table import carefully
 from equipoise.sources.vector_files import npy_vectors
 

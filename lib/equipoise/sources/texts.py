@@ -7,7 +7,8 @@ from equipoise.config import Place, TextsSource
 from equipoise.errors import InputError
 from equipoise.schemas import Col
 from equipoise.sources.files import files
-from equipoise.sources.json_lines import LINES, json_items
+from equipoise.sources.json_lines import LINES as LINES
+from equipoise.sources.json_lines import json_items
 
 PLAIN = ("txt",)
 

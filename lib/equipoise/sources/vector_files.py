@@ -1,7 +1,7 @@
 """Vectors in ``.npy`` files: headers are read here, rows by the executors, a slice at a time."""
 
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from itertools import accumulate
 from typing import Any
@@ -14,8 +14,8 @@ from pyspark.sql import functions as F
 from pyspark.sql import types as t
 
 from equipoise.config import EmbeddingsSource, Place
-from equipoise.pipeline.items import RAW
-from equipoise.schemas import EMBEDDINGS, Col
+from equipoise.pipeline.items import DAMAGED_FILE, RAW
+from equipoise.schemas import EMBEDDINGS, REJECTS, Col
 from equipoise.sources.files import raw
 from equipoise.sources.ids import whole_number
 from equipoise.sources.npy_parts import Part, open_parts
@@ -33,14 +33,23 @@ def npy_vectors(spark: SparkSession, source: EmbeddingsSource, place: Place) -> 
     Raises:
         InputError: a file is missing, broken, of another shape or type, or there is not one id a vector.
     """
-    parts = open_parts(source, place)
+    parts, damaged = open_parts(source, place)
     slice_rows = tuple(part.vectors.slice_rows for part in parts)
     ends = tuple(accumulate(-(-part.count // rows) for part, rows in zip(parts, slice_rows, strict=True)))
     read = partial(_slices, parts=parts, slice_rows=slice_rows, ends=ends)
     numbers = spark.range(0, ends[-1], 1, max(1, -(-ends[-1] // _SLICES_PER_TASK)))
     rows = numbers.mapInArrow(read, _ROWS)  # type: ignore[arg-type]
     key = F.col(Col.key)
-    return raw(rows, {Col.key: key, Col.given_id: whole_number(key), Col.embedding: F.col(Col.embedding)})
+    items = raw(rows, {Col.key: key, Col.given_id: whole_number(key), Col.embedding: F.col(Col.embedding)})
+    return items.unionByName(_rejects(spark, damaged)) if damaged else items
+
+
+def _rejects(spark: SparkSession, damaged: Mapping[str, str]) -> DataFrame:
+    """Raw items, one a file that cannot be read."""
+    columns = {name: F.col(name) for name in (Col.uri, Col.detail)}
+    nothing = F.lit(None).cast(EMBEDDINGS.schema[Col.embedding].dataType)
+    files = spark.createDataFrame([*damaged.items()], t.StructType([REJECTS.schema[name] for name in columns]))
+    return raw(files, {**columns, Col.key: columns[Col.uri], Col.reason: F.lit(DAMAGED_FILE), Col.embedding: nothing})
 
 
 def _slices(

@@ -2,18 +2,18 @@
 
 from collections.abc import Callable
 
-from pyspark.sql import DataFrame
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from equipoise.errors import InputError, RunError
 from equipoise.kernels.levels import KMeans, LevelState
 from equipoise.kernels.placement import DriverLimit, partitions_for
 from equipoise.kernels.vectors import Vectors
-from equipoise.pipeline.blocks import is_zero
+from equipoise.pipeline.blocks import LARGEST_HALF, is_too_large_for_half, is_zero
 from equipoise.pipeline.fitting import Fitting
 from equipoise.pipeline.frames import persisted
 from equipoise.pipeline.hierarchy import FITS, open_vectors
-from equipoise.pipeline.items import rejects
+from equipoise.pipeline.items import TOO_LARGE, rejects
 from equipoise.runs.account import Account
 from equipoise.runs.context import Context
 from equipoise.schemas import CHECKPOINTS, REJECTS, Col
@@ -31,7 +31,7 @@ def cluster(context: Context, settings: Cluster) -> Account:
         InputError: fewer vectors than clusters, or all of them equal.
     """
     n_in = context.n_vectors()
-    n_rejected = _reject_zero_vectors(context) if settings.metric == "cosine" else 0
+    n_rejected = _reject_unusable(context, settings)
     n_usable = n_in - n_rejected
     _check_size(settings, n_usable)
     opened: list[Vectors] = []
@@ -90,27 +90,39 @@ def _opened(context: Context, settings: Cluster, n_expected: int, note: Callable
 
 
 def _open(embeddings: DataFrame, settings: Cluster) -> Vectors:
-    is_spherical = settings.metric == "cosine"
+    unusable = _unusable(settings)
     return open_vectors(
-        embeddings.filter(~is_zero(Col.embedding)) if is_spherical else embeddings,
-        spherical=is_spherical,
+        embeddings if unusable is None else embeddings.filter(~unusable[0]),
+        spherical=settings.metric == "cosine",
         partitions=settings.partitions,
         half=settings.half,
         backend=settings.backend,
     )
 
 
-def _reject_zero_vectors(context: Context) -> int:
-    """Writes the items whose vector is zero to the rejects; returns how many."""
-    zero = context.vectors().filter(is_zero(Col.embedding)).select(Col.item_id)
-    with persisted(zero.join(context.items().select(Col.item_id, Col.key, Col.uri), Col.item_id, "inner")) as named:
-        n_zero = named.count()
-        if not n_zero:
-            return 0
-        detail = F.lit("a vector of zeros has no direction, which metric: cosine needs")
-        refused = named.withColumn(Col.reason, F.lit(ZERO_VECTOR)).withColumn(Col.detail, detail)
-        context.write(REJECTS, rejects(refused, run_id=context.run_id, stage=context.node.name))
-        return n_zero
+def _unusable(settings: Cluster) -> tuple[Column, str, str] | None:
+    """Which vectors this clustering cannot take, the reason and its detail; None where it takes all that are there."""
+    if settings.metric == "cosine":  # vectors of unit length fit into float16, whatever they were
+        return is_zero(Col.embedding), ZERO_VECTOR, "a vector of zeros has no direction, which metric: cosine needs"
+    if settings.half:
+        detail = f"a number is beyond {LARGEST_HALF:.0f}, the largest of float16, which half: true makes of it"
+        return is_too_large_for_half(Col.embedding), TOO_LARGE, detail
+    return None
+
+
+def _reject_unusable(context: Context, settings: Cluster) -> int:
+    """Writes the items whose vectors cannot be taken to the rejects; returns how many."""
+    unusable = _unusable(settings)
+    if unusable is None:
+        return 0
+    is_bad, reason, detail = unusable
+    bad = context.vectors().filter(is_bad).select(Col.item_id)
+    with persisted(bad.join(context.items().select(Col.item_id, Col.key, Col.uri), Col.item_id, "inner")) as named:
+        n_bad = named.count()
+        if n_bad:
+            refused = named.withColumn(Col.reason, F.lit(reason)).withColumn(Col.detail, F.lit(detail))
+            context.write(REJECTS, rejects(refused, run_id=context.run_id, stage=context.node.name))
+        return n_bad
 
 
 def _dim(context: Context) -> int:

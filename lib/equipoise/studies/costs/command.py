@@ -85,4 +85,4 @@ def _is_of_npy(source: NamedSource) -> bool:
 
 def _parts(source: NamedSource) -> tuple[Part, ...]:
     """Those of a source of arrays, ids left aside."""
-    return open_parts(cast(EmbeddingsSource, source.section).model_copy(update={"ids": None}), source.place)
+    return open_parts(cast(EmbeddingsSource, source.section).model_copy(update={"ids": None}), source.place).whole
