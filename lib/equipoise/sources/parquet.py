@@ -67,7 +67,7 @@ def look_at(
     look = partial(looks, uris=[file.uri for file in files], columns=names, is_deep=is_deep)
     n_tasks = min(len(files), max(spark.sparkContext.defaultParallelism, -(-len(files) // _FILES_PER_TASK)))
     numbers = spark.range(0, len(files), 1, max(1, n_tasks))
-    found = numbers.mapInArrow(look, _LOOK).collect()  # type: ignore[arg-type]
+    found = numbers.mapInArrow(look, _LOOK).collect()  # type: ignore[arg-type]  # bounded by the files that were listed
     read, damaged = [], []
     for number, damage, kinds, n_groups in sorted(found):
         if damage is None:
