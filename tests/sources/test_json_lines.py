@@ -178,7 +178,8 @@ def test_every_line_is_read_once_wherever_ranges_are_cut(tmp_path, end, size):
 
 
 def test_large_files_are_cut_and_arrays_are_not(spark, tmp_path, monkeypatch):
-    monkeypatch.setattr(json_lines, "RANGE_BYTES", 50)
+    monkeypatch.setattr(json_lines, "RANGE_BYTES", 200)
+    monkeypatch.setattr(json_lines, "_FILE_BYTES", 1)
     documents = [{"text": f"text {number}"} for number in range(40)]
     lines(tmp_path / "a.jsonl", *documents)
     lines(tmp_path / "b.jsonl.gz", *documents)
