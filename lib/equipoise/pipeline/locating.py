@@ -13,6 +13,8 @@ from equipoise.errors import ConfigError
 CATALOG_NAME = re.compile(r"\w+\.\w+")
 """catalog.schema, in the place of a folder."""
 _SCHEME = re.compile(r"^([A-Za-z][A-Za-z0-9+.\-]+):")
+_READ_ONLY = ("http", "https", "har", "jar")
+_WITH_BUCKETS = ("s3", "s3a", "s3n", "gs", "abfs", "abfss", "wasb", "wasbs")
 _ELSEWHERE = ("SPARK_HOME", "HADOOP_CONF_DIR", "YARN_CONF_DIR", "DATABRICKS_RUNTIME_VERSION")
 
 
@@ -44,20 +46,41 @@ def check_workspace(place: str | os.PathLike[str]) -> str:
 
 def workspace_problem(place: str) -> str | None:
     """Why a place can be no workspace, by its name; None where it can."""
-    scheme = _SCHEME.match(place)
-    rest = place[scheme.end() :] if scheme else place
     if not place.strip():
         return "names nothing: write a folder, or catalog.schema"
+    if problem := folder_problem(place):
+        return problem
+    scheme = _SCHEME.match(place)
+    scheme_name, rest = (scheme[1].lower(), place[scheme.end() :]) if scheme else ("file", place)
+    # The root of a bucket, or of another host, is a place of its own.
+    has_host = rest.startswith("//") and scheme_name != "file"
+    if (not has_host and not os.path.normpath(rest).strip("/")) or not rest.strip("/"):
+        return "is the root, and tables need a folder: name one below it"
+    is_bare = not scheme and "/" not in place and not place.startswith(".")
+    if is_bare and "." in place and not CATALOG_NAME.fullmatch(place):
+        return (
+            "is neither catalog.schema, two names of letters, digits and '_', nor surely a folder: "
+            f"write ./{place} for a folder of that name"
+        )
+    return None
+
+
+def folder_problem(place: str) -> str | None:
+    """Why files cannot be written to a place, by its name; None where they can."""
+    scheme = _SCHEME.match(place)
+    rest = place[scheme.end() :] if scheme else place
+    scheme_name = scheme[1].lower() if scheme else ""
     if not place.isprintable():
-        return "holds characters that cannot be printed: write a folder, or catalog.schema"
+        return "holds characters that cannot be printed: take another name"
     if place.startswith("~"):
         return f"is not in your home for Spark, which does not know {place.partition('/')[0]}: write the folder in full"
-    is_elsewhere = scheme is not None and scheme[1].lower() != "file"
     if ":" in place.partition("/")[0] and not (scheme and rest.startswith("/")):
         known = f"write {scheme[0]}/... from the root, or " if scheme else ""
         return f"reads as a place of another file system: {known}write ./{place} for a folder of that name"
-    if not is_elsewhere and not os.path.normpath(rest).strip("/"):
-        return "is the root, and tables need a folder: name one below it"
+    if scheme_name in _READ_ONLY:
+        return f"cannot be written to: {scheme_name}:// is for reading; name a folder, or a place of a file system"
+    if scheme_name in _WITH_BUCKETS and not re.match(r"//[^/]", rest):
+        return f"names no bucket or container: write {scheme_name}://NAME/folder"
     return None
 
 
