@@ -18,6 +18,8 @@ DATA = np.random.default_rng(0).normal(size=(1000, 6)).astype(np.float32)
         (np.zeros((2, 3)), [1], "give one id a vector"),
         ([[0.0], [np.nan]], [7, 8], "item 8 is not finite"),
         ([[0.0], [np.inf]], None, "item 1 is not finite"),
+        ([[1e25], [np.nan]], None, "item 1 is not finite"),
+        ([[0.0], [2.0**62], [2.0**63]], [5, 6, 7], "item 7 holds 9.22e"),
     ],
 )
 def test_arrays_that_cannot_be_clustered_are_refused(array, ids, said):

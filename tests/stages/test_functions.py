@@ -60,6 +60,10 @@ def test_what_fit_hierarchy_cannot_do_is_refused_by_name(levels, options, said):
     [
         ([[1.0, float("inf")], [0.0, 1.0]], "the vector of item 0 is not finite"),
         (np.array([[0.0, 1.0], [1e300, 0.0]]), "the vector of item 1 is not finite"),
+        (
+            [[0.0, 1.0], [0.0, -1e25]],
+            "the vector of item 1 holds 1e+25, too large to square in float32 (at most 3.26e+18)",
+        ),
         ([["a", "b"]], "vectors are of the type <U1; k-means needs numbers"),
         ([[1.0], [1.0, 2.0]], "vectors are no array (n, d)"),
         ([[None, 1.0]], "vectors are of the type object"),
@@ -93,6 +97,10 @@ def with_seventh(rows, column, value):
         (lambda rows: with_seventh(rows, Col.item_id, "null"), "item_id is null in 1 of 40 rows: leave them out"),
         (lambda rows: with_seventh(rows, Col.embedding, "array(0f, float('nan'), 1f)"), "item 7 is not finite"),
         (lambda rows: with_seventh(rows, Col.embedding, "array(0f, null, 1f)"), "the vector of item 7 is not finite"),
+        (
+            lambda rows: with_seventh(rows, Col.embedding, "array(0f, 1e25f, 1f)"),
+            "the vector of item 7 holds 1e+25, too",
+        ),
         (lambda rows: with_seventh(rows, Col.embedding, "array(0f, 1f)"), "vectors of 2 and of 3 numbers"),
         (lambda rows: rows.unionByName(rows.where(F.col(Col.item_id) == 7)), "item 7 is there more than once"),
     ],

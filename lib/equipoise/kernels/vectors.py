@@ -74,7 +74,7 @@ class ArrayVectors:
         ``kernel`` assigns: numpy on all cores, or another that takes all vectors at once, on the GPU where it has one.
 
         Raises:
-            InputError: the array is not two-dimensional, is empty, or holds NaN or infinity.
+            InputError: the array is not two-dimensional, is empty, or holds what :func:`check_numbers` refuses.
         """
         array = np.asarray(vectors, dtype=np.float32)
         if array.ndim != 2 or array.size == 0:
@@ -82,9 +82,7 @@ class ArrayVectors:
         ids = np.arange(len(array)) if item_ids is None else np.asarray(item_ids, dtype=np.int64)
         if ids.shape != (len(array),):
             raise InputError(f"{len(array)} vectors came with item ids of the shape {ids.shape}; give one id a vector")
-        finite = np.isfinite(array).all(axis=1)
-        if not finite.all():
-            raise InputError(f"the vector of item {ids[~finite][0]} is not finite; leave such items out")
+        check_numbers(array, ids)
         if (np.diff(ids) < 0).any():
             order = np.argsort(ids, kind="stable")
             array, ids = array[order], ids[order]
@@ -157,6 +155,27 @@ def largest_value(dim: int) -> float:
     Two vectors of norms up to 2^62 are at most 2^63 apart, and 2^126 is below the largest float32, 2^128.
     """
     return float(LARGEST_NORM / np.sqrt(max(1, dim)))
+
+
+def check_numbers(vectors: NDArray[np.floating], item_ids: Ids) -> None:
+    """Checks that the vectors (n, d) of these items (n,) can be squared and added up in float32.
+
+    Raises:
+        InputError: one holds NaN or infinity, or a number beyond :func:`largest_value`; names the first such item.
+    """
+    if not vectors.size:
+        return
+    with np.errstate(invalid="ignore"):  # NaN goes through, and is told below
+        largest = np.maximum(vectors.max(axis=1), -vectors.min(axis=1))
+    finite, limit = np.isfinite(largest), largest_value(vectors.shape[1])
+    if not finite.all():
+        raise InputError(f"the vector of item {item_ids[~finite][0]} is not finite; leave such items out")
+    too_large = np.flatnonzero(largest > limit)
+    if len(too_large):
+        raise InputError(
+            f"the vector of item {item_ids[too_large[0]]} holds {largest[too_large[0]]:.3g}, too large to square in "
+            f"float32 (at most {limit:.3g}): leave such items out, or scale the vectors"
+        )
 
 
 def unit_length(vectors: NDArray[np.floating]) -> Floats:

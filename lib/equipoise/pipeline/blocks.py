@@ -14,7 +14,7 @@ from equipoise.errors import InputError
 from equipoise.kernels.nearest import Floats
 from equipoise.kernels.packing import Block, pack
 from equipoise.kernels.statistics import ROWS_PER_BLOCK
-from equipoise.kernels.vectors import Assignments, Ids, unit_length
+from equipoise.kernels.vectors import Assignments, Ids, check_numbers, unit_length
 from equipoise.schemas import Col
 
 BYTES_PER_MESSAGE = 100 * 2**20
@@ -128,9 +128,7 @@ def _check(block: Block, last: Ids) -> None:
     doubled = ids[1:][ids[1:] == ids[:-1]]
     if len(doubled):
         raise InputError(f"item {doubled[0]} is there more than once: each item has one vector")
-    finite = np.isfinite(block.vectors).all(axis=1)
-    if not finite.all():
-        raise InputError(f"the vector of item {block.item_ids[~finite][0]} is not finite; leave such items out")
+    check_numbers(block.vectors, block.item_ids)
 
 
 def _rebatched(batches: Iterator[pa.RecordBatch], *, n_rows: int, dim: int) -> Iterator[Block]:

@@ -74,8 +74,8 @@ def fit_hierarchy(
 
     Raises:
         ConfigError: an argument that the section ``cluster`` of a config would not take, by its name.
-        InputError: fewer vectors than clusters, all equal, NaN, null, zero vectors with cosine, different lengths, an
-            id twice.
+        InputError: fewer vectors than clusters, all equal, NaN, null, numbers too large to square in float32, zero
+            vectors with cosine, different lengths, an id twice.
     """
     limit = driver_limit if driver_limit is not None else DriverLimit()
     _check_objects(limit, on_step)
