@@ -124,6 +124,23 @@ def test_sections_that_do_not_fit_are_refused(tmp_path, sections, said):
             {"select": [], "evaluate": {}},
             "evaluate needs curated, which no section of config 'small' makes: add 'select'",
         ),
+        (
+            {"evaluate": {"labelled": {"path": "t", "level": 9}}},
+            "evaluate.labelled.level: 9, and the clustering has 2: lower it, or drop it for the top",
+        ),
+        (
+            {"evaluate": {"groups": ["nope"]}},
+            "no source keeps the attribute 'nope'; known: source, label; a source keeps",
+        ),
+        (
+            {
+                "source": {"kind": "texts", "path": "t", "attributes": ["region"]},
+                "embed": {"encoder": "sentence-transformers:m"},
+                "evaluate": {"groups": ["source", "region", "regoin"]},
+            },
+            "no source keeps the attribute 'regoin'; did you mean 'region'?",
+        ),
+        ({"evaluate": {"groups": ["label"]}}, "evaluate.groups: no source gives items a label: drop 'label', or"),
     ],
 )
 def test_sections_that_miss_each_other_are_refused(tmp_path, sections, said):

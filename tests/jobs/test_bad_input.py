@@ -10,7 +10,9 @@ from pyspark.sql import functions as F
 
 import equipoise
 from equipoise.cli import main
+from equipoise.runs.run import read_record
 from equipoise.schemas import Col
+from equipoise.tables import Workspace
 
 PIXELS = {"encoder": "pixels", "size": 2, "mode": "L"}
 
@@ -148,12 +150,15 @@ def test_too_few_points_and_points_that_are_all_equal(run, spark, tmp_path):
     is_one_message(run(source=source, cluster=cluster(2)), "all 6 vectors are equal", "k = 2")
 
 
-@pytest.mark.parametrize("where, part", [("n_items >>> ", "n_items >>> "), ("size > 3", "`size`")])
+@pytest.mark.parametrize(
+    "where, part", [("n_items >>> ", "n_items >>> "), ("n_itemz > 3", "`n_itemz`"), ("drop table x", "drop table x")]
+)
 def test_a_where_that_spark_refuses(run, spark, tmp_path, workspace, where, part):
     source = write_vectors(tmp_path, "where", np.eye(5))
     selection = {"name": "s", "target": 3, "where": where}
     answer = run(source=source, cluster=cluster(2), select=[selection])
     is_one_message(answer, f"select:s: where is {where!r}", part, "n_items")
+    assert not read_record(Workspace(spark, workspace), tmp_path.name).events  # nothing was begun, no clustering either
 
 
 def test_a_workspace_that_cannot_be_written(run, spark, tmp_path):

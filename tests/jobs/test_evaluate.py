@@ -154,16 +154,17 @@ def test_a_selection_that_is_added_is_measured_without_force_and_foreign_metrics
 
 
 def test_regions_are_measured_where_items_have_them(spark, source, tmp_path, capsys):
-    path = write_config(tmp_path, source, select=ONE)
-    assert main(["curate", "--config", path, "--run-id", "r", "--quiet"]) == 0
-    workspace = load_config(path).workspace
-    region = "map('region', if(item_id % 2 = 0, 'asia', 'europe'), 'place', cast(item_id as string))"
-    spark.sql(f"update delta.`{workspace}/pool` set attributes = {region} where label <> 'seldom'")
-    write_config(tmp_path, source, select=ONE, evaluate={"groups": ["regoin"]})
+    region = F.when(F.col("label") != "seldom", F.when(F.col("id") % 2 == 0, "asia").otherwise("europe"))
+    rows = spark.read.parquet(source["path"]).select(
+        "*", region.alias("region"), F.lit(None).cast("string").alias("place")
+    )
+    rows.write.parquet(str(tmp_path / "regions"))
+    source = {**source, "path": str(tmp_path / "regions"), "attributes": ["region", "place"]}
+    path = write_config(tmp_path, source, select=ONE, evaluate={"groups": ["place"]})
     assert main(["evaluate", "--config", path, "--run-id", "new", "--quiet"]) == 2
     assert "has not finished stage ingest" in capsys.readouterr().err
     assert main(["curate", "--config", path, "--run-id", "new", "--quiet"]) == 2
-    assert "no item of the pool has the attribute 'regoin'; did you mean 'region'?" in capsys.readouterr().err
+    assert "no item of the pool has the attribute 'place'; known: region" in capsys.readouterr().err
     write_config(tmp_path, source, select=ONE, evaluate={"groups": ["region"]})
     assert main(["evaluate", "--config", path, "--run-id", "new", "--quiet"]) == 0
     found = metrics(spark, path, "new")

@@ -150,6 +150,17 @@ def test_vectors_are_looked_at_in_their_header(sections, tmp_path):
     assert told(values).startswith(f"source.path {tmp_path}/v.npy holds int64; it must hold float16")
 
 
+def test_a_labelled_set_of_fewer_vectors_than_vote_is_told_early(sections, tmp_path):
+    np.save(tmp_path / "known.npy", np.eye(9, dtype=np.float32))
+    (tmp_path / "known.txt").write_text("a\n" * 9)
+    labelled = {"path": str(tmp_path / "known.npy"), "labels": str(tmp_path / "known.txt"), "k": 9}
+    source = {"kind": "embeddings", "path": str(tmp_path / "known.npy")}
+    values = {**sections, "embed": None, "source": source, "evaluate": {"labelled": labelled}}
+    planned(config_from(values)).check("r")
+    values["evaluate"] = {"labelled": {**labelled, "k": 5000}}
+    assert told(values) == f"evaluate.labelled.k: 5000, and {tmp_path}/known.npy has 9 vectors: lower it"
+
+
 def test_a_job_whose_stages_before_were_never_run_is_refused_early(sections):
     with pytest.raises(RunError, match="run 'r' has not finished stage cluster, which select:a stands on"):
         planned(config_from(sections), family="select").check("r")

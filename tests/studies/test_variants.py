@@ -258,3 +258,10 @@ def test_vectors_have_no_encoder_to_change() -> None:
 def test_a_config_without_the_section_is_refused() -> None:
     with pytest.raises(ConfigError, match="no section 'compare'"):
         variant_runs(made().model_copy(update={"compare": None}))
+
+
+def test_what_is_measured_fits_the_configs_own_clustering() -> None:
+    with pytest.raises(ConfigError, match=r"^evaluate\.labelled\.level: 4, and the clustering has 3: lower it"):
+        planned_runs(made(evaluate={"labelled": {"path": "t", "level": 4}}))
+    with pytest.raises(ConfigError, match="no source keeps the attribute 'nope'; known: source, label"):
+        planned_runs(made(evaluate={"groups": ["nope"]}))

@@ -10,7 +10,7 @@ from equipoise.config import Compare, Config, Variant, identity
 from equipoise.errors import ConfigError
 from equipoise.stages.cluster import CLUSTER
 from equipoise.stages.configuration import config_from, graph_of
-from equipoise.stages.evaluate import EVALUATE
+from equipoise.stages.evaluate import EVALUATE, check_fits
 from equipoise.stages.evaluate.check import check_labelled
 from equipoise.stages.evaluate.section import Evaluate
 from equipoise.stages.running import Planned, planned
@@ -65,9 +65,11 @@ def planned_runs(config: Config) -> list[tuple[VariantRun, Planned]]:
 
     Raises:
         ConfigError: see :func:`variant_runs` and :func:`equipoise.stages.running.planned`.
-        InputError: the labelled set of ``evaluate`` is not there.
+        InputError: the labelled set of ``evaluate`` is not there, or has fewer vectors than vote.
     """
-    check_labelled(EVALUATE.of(config) or Evaluate())
+    section = EVALUATE.of(config) or Evaluate()
+    check_fits(section, config, n_levels=len(clustering_of(config).levels))  # all are measured in the config's own tree
+    check_labelled(section)
     return [(run, planned(run.config)) for run in variant_runs(config)]
 
 

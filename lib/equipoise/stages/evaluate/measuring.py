@@ -17,7 +17,7 @@ from equipoise.evaluation.metrics import CLASS, class_metrics, cluster_metrics, 
 from equipoise.pipeline.frames import persisted
 from equipoise.pipeline.sampling import count_levels, random_items
 from equipoise.schemas import Col
-from equipoise.stages.evaluate.section import Evaluate, LabelledSet
+from equipoise.stages.evaluate.section import Evaluate
 
 LABEL, SOURCE = Col.label, Col.source
 _NODE = "node"
@@ -55,7 +55,7 @@ def metrics_of(measured: Measured, section: Evaluate) -> pd.DataFrame:
         found = [cluster_metrics(sizes, shrunk(sizes, section.top))]
         items = measured.items
         if section.labelled and measured.voters:
-            level = _labelled_level(section.labelled, levels)
+            level = section.labelled.level or levels
             labels = stack.enter_context(_classes(measured, measured.voters, level))
             classes = class_clusters(sizes.where(F.col(Col.level) == level), labels)
             found.append(class_metrics(classes.toPandas()))  # a row a set and class of the labelled set
@@ -92,20 +92,6 @@ def stacked(selections: Sequence[DataFrame]) -> DataFrame:
     """The rows of several frames of selections."""
     columns = (Col.selection, Col.item_id, Col.cluster_id, Col.copies)
     return reduce(DataFrame.unionByName, [rows.select(*columns) for rows in selections])
-
-
-def _labelled_level(labelled: LabelledSet, levels: int) -> int:
-    """The level whose clusters get labels: the top, where the section names none.
-
-    Raises:
-        InputError: the clustering has no such level.
-    """
-    if labelled.level is not None and labelled.level > levels:
-        raise InputError(
-            f"evaluate.labelled.level: {labelled.level}, and the clustering has {levels}: lower it, "
-            "or drop it for the top"
-        )
-    return labelled.level or levels
 
 
 @contextmanager
