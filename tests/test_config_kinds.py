@@ -187,3 +187,25 @@ def test_whole_floats_and_texts_of_a_number_are_numbers(place, value, read):
 
 def test_an_empty_value_of_a_key_of_sparks_is_kept():
     assert config_from({**WHOLE, "spark": {"spark.jars.packages": ""}}).spark == {"spark.jars.packages": ""}
+
+
+@pytest.mark.parametrize(
+    "master",
+    [
+        "local",
+        "local[*]",
+        "local[ 4 ]",
+        "local[*,4]",
+        "local-cluster[2,1,1024]",
+        "yarn",
+        "spark://a:1,b:1",
+        "k8s://https://a:1",
+    ],
+)
+def test_masters_that_spark_knows_are_taken(master):
+    assert config_from({**WHOLE, "spark": {"spark.master": master}}).spark == {"spark.master": master}
+
+
+def test_flags_of_spark_sql_are_flags_and_options_of_a_catalog_its_own():
+    spark = {"spark.sql.ansi.enabled": True, "spark.sql.catalog.mine.cache.enabled": "auto"}
+    assert config_from({**WHOLE, "spark": spark}).spark == {**spark, "spark.sql.ansi.enabled": "true"}

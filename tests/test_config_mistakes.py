@@ -69,6 +69,16 @@ from equipoise.stages.running import planned
         ("spark.spark.sql.shuffle.partitions=many", "spark.spark.sql.shuffle.partitions: must be a whole number"),
         ("spark.spark.driver.memory=lots", "spark.spark.driver.memory: must be a size, such as 512m or 64g"),
         ("spark.spark.executor.cores=0", "spark.spark.executor.cores: must be a whole number above 0 (got '0')"),
+        ("spark.spark.master=''", "spark.spark.master: must be a master that Spark knows, such as local[4], yarn, "),
+        ("spark.spark.master=nonsense", "or k8s://HOST: write one, or drop it (got 'nonsense')"),
+        ("spark.spark.master=local[0]", "spark.spark.master: must be a master that Spark knows"),
+        ("spark.spark.sql.ansi.enabled=maybe", "spark.spark.sql.ansi.enabled: must be true or false (got 'maybe')"),
+        (
+            "report.out='~/x'",
+            "report.out: is not in your home for Spark, which does not know ~: write the folder in full",
+        ),
+        ("report.out='a:b'", "report.out: reads as a place of another file system: write ./a:b for a folder"),
+        ("report.out=s3://", "report.out: names no bucket or container: write s3://NAME/folder"),
         # values that do not go together
         ("cluster.levels.1.k=30", "cluster: level 2 has k = 30, not below the 30 of level 1"),
         ("cluster.levels.1.k=31", "so k must fall"),
@@ -228,6 +238,10 @@ def test_a_file_that_is_no_mapping_is_refused(tmp_path, text):
         ({"evaluate": {"top": 0}}, ["evaluate.top", "0"]),
         ({"evaluate": {"labelled": {"path": "v.npy"}}}, ["no labels", "labels: FILE"]),
         ({"compare": {}}, ["compare.target"]),
+        (
+            {"compare": {"target": 5, "variants": []}},
+            ["compare.variants: must not be empty: name one, or drop the key"],
+        ),
         ({"compare": {"target": 5, "variants": [{"name": "random"}]}}, ["'random'", "always there"]),
         ({"compare": {"target": 5, "variants": [{"name": "a"}, {"name": "a"}]}}, ["2 entries named 'a'"]),
         ({"compare": {"target": 5, "variants": [{"name": "a", "select": {"target": 2}}]}}, ["select.target"]),

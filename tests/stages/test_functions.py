@@ -203,7 +203,10 @@ def test_tables_that_cannot_be_are_refused_by_name(spark, tmp_path, call, said):
         ({"spark.ui.enabled": None}, "'spark.ui.enabled' must be a text, a number or a boolean (got None)"),
         (["spark.master"], "must be a mapping of Spark's keys to values"),
         ({3: "x"}, "3 must be the name of a key"),
-        ({"spark.sql.ansi.enabled": "perhaps"}, "spark.sql.ansi.enabled is 'perhaps', which Spark does not take"),
+        (
+            {"spark.sql.sources.partitionOverwriteMode": "perhaps"},
+            "partitionOverwriteMode is 'perhaps', which Spark does not take",
+        ),
     ],
 )
 def test_settings_that_spark_cannot_take_are_refused_by_name(spark, settings, said):

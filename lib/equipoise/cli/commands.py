@@ -87,9 +87,11 @@ def graph(options: argparse.Namespace) -> None:
 
 def report(options: argparse.Namespace) -> None:
     """Writes the report of a run."""
-    from equipoise.pipeline.locating import check_workspace
+    from equipoise.pipeline.locating import check_workspace, folder_problem
     from equipoise.stages.configuration import load_config
 
+    if options.out is not None and (problem := folder_problem(options.out)):
+        raise ConfigError(f"--out {options.out!r} {problem}")
     if options.overrides and not options.config:
         raise ConfigError(f"{options.overrides[0]!r} overrides a setting of a config: give --config, or drop it")
     _checked_run_id(options.run_id)

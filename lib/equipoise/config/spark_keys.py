@@ -22,6 +22,14 @@ _SIZE = _Kind(re.compile(rf"(?:{SIZE.pattern})", re.IGNORECASE), "must be a size
 _FACTOR = _Kind(re.compile(r"\d*\.?\d+"), "must be a number")
 _FLAG = _Kind(re.compile(r"true|false", re.IGNORECASE), "must be true or false")
 _SHARE = _Kind(re.compile(r"0?\.\d+|[01](?:\.\d*)?"), "must be a number from 0 to 1")
+_MASTER = _Kind(
+    re.compile(
+        r"local(?:\[\s*(?:[1-9]\d*|\*)\s*(?:,\s*\d+\s*)?\])?|local-cluster\[[\d\s,]+\]|yarn|[A-Za-z][\w+.\-]*://\S+"
+    ),
+    "must be a master that Spark knows, such as local[4], yarn, spark://HOST:PORT or k8s://HOST: write one, or drop it",
+)
+_FLAGS = re.compile(r"spark\.sql\.(?!catalog\.).+\.enabled")
+"""Keys of Spark SQL; options of a catalog are its own."""
 KINDS: Mapping[str, _Kind] = {
     **dict.fromkeys(
         (
@@ -51,9 +59,9 @@ KINDS: Mapping[str, _Kind] = {
         (
             "spark.ui.enabled",
             "spark.ui.showConsoleProgress",
-            "spark.sql.adaptive.enabled",
             "spark.dynamicAllocation.enabled",
-            "spark.sql.execution.arrow.pyspark.enabled",
+            "spark.eventLog.enabled",
+            "spark.shuffle.service.enabled",
             "spark.python.unix.domain.socket.enabled",
             "spark.python.worker.reuse",
         ),
@@ -61,6 +69,7 @@ KINDS: Mapping[str, _Kind] = {
     ),
     **dict.fromkeys(("spark.executor.memoryOverheadFactor", "spark.driver.memoryOverheadFactor"), _FACTOR),
     **dict.fromkeys(("spark.memory.fraction", "spark.memory.storageFraction"), _SHARE),
+    "spark.master": _MASTER,
 }
 
 
@@ -68,7 +77,7 @@ def problem_of(key: str, value: str) -> str | None:
     """What is wrong with the value of a key; None where nothing is known to be."""
     if not key.strip():
         return "needs the name of a key of Spark's"
-    kind = KINDS.get(key)
+    kind = _FLAG if _FLAGS.fullmatch(key) else KINDS.get(key)
     return None if kind is None or kind.form.fullmatch(value.strip()) else kind.meaning
 
 

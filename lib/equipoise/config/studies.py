@@ -2,12 +2,19 @@
 
 from typing import Annotated, Any, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from equipoise.config.sections import Name, Section
+from equipoise.pipeline.locating import folder_problem
 
 RESERVED = ("pool", "random")
 """What metrics call the whole pool, and the random selection that a comparison always has."""
+
+
+def _folder(place: str) -> str:
+    if problem := folder_problem(place):
+        raise ValueError(problem)
+    return place
 
 
 class Variant(Section):
@@ -31,7 +38,7 @@ class Compare(Section):
     """Methods at one budget; without ``variants``, those that the config's own levels suggest."""
 
     target: Annotated[int, Field(ge=1, lt=2**62)]
-    variants: tuple[Variant, ...] | None = None
+    variants: Annotated[tuple[Variant, ...], Field(min_length=1)] | None = None
 
     @model_validator(mode="after")
     def _names_differ(self) -> Self:
@@ -44,4 +51,4 @@ class Compare(Section):
 class Report(Section):
     """The HTML report that ``curate`` ends with; ``out`` is a folder, else ``reports`` beside the tables."""
 
-    out: str | None = None
+    out: Annotated[str, AfterValidator(_folder)] | None = None
