@@ -43,6 +43,8 @@ def test_a_name_in_the_file_is_kept(tmp_path):
     [
         ("seed=7", lambda config: config.seed == 7),
         ("name=other", lambda config: config.name == "other"),
+        ("name='7'", lambda config: config.name == "7"),
+        ("source.inline=yes", lambda config: config.source.inline is True),
         ("cluster.levels.1.k=4", lambda config: [level.k for level in config.cluster.levels] == [30, 4]),
         ("cluster.levels.1.resampling.points=2", lambda config: config.cluster.levels[1].resampling.points == 2),
         ("cluster.levels.1.resampling=null", lambda config: config.cluster.levels[1].resampling is None),

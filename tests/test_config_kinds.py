@@ -172,17 +172,34 @@ def taken(config: Section, place: tuple[str | int, ...], bad: Any) -> None:
     "place, value, read",
     [
         (("seed",), 7.0, 7),
-        (("seed",), "7", 7),
         (("cluster", "levels", 0, "k"), 3.0e1, 30),
         (("cluster", "iterations"), 1.0e3, 1000),
-        (("cluster", "half"), "true", True),
         (("encoders", "small", "size"), 8.0, 8),
     ],
 )
-def test_whole_floats_and_texts_of_a_number_are_numbers(place, value, read):
+def test_whole_floats_are_whole_numbers(place, value, read):
     config = config_from(with_value(WHOLE, place, value))  # type: ignore[arg-type]
     found = found_at(config, place) if place[-1] != "size" else config.encoders["small"].options["size"]
     assert found == read and type(found) is type(read)
+
+
+@pytest.mark.parametrize(
+    "place, value, must_be",
+    [
+        (("seed",), "7", "a number"),
+        (("encoders", "small", "size"), "8", "a number"),
+        (("cluster", "tolerance"), "1e-3", "a number"),
+        (("cluster", "levels", 1, "resampling", "points"), "2", "a number"),
+        (("cluster", "half"), "true", "true or false"),
+        (("sources", "pictures", "inline"), "yes", "true or false"),
+        (("evaluate", "random"), "0", "true or false"),
+    ],
+)
+def test_a_number_or_a_flag_in_quotes_is_refused_by_name(place, value, must_be):
+    with pytest.raises(ConfigError) as caught:
+        config_from(with_value(WHOLE, place, value))  # type: ignore[arg-type]
+    said = f"{place[-1]}: must be {must_be}, and in quotes it is a text: drop the quotes (got {value!r})"
+    assert said in str(caught.value)
 
 
 def test_an_empty_value_of_a_key_of_sparks_is_kept():

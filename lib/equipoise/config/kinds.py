@@ -11,11 +11,12 @@ ANY_TEXT = "any text"
 """Marks a text that may be empty: ``Annotated[str, ANY_TEXT]``."""
 WHOLE = 2**63
 """Whole numbers stay below it, as in Spark's tables."""
+_FLAGS = ("true", "false", "yes", "no", "on", "off", "t", "f", "y", "n")
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 
 def misfits(value: Any, annotation: Any, place: tuple[str | int, ...] = ()) -> Iterator[InitErrorDetails]:
-    """What pydantic would take for something else: booleans for numbers, numbers for booleans, text of nothing.
+    """What pydantic would take for something else: booleans for numbers, quoted numbers and flags, text of nothing.
 
     Args:
         value: as it stands in the file.
@@ -42,11 +43,23 @@ def _problem(value: Any, types: list[Any]) -> PydanticCustomError | str | None:
             return "bool_type"
         case int() if numbers and abs(value) > WHOLE:
             return PydanticCustomError("too_large", "must be a number that fits into 64 bits")
+        case str() if numbers and str not in types and _is_number(value):
+            return PydanticCustomError("quoted", "must be a number, and in quotes it is a text: drop the quotes")
+        case str() if bool in types and str not in types and (_is_number(value) or value.strip().lower() in _FLAGS):
+            return PydanticCustomError("quoted", "must be true or false, and in quotes it is a text: drop the quotes")
         case str() if str in types and not value.strip():
             return PydanticCustomError("empty", "must not be empty: write a text, or drop the key")
         case str() if str in types and _CONTROL.search(value):
             return PydanticCustomError("control", "must not hold control characters")
     return None
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _alternatives(annotation: Any) -> Iterator[Any]:
