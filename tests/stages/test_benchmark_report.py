@@ -23,6 +23,11 @@ def printed(table) -> str:
     return console.file.getvalue()
 
 
+def cells_of(table) -> list[list[str]]:
+    lines = printed(table).replace("┃", "│").splitlines()
+    return [[cell.strip() for cell in line.split("│")][1:-1] for line in lines if "│" in line]
+
+
 def test_a_score_of_a_single_item_is_printed_without_a_deviation():
     rows = [("recall_1_mean", 0.25, "oxford"), ("recall_1_mean", 0.5, "paris"), ("recall_1_std", 0.125, "paris")]
     metrics = pd.DataFrame([("raw", *row) for row in rows], columns=["selection", "name", "value", "group"])
@@ -37,18 +42,13 @@ def test_accuracies_by_group_are_printed_with_their_gap_the_lowest_first():
         ("raw", "knn_1_accuracy", 0.75, f"{place}=high=er"), ("raw", "knn_1_accuracy", 0.5, f"{place}=low"),
         ("raw", "knn_1_accuracy_gap", 1 / 3, place), ("ours", "knn_1_accuracy", 0.7, f"{place}=high=er"),
         ("ours", "knn_1_accuracy", 0.7, f"{place}=low"), ("ours", "knn_1_accuracy_gap", 0.0, place),
-        ("raw", "knn_1_accuracy", 0.6, "streets"), ("raw", "knn_1_accuracy", 0.1, "streets/incomes=low"),
+        ("raw", "knn_1_accuracy_mean", 0.6, "streets"), ("raw", "knn_1_accuracy", 0.1, "streets/incomes=low"),
     ]  # fmt: skip
     metrics = pd.DataFrame(rows, columns=["selection", "name", "value", "group"])
-    assert _places(metrics, ["knn_1_accuracy"]) == [place] and _places(metrics, ["recall_1"]) == []
+    assert _places(metrics, ["knn_1_accuracy"]) == [place, f"{place}s"] and _places(metrics, ["recall_1"]) == []
     lines = printed(_groups_table(metrics, place, ["knn_1_accuracy"])).splitlines()
     assert lines[0].strip() == f"{place}: % by group"
-    cells = [
-        [cell.strip() for cell in line.replace("┃", "│").split("│")][1:-1]
-        for line in lines
-        if "│" in line or "┃" in line
-    ]
-    assert cells == [
+    assert cells_of(_groups_table(metrics, place, ["knn_1_accuracy"])) == [
         ["score", "model", "low", "high=er", "gap"],
         ["knn_1_accuracy", "ours", "70.0", "70.0", "0.0"],
         ["", "raw", "50.0", "75.0", "33.3"],
@@ -64,6 +64,47 @@ def test_of_many_groups_the_lowest_are_printed():
     lines = printed(_groups_table(metrics, "b/c", ["recall_1"])).splitlines()
     assert f"the {MOST_GROUPS} lowest; 3 more in metrics" in lines[0]
     assert f"{MOST_GROUPS - 1}.0" in lines[-2] and f"{MOST_GROUPS}.0" not in lines[-2]
+
+
+def test_scores_of_whole_sets_and_errors_are_printed_by_group_too():
+    """Mean IoU and R2 have no gap; of errors the largest come first, in units, and the gap is a share."""
+    scores = {
+        "knn_1_mean_iou": ("tiles", {"dry": 0.75, "wet=1/2": 0.5}),
+        "r2": ("a/b", {"dry": -0.25, "wet=1/2": 0.5}),
+        "mean_absolute_error": ("a/b", {"dry": 1.5, "wet=1/2": 1234.5}),
+        "root_mean_squared_error": ("a/b", {"dry": 2.0, "wet=1/2": 2000.0}),
+    }
+    rows = [
+        row
+        for name, (benchmark, groups) in scores.items()
+        for row in [
+            *((name, value, f"{benchmark}/cover={group}") for group, value in groups.items()),
+            (name, 0.4, benchmark),
+            (f"{name}_mean", 0.4, benchmark),
+        ]
+    ]
+    rows.append(("mean_absolute_error_gap", 0.998, "a/b/cover"))
+    metrics = pd.DataFrame([("raw", *row) for row in rows], columns=["selection", "name", "value", "group"])
+    without_gaps = metrics[~metrics["name"].str.endswith("_gap")]
+    assert _places(metrics, KINDS["dense features"]) == ["tiles/cover"]
+    for told in (metrics, without_gaps):
+        assert _places(told, KINDS["regression"]) == _places(told, KINDS["regression, in its units"]) == ["a/b/cover"]
+    assert _places(metrics, KINDS["frozen features"]) == []
+    assert cells_of(_groups_table(metrics, "tiles/cover", KINDS["dense features"])) == [
+        ["score", "model", "wet=1/2", "dry"],
+        ["knn_1_mean_iou", "raw", "50.0", "75.0"],
+    ]
+    assert cells_of(_groups_table(metrics, "a/b/cover", KINDS["regression"])) == [
+        ["score", "model", "dry", "wet=1/2"],
+        ["r2", "raw", "-25.0", "50.0"],
+    ]
+    errors = _groups_table(metrics, "a/b/cover", KINDS["regression, in its units"])
+    assert errors.title == "a/b/cover: in its units by group"
+    assert cells_of(errors) == [
+        ["score", "model", "wet=1/2", "dry", "gap, %"],
+        ["mean_absolute_error", "raw", "1,234", "1.5", "99.8"],
+        ["root_mean_squared_error", "raw", "2,000", "2", ""],
+    ]
 
 
 def test_errors_are_printed_in_their_units_and_averages_come_last():

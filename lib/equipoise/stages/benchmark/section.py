@@ -37,7 +37,7 @@ class FeatureBenchmark(Section):
 
     The column ``split`` says ``train`` or ``test``; other rows are left out. ``tests`` are test sets by name, in the
     place of ``test``. With the column ``id`` models are compared item by item: on the same draws, and only where all
-    have the same items. ``groups`` are columns by whose values the accuracy is also told. With the column ``image``
+    have the same items. ``groups`` are columns by whose values scores are also told. With the column ``image``
     rows are pixels or patches of it: mean IoU is told, not accuracy. ``family`` is what it is averaged with.
     """
 

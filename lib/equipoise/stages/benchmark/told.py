@@ -1,6 +1,6 @@
 """What the job ``benchmark`` prints: models against benchmarks, and the worst retrievals."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import pandas as pd
 from pyspark.sql import functions as F
@@ -81,30 +81,45 @@ def _scores_table(metrics: pd.DataFrame, title: str, scores: Sequence[str]) -> T
 
 def _places(metrics: pd.DataFrame, scores: Sequence[str]) -> list[str]:
     """Where scores are told by group: BENCHMARK/COLUMN."""
-    gaps = metrics[metrics[Col.name].isin([f"{score}{GAP}" for score in scores])]
-    return sorted(gaps[Col.group].unique())
+    benchmarks = metrics[metrics[Col.name].isin([f"{score}{MEAN}" for score in SCORES])][Col.group].unique()
+    with_gap = metrics[metrics[Col.name].isin([f"{score}{GAP}" for score in SCORES])][Col.group].unique()
+    found = metrics[metrics[Col.name].isin(scores) & ~metrics[Col.group].isin(benchmarks)][Col.group].unique()
+    return sorted({_place(group, benchmarks, with_gap) for group in found})
+
+
+def _place(group: str, benchmarks: Iterable[str], with_gap: Iterable[str]) -> str:
+    """What is before the value; names of benchmarks, columns and values may themselves hold ``/`` and ``=``."""
+    if known := [place for place in with_gap if group.startswith(f"{place}=")]:
+        return max(known, key=len)
+    within = max((len(name) for name in benchmarks if group.startswith(f"{name}/")), default=0)
+    return group[: group.index("=", within)]
 
 
 def _groups_table(metrics: pd.DataFrame, place: str, scores: Sequence[str]) -> Table:
-    """Scores of every model by the groups of one column, those with the lowest first, and the gap between groups."""
-    is_group = metrics[Col.group].str.startswith(f"{place}=")
-    rows = metrics[is_group & metrics[Col.name].isin(scores)]
-    by_group = rows.groupby(Col.group)[Col.value].mean().sort_values(kind="stable").index
+    """Scores of every model by the groups of one column, the worst first, and the gap between groups where it is told.
+
+    The gap is a share, of errors too.
+    """
+    in_units = scores == ERRORS
+    rows = metrics[metrics[Col.group].str.startswith(f"{place}=") & metrics[Col.name].isin(scores)]
+    by_group = rows.groupby(Col.group)[Col.value].mean().sort_values(kind="stable", ascending=not in_units).index
     shown, more = by_group[:MOST_GROUPS], max(0, len(by_group) - MOST_GROUPS)
-    left_out = f", the {MOST_GROUPS} lowest; {more:,} more in metrics" if more else ""
-    table = Table(
-        "score", "model", title=f"{place}: {'' if scores == ERRORS else '% '}by group{left_out}", title_justify="left"
-    )
-    for name in [*(group.removeprefix(f"{place}=") for group in shown), "gap"]:
-        table.add_column(Text(name), justify="right")
+    left_out = f", the {MOST_GROUPS} {'highest' if in_units else 'lowest'}; {more:,} more in metrics" if more else ""
+    title = f"{place}: {'in its units ' if in_units else '% '}by group{left_out}"
+    table = Table("score", "model", title=title, title_justify="left")
     values = metrics.set_index([Col.name, Col.selection, Col.group])[Col.value]
+    has_gap = any(
+        (f"{name}{GAP}", model, place) in values.index for name in scores for model in set(rows[Col.selection])
+    )
+    for name in [*(group.removeprefix(f"{place}=") for group in shown), *(["gap, %" if in_units else "gap"] * has_gap)]:
+        table.add_column(Text(name), justify="right")
     for score in scores:
         models = sorted(rows[rows[Col.name] == score][Col.selection].unique())
         for number, model in enumerate(models):
             cells = [values.get((score, model, group)) for group in shown]
             told = ["" if value is None else _value(score, value) for value in cells]
             gap = values.get((f"{score}{GAP}", model, place))
-            told.append("" if gap is None else _percent(gap))
+            told += [("" if gap is None else _percent(gap))] * has_gap
             table.add_row(score if number == 0 else "", Text(model), *told, end_section=number == len(models) - 1)
     return table
 
