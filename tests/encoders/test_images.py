@@ -116,6 +116,24 @@ def test_sixteen_bits_are_scaled():
     assert np.asarray(decode_image(clear, "L")).tolist() == [[0, 1, 255, 255]]
 
 
+@pytest.mark.parametrize("is_upright", [True, False])
+@pytest.mark.parametrize("has_long_text", [False, True])
+def test_the_transparent_colour_of_sixteen_bits_is_compared_with_all_of_them(has_long_text, is_upright):
+    """Not with its high bytes alone, and not as if it had 8 bits: of three colours the first is transparent."""
+    colours = [(4000, 8000, 12000), (4000, 8000, 12001), (15, 31, 46)]
+    header = struct.pack(">IIBBBBB", 3, 1, 16, 2, 0, 0, 0)
+    chunks = [chunk(b"IHDR", header), chunk(b"tRNS", struct.pack(">3H", *colours[0]))]
+    if has_long_text:
+        chunks.append(chunk(b"zTXt", b"note\0\0" + zlib.compress(b"x" * (PngImagePlugin.MAX_TEXT_CHUNK + 1))))
+    if not is_upright:
+        chunks.append(chunk(b"eXIf", exif(3).tobytes().removeprefix(b"Exif\0\0")))
+    rows = zlib.compress(b"\0" + struct.pack(">9H", *(value for colour in colours for value in colour)))
+    content = b"\x89PNG\r\n\x1a\n" + b"".join([*chunks, chunk(b"IDAT", rows), chunk(b"IEND", b"")])
+    expected = [[255, 255, 255], [15, 31, 46], [0, 0, 0]]
+    found = np.asarray(decode_image(content, "RGB"))[0].tolist()
+    assert found == (expected if is_upright else expected[::-1])
+
+
 @pytest.mark.parametrize("kind", ["GIF", "PNG", "WEBP", "TIFF"])
 def test_the_first_frame_is_the_picture(kind):
     frames = [Image.new("RGB", (8, 8), colour) for colour in ("red", "blue")]

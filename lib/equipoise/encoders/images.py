@@ -8,8 +8,10 @@ from io import BytesIO
 from typing import TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 from PIL.ExifTags import Base
+from PIL.PngImagePlugin import PngImageFile
 
 from equipoise.encoders.base import UnreadableItem
 
@@ -43,7 +45,7 @@ def image_size(content: bytes) -> tuple[int, int]:
     Raises:
         UnreadableItem: ``unreadable_image``.
     """
-    return _opened(content, lambda image: _upright_size(image, content))
+    return _opened(content, _upright_size)
 
 
 def decode_image(content: bytes, mode: str, *, near: int | None = None) -> Image.Image:
@@ -58,7 +60,7 @@ def decode_image(content: bytes, mode: str, *, near: int | None = None) -> Image
         UnreadableItem: ``unreadable_image``: corrupt, truncated, beyond Pillow's limit or the memory, or pixels of 32
             bits.
     """
-    return _opened(content, lambda image: _decoded(image, mode, near))
+    return _opened(content, lambda image, picture: _decoded(image, picture, mode=mode, near=near))
 
 
 @contextmanager
@@ -69,13 +71,17 @@ def quiet_pillow() -> Iterator[None]:
         yield
 
 
-def _decoded(image: Image.Image, mode: str, near: int | None) -> Image.Image:
+def _decoded(image: Image.Image, content: bytes, *, mode: str, near: int | None) -> Image.Image:
     if near is not None:
         image.draft(mode, (near, near))
+    clear = _clear_in_deep_colour(image, content)
     image.load()
     # Pillow turns TIFFs itself.
     turn = None if image.format == "TIFF" else _TURNS.get(_orientation(image))
-    flat = _flat(image, mode)
+    if clear is None:
+        flat = _flat(image, mode)
+    else:
+        flat = Image.fromarray(np.where(clear[..., None], np.uint8(255), np.asarray(image))).convert(mode)
     return flat if turn is None else flat.transpose(turn)
 
 
@@ -94,6 +100,22 @@ def _flat(image: Image.Image, mode: str) -> Image.Image:
         return image.convert(mode)
     layers = image.convert("RGBA")
     return Image.alpha_composite(Image.new("RGBA", layers.size, "white"), layers).convert(mode)
+
+
+def _clear_in_deep_colour(image: Image.Image, content: bytes) -> NDArray[np.bool_] | None:
+    """Where a PNG with 16 bits a channel has the colour that is transparent, (height, width); None for all others.
+
+    Pillow keeps the high byte of a channel and compares that with the 16 bits of the colour. Read as if it were
+    little-endian, the file gives the low bytes.
+    """
+    if not isinstance(image, PngImageFile) or "transparency" not in image.info:
+        return None
+    if [tile[3] for tile in image.tile] != ["RGB;16B"]:
+        return None
+    with PngImageFile(BytesIO(content)) as twin:
+        twin.tile = [(*tile[:3], "RGB;16L") for tile in twin.tile]  # type: ignore[misc]  # a plain tuple does
+        low = np.asarray(twin)
+    return np.asarray(((np.asarray(image).astype(np.uint16) << 8 | low) == image.info["transparency"]).all(axis=-1))
 
 
 def _upright_size(image: Image.Image, content: bytes) -> tuple[int, int]:
@@ -115,7 +137,7 @@ def _orientation(image: Image.Image) -> int:
         return 1
 
 
-def _opened(content: bytes, use: Callable[[Image.Image], _T]) -> _T:
+def _opened(content: bytes, use: Callable[[Image.Image, bytes], _T]) -> _T:
     try:
         return _used(content, use)
     except UnreadableItem:
@@ -124,10 +146,10 @@ def _opened(content: bytes, use: Callable[[Image.Image], _T]) -> _T:
         return _used(picture, use)
 
 
-def _used(content: bytes, use: Callable[[Image.Image], _T]) -> _T:
+def _used(content: bytes, use: Callable[[Image.Image, bytes], _T]) -> _T:
     try:
         with Image.open(BytesIO(content)) as image:
-            return use(image)
+            return use(image, content)
     except UnreadableItem:
         raise
     except Exception as error:  # Pillow's readers raise anything from OSError to struct.error on broken files
