@@ -108,8 +108,6 @@ def test_what_does_not_go_together_in_a_folder_is_told_early(tmp_path):
     (folder / "img_emb_1.txt").rename(folder / "other.txt")
     assert "other.txt belongs to no .npy file of its name" in early(**vectors)
     (folder / "other.txt").unlink()
-    np.save(folder / "img_emb_2.npy", np.zeros((3, 4)))
-    assert f"{folder}/img_emb_2.npy holds vectors of length 4, {folder}/img_emb_0.npy of 3" in early(**vectors)
     (folder / "img_emb_2.npy").write_bytes(b"rubbish!")
     assert f"{folder}/img_emb_2.npy is no .npy file" in early(**vectors)
 
@@ -196,7 +194,33 @@ def test_damaged_parts_are_refused_or_rejected_as_one_row_each(spark, tmp_path):
     }
     assert "is cut off" in told["img_emb_10.npy"][1] and "no Parquet file" in told["img_emb_0.npy"][1]
     numbered = {"kind": "embeddings", "path": folder, "damaged": "skip"}
-    assert "is cut off" in early(**numbered) and "damaged: skip needs ids" in early(**numbered)
+    check_source(source(**numbered), Place("source"))  # its header tells how many rows it had
+    (folder / "img_emb_10.npy").write_bytes(b"")
+    assert "img_emb_10.npy is no .npy file" in early(**numbered) and "damaged: skip needs ids" in early(**numbered)
     for path in folder.iterdir():
         path.write_bytes(b"rubbish")
     assert f"{folder}: no part can be read: " in early(**vectors, damaged="skip")
+
+
+def test_parts_of_other_types_and_lengths_stop_no_others(spark, tmp_path):
+    folder = parts(tmp_path / "in")
+    np.save(folder / "img_emb_1.npy", np.ones((2, 3), np.int64))
+    np.save(folder / "img_emb_2.npy", np.ones((3, 4)))
+    np.save(folder / "img_emb_10.npy", np.ones(4))
+    (folder / "img_emb_11.npy").write_bytes(b"")
+    numbered = {"kind": "embeddings", "path": folder, "damaged": "skip"}
+    found = rows(spark, **numbered)
+    lengths = {row[Col.key]: len(row[Col.embedding]) for row in found if row[Col.reason] is None}
+    assert lengths == {"0": 3, "3": 4, "4": 4, "5": 4}  # the numbers that they have beside whole parts
+    told = {row[Col.uri].rpartition("/")[2]: row[Col.detail] for row in found if row[Col.reason] == "damaged_file"}
+    assert told["img_emb_1.npy"] == "holds int64; it must hold float16, float32 or float64"
+    assert told.keys() == {"img_emb_1.npy", "img_emb_10.npy", "img_emb_11.npy"}
+    assert early(**{**numbered, "damaged": "refuse"}).startswith(f"sources.web.path {folder}/img_emb_1.npy holds int64")
+
+
+def test_a_damaged_part_is_skipped_where_its_ids_are_left_aside(tmp_path):
+    folder = parts(tmp_path / "in")
+    (folder / "img_emb_0.npy").write_bytes(b"rubbish")
+    ids = write_ids(tmp_path / "ids", ".txt")
+    skipping = source(kind="embeddings", path=folder, ids=ids, damaged="skip")
+    assert len(open_parts(skipping, Place("source"), is_without_ids=True).whole) == 4

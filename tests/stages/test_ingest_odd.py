@@ -42,3 +42,14 @@ def test_ids_of_nineteen_digits_that_were_hashed_before_do_not_come_twice(lab, t
     )
     with pytest.raises(InputError, match=r"the pool has 1 of its items .* --force ingest"):
         lab.run(source=source).bring("ingest")
+
+
+def test_a_part_of_vectors_of_another_length_is_rejected_row_by_row(lab, tmp_path):
+    (tmp_path / "in").mkdir()
+    for number, shape in enumerate([(2, 3), (4, 2), (3, 2)]):
+        np.save(tmp_path / "in" / f"{number}.npy", np.ones(shape, [np.float32, np.float16][number % 2]))
+    run = lab.run(source={"kind": "embeddings", "path": str(tmp_path / "in")})
+    account = run.bring("ingest")["ingest"]
+    assert (account.n_in, account.n_out, account.n_rejected) == (9, 7, 2)
+    assert reasons(run) == ["other_length", "other_length"]
+    assert {row[Col.item_id] for row in run.workspace.read(POOL).collect()} == set(range(2, 9))

@@ -24,7 +24,7 @@ def check_source(source: Source, place: Place) -> None:
             check_path(source.ids, place.key("ids"))
             open_parts(source, place)
         elif source.ids is None or source.is_npy:
-            open_parts(source.model_copy(update={"ids": None}), place)
+            open_parts(source, place, is_without_ids=True)
     elif isinstance(source, EmbeddingsSource) and source.ids is not None:
         raise InputError(no_parts(source, place))
 

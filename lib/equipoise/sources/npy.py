@@ -57,6 +57,14 @@ def open_vectors(path: str, place: Place, *, may_be_empty: bool = False) -> Npy:
     return found
 
 
+def rows_told(path: str) -> int | None:
+    """The rows of which the header tells, whatever becomes of them; None where there is no header."""
+    try:
+        return _with_size(path)[0].shape[0]
+    except (OSError, ValueError, IndexError):
+        return None
+
+
 def open_npy(path: str, key: str) -> Npy:
     """The header of a file of any array.
 
@@ -64,19 +72,25 @@ def open_npy(path: str, key: str) -> Npy:
         InputError: the file is missing, broken, cut off, or in Fortran order.
     """
     try:
-        filesystem, place = locate(path)
-        with filesystem.open_input_file(place) as file:
-            version = npy.read_magic(file)
-            read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
-            shape, is_fortran, dtype = read(file)
-            found, size = Npy(path, shape, dtype, file.tell()), file.size()
+        found, size, is_fortran = _with_size(path)
     except FileNotFoundError as error:
         raise InputError(missing(path, key)) from error
     except (OSError, ValueError) as error:
         raise InputError(f"{key} {path} is no .npy file: {error}") from error
+    shape = found.shape
     if is_fortran and len(shape) > 1:
         raise InputError(f"{key} {path} is in Fortran order; save numpy.ascontiguousarray(vectors)")
     wanted = found.offset + shape[0] * found.row_bytes if shape else found.offset
     if size < wanted:
         raise InputError(f"{key} {path} is cut off: {size} bytes, {wanted} for its shape {shape}; copy it again")
     return found
+
+
+def _with_size(path: str) -> tuple[Npy, int, bool]:
+    """The array, the bytes of its file, and whether it is in Fortran order."""
+    filesystem, place = locate(path)
+    with filesystem.open_input_file(place) as file:
+        version = npy.read_magic(file)
+        read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
+        shape, is_fortran, dtype = read(file)
+        return Npy(path, shape, dtype, file.tell()), file.size(), is_fortran

@@ -15,7 +15,7 @@ from equipoise.config import EmbeddingsSource, Place
 from equipoise.errors import InputError
 from equipoise.pipeline.locating import locate, missing
 from equipoise.sources.id_files import Ids, open_ids
-from equipoise.sources.npy import Npy, open_vectors
+from equipoise.sources.npy import Npy, open_vectors, rows_told
 
 ID_ENDINGS = (".ids.npy", ".ids.txt", ".txt", ".parquet")
 """Of the ids of a part, beside it: ``x.npy`` and ``x.ids.npy``."""
@@ -66,15 +66,22 @@ def no_parts(source: EmbeddingsSource, place: Place) -> str:
     )
 
 
-def open_parts(source: EmbeddingsSource, place: Place) -> Parts:
+def open_parts(source: EmbeddingsSource, place: Place, *, is_without_ids: bool = False) -> Parts:
     """The headers of all files of vectors, in the natural order of their names, with their ids.
 
     A folder's ids lie beside each part (``ID_ENDINGS``), or are the files of the folder ``ids``, in the same order.
+    Parts may differ in the length of their vectors: rows of another than most are rejects, as those of tables.
+
+    Args:
+        source: of the config.
+        place: of the source in the config.
+        is_without_ids: leave the files of ``ids`` aside.
 
     Raises:
         InputError: a file is missing, broken, of another shape or type, there is not one id a vector, or ids that go
             with some parts alone.
     """
+    has_ids, source = source.ids is not None, source.model_copy(update={"ids": None} if is_without_ids else {})
     if source.is_npy:
         paths, id_paths = [source.path], [] if source.ids is None else [source.ids]
     else:
@@ -82,16 +89,18 @@ def open_parts(source: EmbeddingsSource, place: Place) -> Parts:
         paths, id_paths = _paired(source, place)
     opened = _each(partial(_opened, source=source, place=place), zip_longest(paths, id_paths))
     parts, damaged, first = [], {}, 0
+    is_numbered = not (has_ids or id_paths)
     for path, part in zip(paths, opened, strict=True):
         if isinstance(part, InputError):
-            _check_may_be_skipped(part, source, has_ids=bool(id_paths))
-            damaged[path] = str(part)
+            first += _skipped(part, path, source, is_numbered=is_numbered, is_last=path == paths[-1])
+            damaged[path] = str(part).removeprefix(f"{place.key('path')} {path} ")
         else:
             parts.append(replace(part, first=first))
             first += part.count
     if not parts:
-        raise InputError(f"{place.key('path')} {source.path}: no part can be read: {next(iter(damaged.values()))}")
-    _check_alike([part.vectors for part in parts], place)
+        raise InputError(
+            f"{place.key('path')} {source.path}: no part can be read: {min(damaged)} {damaged[min(damaged)]}"
+        )
     return Parts(tuple(parts), damaged)
 
 
@@ -105,13 +114,21 @@ def _opened(files: tuple[str, str | None], source: EmbeddingsSource, place: Plac
     return Part(vectors, ids, 0)
 
 
-def _check_may_be_skipped(error: InputError, source: EmbeddingsSource, *, has_ids: bool) -> None:
+def _skipped(error: InputError, path: str, source: EmbeddingsSource, *, is_numbered: bool, is_last: bool) -> int:
+    """The rows of a part that is passed over, as its header tells them: those after it keep their numbers.
+
+    Raises:
+        InputError: damaged parts are not to be skipped, or the numbers of the rows after it cannot be told.
+    """
     if source.damaged == "refuse" or source.is_npy:
         raise error
-    if not has_ids:
+    n_rows = rows_told(path) if is_numbered else 0
+    if n_rows is None and not is_last:
         raise InputError(
-            f"{error}; damaged: skip needs ids: the numbers of the rows after it cannot be told"
+            f"{error}; damaged: skip needs ids here: how many rows it had, and so the numbers of the rows after it, "
+            "cannot be told"
         ) from error
+    return n_rows or 0
 
 
 def _each(make: Callable[[Given], Made], of: Iterable[Given]) -> list[Made]:
@@ -194,12 +211,3 @@ def _of_folder(vectors: list[str], folder: str, source: EmbeddingsSource, place:
 
 def _join(folder: str, name: str) -> str:
     return f"{folder.rstrip('/')}/{name}"
-
-
-def _check_alike(vectors: list[Npy], place: Place) -> None:
-    odd = next((part for part in vectors if part.shape[1] != vectors[0].shape[1]), None)
-    if odd is not None:
-        raise InputError(
-            f"{place.key('path')} {odd.uri} holds vectors of length {odd.shape[1]}, {vectors[0].uri} of "
-            f"{vectors[0].shape[1]}: all vectors of a source must come from one encoder"
-        )

@@ -1,6 +1,7 @@
 """``equipoise plan``: what its arguments ask for. Starts no Spark."""
 
 import argparse
+from collections import Counter
 from dataclasses import replace
 from typing import cast
 
@@ -76,7 +77,10 @@ def _pool_size(options: argparse.Namespace, config: Config | None) -> tuple[int 
     if (n and dim) or not sources or any(not _is_of_npy(source) for source in sources):
         return n, dim
     parts = [part for source in sources for part in _parts(source)]
-    return n or sum(part.count for part in parts), dim or parts[0].vectors.shape[1]
+    lengths: Counter[int] = Counter()
+    for part in parts:
+        lengths[part.vectors.shape[1]] += part.count
+    return n or lengths.total(), dim or lengths.most_common(1)[0][0]
 
 
 def _is_of_npy(source: NamedSource) -> bool:
@@ -85,4 +89,4 @@ def _is_of_npy(source: NamedSource) -> bool:
 
 def _parts(source: NamedSource) -> tuple[Part, ...]:
     """Those of a source of arrays, ids left aside."""
-    return open_parts(cast(EmbeddingsSource, source.section).model_copy(update={"ids": None}), source.place).whole
+    return open_parts(cast(EmbeddingsSource, source.section), source.place, is_without_ids=True).whole
