@@ -18,7 +18,7 @@ COMPRESSED = {"gz": "gzip", "bz2": "bz2", "zst": "zstd"}
 EMPTY_FILE = "empty_file"
 MOST_ARRAY_BYTES = 1 << 30
 MOST_LINE_BYTES = 256 << 20
-_HEAD_BYTES = 64 << 10
+_HEAD_BYTES, _BEYOND_BYTES = 64 << 10, 4 << 10
 _READ_BYTES = 1 << 20
 _ENDING = re.compile(rf"\.({'|'.join(COMPRESSED)})$", re.IGNORECASE)
 _BOM = b"\xef\xbb\xbf"
@@ -70,8 +70,7 @@ def documents(uri: str, start: int, stop: int, n_bytes: int, *, is_sample: bool 
 
 def _documents(uri: str, start: int, stop: int, *, with_whole: bool) -> Iterator[Document]:
     with _opened(uri) as file:
-        head = file.peek(_HEAD_BYTES)[:_HEAD_BYTES]
-        if spans_lines(head.decode(errors="ignore")):
+        if spans_lines(_head(uri, file).decode(errors="ignore")):
             yield from _whole(file) if start == 0 and with_whole else ()
             return
         lines = _lines(file) if is_compressed(uri) else _lines(file, start, stop)
@@ -80,6 +79,19 @@ def _documents(uri: str, start: int, stop: int, *, with_whole: bool) -> Iterator
             for part in line.split(b"\r") if b"\r" in line else (line,):
                 if part.removeprefix(_BOM).strip(_BLANK):
                     yield _of_line(at, part)
+
+
+def _head(uri: str, file: BufferedReader) -> bytes:
+    """The first line that is not blank, however long, and some of what follows it; the file stays where it is."""
+    head = file.peek(_HEAD_BYTES)[:_HEAD_BYTES]
+    beyond = head.removeprefix(_BOM).lstrip(_BLANK).partition(b"\n")[2]
+    if len(head) < _HEAD_BYTES or len(beyond) >= _BEYOND_BYTES:
+        return head
+    with _opened(uri) as again:
+        line = b""
+        while not line.removeprefix(_BOM).strip(_BLANK) and (more := again.readline(MOST_LINE_BYTES + 1)):
+            line = more
+        return line + again.read(_HEAD_BYTES)
 
 
 def _of_line(at: int, line: bytes) -> Document:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 MALFORMED = "malformed_json"
+_CUT_TOKEN = re.compile(r"[\w+\-.\\]*\s*")
 _BLANK = " \t\r\n"
 _BLANKS = re.compile(rf"[{_BLANK}]*")
 _KINDS = {list: "an array", str: "a text or a number", bool: "true or false", type(None): "null"}
@@ -64,20 +65,47 @@ def values(text: str) -> Iterator[Value]:
 
 
 def spans_lines(text: str) -> bool:
-    """Whether the text begins with a value that goes on in the next line, or with an array that is the whole of it.
+    """Whether a file begins with a value that goes on in the next line, or with an array that is the whole of it.
 
-    The first line of JSON lines is a value of its own; that one may be an array, with more lines after it.
+    The first line of JSON lines is a value of its own; that one may be an array, with more lines after it. Where the
+    first line is no value, and the second alone is one, they are lines of which the first is broken.
+
+    Args:
+        text: the whole first line, and some of what follows it.
     """
     text = text.lstrip("\ufeff").lstrip(_BLANK)
     first, _, rest = text.partition("\n")
+    rest = rest.lstrip(_BLANK)
     if first.strip(_BLANK) in ("{", "["):
         return True
     try:
-        _, end = _DECODER.raw_decode(text)
-    except (json.JSONDecodeError, RecursionError):
-        second = rest.lstrip(_BLANK).partition("\n")[0]
-        return text.startswith("[") and not _is_value(second)
-    return end > len(first) or (text.startswith("[") and not text[end:].strip(_BLANK))
+        _, end = _DECODER.raw_decode(first)
+    except json.JSONDecodeError as error:
+        is_unfinished = bool(rest) and not first[error.pos :].strip(f"{_BLANK},:")
+        return (is_unfinished and _goes_on(text)) or _is_array_alone(text, rest)
+    except RecursionError:
+        return _is_array_alone(text, rest)
+    return text.startswith("[") and not (first[end:] + rest).strip(_BLANK)
+
+
+def _goes_on(text: str) -> bool:
+    """Whether the value that a first line does not end is carried on by the second, as far as the text goes."""
+    second = text.partition("\n")[2].lstrip(_BLANK)
+    try:
+        _DECODER.raw_decode(text)
+    except json.JSONDecodeError as error:
+        if error.msg.startswith("Unterminated"):
+            return True
+        if error.pos <= len(text) - len(second):
+            return False
+        return _CUT_TOKEN.fullmatch(text, error.pos) is not None or not _is_value(second.partition("\n")[0])
+    except RecursionError:
+        return not _is_value(second.partition("\n")[0])
+    return True
+
+
+def _is_array_alone(text: str, rest: str) -> bool:
+    return text.startswith("[") and not _is_value(rest.partition("\n")[0])
 
 
 def _elements(text: str, at: int) -> Iterator[tuple[Value | None, int]]:
