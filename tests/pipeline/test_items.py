@@ -58,6 +58,20 @@ def test_an_item_without_id_and_key_has_none_in_either_space(spark):
         assert (row[Col.reason], row[Col.detail]) == (it.MISSING_ID, "the row has no id")
 
 
+def test_rows_without_an_id_are_told_apart_by_what_else_is_known(spark):
+    rows = [
+        {"uri": "a", "detail": "row 1"},
+        {"uri": "a", "detail": "row 2"},
+        {"uri": "b", "detail": "row 1"},
+        {"label": "x"},
+        {},
+    ]
+    for is_own in (False, True):
+        found = it.with_item_id(raw(spark, *rows), "web", is_own_space=is_own).collect()
+        assert len({row[Col.item_id] for row in found}) == 5 and {row[Col.reason] for row in found} == {it.MISSING_ID}
+        assert {row[Col.detail] for row in found} == {"row 1", "row 2", "the row has no id"}
+
+
 def test_a_row_without_id_is_rejected_not_lost(spark, no_pool):
     judged = it.with_verdict(it.with_item_id(raw(spark, {"key": "a"}, {}), "web"), no_pool)
     assert {row[Col.reason] for row in judged.collect()} == {None, it.MISSING_ID}

@@ -158,8 +158,19 @@ def test_a_mark_of_the_byte_order_is_no_part_of_a_file(spark, tmp_path):
     (tmp_path / "c.json").write_text("\ufeff\n")
     found = rows(spark, kind="texts", path=tmp_path, id="id")
     assert {row[Col.key] for row in found if row[Col.content]} == {"7", "8", None}
-    assert contents(found) == ["a", "b", "c"]
-    assert [reason for reason, _ in problems(found)] == ["empty_file"]
+    assert contents(found) == ["a", "b"]
+    assert {reason for reason, _ in problems(found)} == {"empty_file", "missing_id"}
+
+
+def test_lines_without_an_id_are_told_by_their_places(spark, tmp_path):
+    lines(
+        tmp_path / "a.jsonl", {"id": 7, "text": "a"}, {"text": "b"}, {"id": "", "text": "b"}, {"id": None, "text": "b"}
+    )
+    found = rows(spark, kind="texts", path=tmp_path, id="id")
+    assert contents(found) == ["a"]
+    starts = [detail.partition(" has no id: {")[0] for _, detail in sorted(problems(found))]
+    assert starts == ["line at byte 23", "line at byte 37", "line at byte 60"]
+    assert {(row[Col.key], row[Col.uri]) for row in found if row[Col.reason]} == {(None, f"file:{tmp_path}/a.jsonl")}
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n"])

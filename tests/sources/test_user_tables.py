@@ -154,3 +154,24 @@ def test_many_row_groups_are_read_once_each_and_in_pieces(spark, tmp_path, monke
     pq.write_table(table, tmp_path / "a.parquet", row_group_size=300)
     found = rows(spark, kind="embeddings", path=tmp_path, id="id", vector="v")
     assert sorted((row[Col.given_id], row[Col.embedding][0]) for row in found) == [(n, float(n)) for n in ids]
+
+
+@pytest.mark.parametrize("form", ["by Spark", "by pyarrow", "delta"])
+def test_rows_without_an_id_are_told_by_their_files_and_rows(spark, tmp_path, form):
+    extra = {"at": pa.array([1, 2, 3, 4], pa.timestamp("ns"))} if form == "by pyarrow" else {}
+    path = tmp_path / "a b+c"
+    columns = {"id": ["x", None, "", None], "v": [[1.0]] * 4, **extra}
+    if form == "delta":
+        spark.createDataFrame([*zip(columns["id"], columns["v"], strict=True)], "id string, v array<double>").coalesce(
+            1
+        ).write.format("delta").save(str(path))
+    else:
+        pq.write_table(pa.table(columns), (path.mkdir(), path / "a.parquet")[1], row_group_size=2)
+    found = rows(spark, kind="embeddings", path=path, id="id", vector="v")
+    assert [row[Col.key] for row in found if row[Col.reason] is None] == ["x"]
+    bad = [row for row in found if row[Col.reason]]
+    assert {(row[Col.key], row[Col.reason]) for row in bad} == {(None, "missing_id")} and len(bad) == 3
+    file = f"file:{next(path.glob('*.parquet'))}"
+    assert {row[Col.uri] for row in bad} == {file}
+    numbers = ["row"] * 3 if form == "delta" else ["row 1", "row 2", "row 3"]
+    assert sorted(row[Col.detail] for row in bad) == [f"{number} of {file}: it has no id" for number in numbers]

@@ -87,3 +87,19 @@ def test_vectors_of_a_table(spark, tmp_path):
     assert "source.id is missing" in refusal(spark, kind="embeddings", path=tmp_path / "p", vector="v")
     assert "did you mean" in refusal(spark, kind="embeddings", path=tmp_path / "p", id="names", vector="v")
     assert "array<float>" in refusal(spark, kind="embeddings", path=tmp_path / "p", id="name", vector="name")
+
+
+def test_vectors_without_an_id_are_told_by_their_files_and_rows(spark, tmp_path, monkeypatch):
+    monkeypatch.setattr("equipoise.sources.npy.SLICE_BYTES", 16)
+    np.save(tmp_path / "v.npy", np.ones((4, 2), np.float32))
+    (tmp_path / "i.txt").write_text("a\n\nb\n\n")
+    found = rows(spark, kind="embeddings", path=tmp_path / "v.npy", ids=str(tmp_path / "i.txt"))
+    told = {(row[Col.uri], row[Col.reason], row[Col.detail]) for row in found if row[Col.key] is None}
+    assert told == {
+        (f"{tmp_path}/v.npy", "missing_id", f"row {row} has no id: line {row + 1} of {tmp_path}/i.txt")
+        for row in (1, 3)
+    }
+    assert [(row[Col.key], row[Col.uri], row[Col.reason]) for row in found if row[Col.key]] == [
+        ("a", None, None),
+        ("b", None, None),
+    ]

@@ -22,6 +22,8 @@ TOO_LARGE = "too_large"
 OF_VECTORS = (NOT_FINITE, EMPTY_VECTOR, OTHER_LENGTH, TOO_LARGE)
 """Reasons of vectors that cannot be used, whatever their items are."""
 _KNOWN = "known"
+_TOLD = (Col.uri, Col.detail, Col.content, Col.embedding, Col.label)
+"""What tells rows without an id apart."""
 
 # What every source yields; a source of ready-made vectors adds their column.
 RAW = t.StructType(
@@ -40,17 +42,20 @@ def with_item_id(raw_items: DataFrame, source: str, *, is_own_space: bool = Fals
     """Adds ``source`` and ``item_id``: the user's BIGINT id where given, else xxhash64(source, key).
 
     ``is_own_space``: ids that are given are hashed with the source, too, so that those of two sources may be equal. An
-    item with neither an id nor a key gets the reason ``missing_id``.
+    item with neither an id nor a key gets the reason ``missing_id``, and an item_id of what else is known of it.
     """
-    unnamed = F.col(Col.given_id).isNull() & F.col(Col.key).isNull() & F.col(Col.reason).isNull()
+    is_nameless = F.col(Col.given_id).isNull() & F.col(Col.key).isNull()
+    unnamed = is_nameless & F.col(Col.reason).isNull()
     hashed = F.xxhash64(F.lit(source), F.col(Col.key))
-    shared = F.coalesce(F.col(Col.given_id), hashed)
+    named = _own_id(source) if is_own_space else F.coalesce(F.col(Col.given_id), hashed)
+    told = [name for name in _TOLD if name in raw_items.columns]
+    nameless = F.xxhash64(F.lit(source), *(F.coalesce(F.col(name).cast("string"), F.lit("")) for name in told))
     return raw_items.select(
-        (_own_id(source) if is_own_space else shared).alias(Col.item_id),
+        F.when(is_nameless, nameless).otherwise(named).alias(Col.item_id),
         F.lit(source).alias(Col.source),
         *_except(raw_items, Col.reason, Col.detail),
         F.when(unnamed, MISSING_ID).otherwise(F.col(Col.reason)).alias(Col.reason),
-        F.when(unnamed, "the row has no id").otherwise(F.col(Col.detail)).alias(Col.detail),
+        F.coalesce(F.col(Col.detail), F.when(unnamed, "the row has no id")).alias(Col.detail),
     )
 
 

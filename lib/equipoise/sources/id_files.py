@@ -37,6 +37,10 @@ class Lines:
             lines = file.read(self.starts[start // self.slice_rows + 1] - file.tell()).decode().split("\n")
         return np.asarray([line.strip() for line in lines[: stop - start]], dtype=object)
 
+    def place(self, row: int) -> str:
+        """Where the id of a row stands."""
+        return f"line {row + 1:,} of {self.uri}"
+
 
 @dataclass(frozen=True)
 class NpyIds:
@@ -62,6 +66,10 @@ class NpyIds:
             "".join(found.tolist()).encode()  # halves of characters, and what is beyond them, are no text
         return found
 
+    def place(self, row: int) -> str:
+        """Where the id of a row stands."""
+        return f"row {row:,} of {self.array.uri}"
+
 
 @dataclass(frozen=True)
 class ParquetIds:
@@ -82,6 +90,10 @@ class ParquetIds:
                     found.append(ids.slice(max(0, start - first), stop - max(start, first)))
                 first += n_rows
         return np.asarray([one for part in found for one in part.to_pylist()], dtype=object)
+
+    def place(self, row: int) -> str:
+        """Where the id of a row stands."""
+        return f"row {row:,} of {self.uri}"
 
 
 Ids = Lines | NpyIds | ParquetIds

@@ -12,7 +12,7 @@ from pyspark.sql import functions as F
 from pyspark.sql import types as t
 
 from equipoise.config import Place, TextsSource
-from equipoise.pipeline.items import RAW
+from equipoise.pipeline.items import MISSING_ID, RAW
 from equipoise.schemas import Col
 from equipoise.sources.files import attribute_keys, existing, raw
 from equipoise.sources.ids import whole_number
@@ -58,7 +58,8 @@ def json_items(source: TextsSource, listed: DataFrame, place: Place) -> DataFram
     """Raw items, one a line. Key: the id if the source has one, else the SHA-256 of the text; None without files.
 
     A whole number as id is the item's id itself. A line that is no JSON object gets the reason ``malformed_json``,
-    one without text ``missing_content``, a file that cannot be read ``damaged_file``, one without any ``empty_file``.
+    one without text ``missing_content``, without the id that is named ``missing_id``, a file that cannot be read
+    ``damaged_file``, one without any ``empty_file``.
 
     Args:
         source: names the fields.
@@ -131,11 +132,13 @@ def _row(one: Document, uri: str, source: TextsSource) -> dict[str, Any]:
     reason, detail = one.reason, one.detail
     if reason is None and content is None:
         reason, detail = MISSING_TEXT, f"{one.place} has no {source.text}"
+    if reason is None and source.id and not given:
+        reason, detail = MISSING_ID, f"{one.place} has no {source.id}"
     written = one.value.written
     identity = content if content is not None else written.encode(errors="replace")
     keyless = sha256(identity).hexdigest() if written else uri  # of a whole file
     return {
-        Col.key: given if source.id and written else keyless,
+        Col.key: given or None if source.id and written else keyless,
         Col.uri: uri,
         Col.n_bytes: None if content is None else len(content),
         Col.content: content,

@@ -6,7 +6,9 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any, NamedTuple
 
+from pyspark.errors import AnalysisException
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
 from pyspark.sql import types as t
 from pyspark.sql.pandas.types import from_arrow_type
 
@@ -16,11 +18,12 @@ from equipoise.sources.columns import column
 from equipoise.sources.files import existing, loaded, silent
 from equipoise.sources.parquet_columns import odd_ones, wanted_columns
 from equipoise.sources.parquet_files import NO_PARQUET, TableFile, names_of, table_files
-from equipoise.sources.parquet_tasks import Unit, Wanted, kinds_seen, looks, rows
+from equipoise.sources.parquet_tasks import FILE, ROW, Unit, Wanted, kinds_seen, looks, rows
 from equipoise.sources.user_table import DamagedFile, Request, UserTable, refusal
 
 _WHAT = "a table: it is neither Delta nor Parquet, write it as one of them"
 _INFERENCE = "spark.sql.sources.partitionColumnTypeInference.enabled"
+_METADATA = "_metadata"
 _LOOK = "number bigint, damage string, kinds binary, groups bigint"
 _MARKS = re.compile(r"([\\*?\[\]{}])")
 _FILES_PER_TASK = 16
@@ -56,8 +59,22 @@ def parquet_table(spark: SparkSession, request: Request) -> UserTable:
     if found is None:
         return _by_arrow(spark, request, files or [])
     existing(found.columns, request.path, request.wanted, place=request.place)
-    chosen = found.select(*(column(name) for name in request.names))
+    chosen = with_origin(found, request, with_row=True)
     return UserTable(request, found.columns, chosen, {name: name for name in request.names})
+
+
+def with_origin(found: DataFrame, request: Request, *, with_row: bool) -> DataFrame:
+    """The wanted columns, and the file (and row) of each row, where ids are asked for and Spark has them."""
+    chosen = [column(name) for name in request.names]
+    if request.wanted.get("id") is None or any(name.lower() == _METADATA for name in found.columns):
+        return found.select(*chosen)
+    plus_kept = F.regexp_replace(F.col(f"{_METADATA}.file_path"), r"\+", "%2B")
+    file = F.regexp_replace(F.url_decode(plus_kept), "^file:/+", "file:/")
+    row = [F.col(f"{_METADATA}.row_index").alias(ROW)] if with_row else []
+    try:
+        return found.select(*chosen, file.alias(FILE), *row)
+    except AnalysisException:  # a view, say
+        return found.select(*chosen)
 
 
 def look_at(
@@ -130,7 +147,7 @@ def _by_arrow(spark: SparkSession, request: Request, files: Sequence[TableFile])
     folders = {name for look in read for name in look.file.parts}
     columns = wanted_columns(keys, request.path, [look.kinds for look in read], folders)
     held = {column.name: column.held for column in columns}
-    return UserTable(request, names, _rows(spark, read, columns), held, damaged)
+    return UserTable(request, names, _rows(spark, read, columns, name=request.wanted.get("id")), held, damaged)
 
 
 def _check_files(request: Request, read: Sequence[Look], damaged: Sequence[DamagedFile]) -> None:
@@ -157,11 +174,13 @@ def _names(request: Request, read: Sequence[Look]) -> list[str]:
     return every
 
 
-def _rows(spark: SparkSession, read: Sequence[Look], columns: Sequence[Wanted]) -> DataFrame:
-    """The rows, a row group at a time."""
+def _rows(spark: SparkSession, read: Sequence[Look], columns: Sequence[Wanted], *, name: str | None) -> DataFrame:
+    """The rows, a row group at a time; ``name``: of the column of ids, to tell where those without one are from."""
     units = [Unit(look.file, (group,)) for look in read for group in range(look.n_groups)]
     n_bytes = sum(look.file.n_bytes or 0 for look in read)
     n_tasks = min(len(units), _MOST_TASKS, max(spark.sparkContext.defaultParallelism, -(-n_bytes // _TASK_BYTES)))
-    schema = t.StructType([t.StructField(column.held, from_arrow_type(column.type)) for column in columns])
+    fields = [t.StructField(column.held, from_arrow_type(column.type)) for column in columns]
+    fields += [t.StructField(FILE, t.StringType()), t.StructField(ROW, t.LongType())] if name is not None else []
     numbers = spark.range(0, len(units), 1, max(1, n_tasks))
-    return numbers.mapInArrow(partial(rows, units=units, wanted=columns), schema)  # type: ignore[arg-type]
+    read_units = partial(rows, units=units, wanted=columns, identity=name)
+    return numbers.mapInArrow(read_units, t.StructType(fields))  # type: ignore[arg-type]

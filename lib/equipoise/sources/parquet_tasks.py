@@ -4,10 +4,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from equipoise.sources.arrow_types import Kind, kind_of, taken
 from equipoise.sources.parquet_files import TableFile, batches, damage, kinds, opened
 
+FILE, ROW = "file: of the row", "row: in the file"
+"""Beside the wanted columns, where they are known: where a row is from, and its number from 0."""
 LOOK = pa.schema([("number", pa.int64()), ("damage", pa.string()), ("kinds", pa.binary()), ("groups", pa.int64())])
 
 
@@ -55,24 +58,38 @@ def kinds_seen(fields: bytes) -> dict[str, Kind]:
 
 
 def rows(
-    numbers: Iterable[pa.RecordBatch], *, units: Sequence[Unit], wanted: Sequence[Wanted]
+    numbers: Iterable[pa.RecordBatch], *, units: Sequence[Unit], wanted: Sequence[Wanted], identity: str | None
 ) -> Iterator[pa.RecordBatch]:
-    """The wanted columns of the units of these numbers.
+    """The wanted columns of the units of these numbers; with ``identity``, those without an id have file and row.
 
     Raises:
         OSError, pa.ArrowException: a file is damaged, or has another type.
     """
     for batch in numbers:
         for number in batch.column(0).to_pylist():
-            yield from _rows(units[number], wanted)
+            yield from _rows(units[number], wanted, identity)
 
 
-def _rows(unit: Unit, wanted: Sequence[Wanted]) -> Iterator[pa.RecordBatch]:
+def _rows(unit: Unit, wanted: Sequence[Wanted], identity: str | None) -> Iterator[pa.RecordBatch]:
     with opened(unit.file.uri) as file:
         found = kinds(file, [column.name for column in wanted if column.name not in unit.file.parts])
+        first = sum(file.metadata.row_group(group).num_rows for group in range(min(unit.groups or (0,))))
         for batch in batches(file, list(found), unit.groups):
-            arrays = [_values(batch, column, found, unit.file) for column in wanted]
-            yield pa.RecordBatch.from_arrays(arrays, names=[column.held for column in wanted])
+            arrays = {column.held: _values(batch, column, found, unit.file) for column in wanted}
+            more = [arrays[column.held] for column in wanted if column.name == identity]
+            origin = _origin(more[0], unit.file.uri, first) if more else ()
+            names = [*arrays, *(FILE, ROW)[: len(origin)]]
+            yield pa.RecordBatch.from_arrays([*arrays.values(), *origin], names=names)
+            first += batch.num_rows
+
+
+def _origin(ids: pa.Array, uri: str, first: int) -> tuple[pa.Array, pa.Array]:
+    """File and row of those without an id alone."""
+    is_missing = pc.is_null(ids)
+    if pa.types.is_string(ids.type) or pa.types.is_binary(ids.type):
+        is_missing = pc.or_(is_missing, pc.fill_null(pc.equal(pc.binary_length(ids), 0), False))
+    rows = pa.array(range(first, first + len(ids)), pa.int64())
+    return tuple(pc.if_else(is_missing, value, pa.scalar(None, value.type)) for value in (pa.scalar(uri), rows))
 
 
 def _values(batch: pa.RecordBatch, column: Wanted, found: dict[str, Kind], file: TableFile) -> pa.Array:

@@ -11,11 +11,11 @@ from pyspark.sql import types as t
 
 from equipoise.config import EmbeddingsSource, Place, TableSource
 from equipoise.errors import InputError
-from equipoise.pipeline.items import DAMAGED_FILE, RAW
+from equipoise.pipeline.items import DAMAGED_FILE, MISSING_ID, RAW
 from equipoise.schemas import Col
-from equipoise.sources.columns import BYTES, column
+from equipoise.sources.columns import BYTES
 from equipoise.sources.files import attribute_keys, attribute_map, existing, loaded, raw
-from equipoise.sources.parquet import look_at, parquet_table
+from equipoise.sources.parquet import look_at, parquet_table, with_origin
 from equipoise.sources.parquet_files import stored_files
 from equipoise.sources.user_table import Request, UserTable, refusal
 
@@ -81,7 +81,7 @@ def table_items(spark: SparkSession, source: TableSource, place: Place, *, is_ca
         Col.reason: F.when(absent, MISSING_CONTENT),
         Col.detail: F.when(absent, "the row has neither content nor uri"),
     }
-    return _with_damaged(raw(table.rows, columns), table)
+    return _with_damaged(raw(table.rows, _told(columns, table, source.id)), table)
 
 
 def table_vectors(
@@ -105,7 +105,7 @@ def table_vectors(
         Col.attributes: attribute_map(source.attributes, table.text),
         Col.embedding: table.vector(source.vector),
     }
-    return _with_damaged(raw(table.rows, columns), table)
+    return _with_damaged(raw(table.rows, _told(columns, table, source.id)), table)
 
 
 def _request(
@@ -124,7 +124,7 @@ def _stored(spark: SparkSession, request: Request, found: DataFrame) -> UserTabl
         if damaged:
             way_out = "the table counts on every file: bring them back, or restore an earlier version of it"
             raise refusal(request, damaged, len(files), way_out=way_out)
-    chosen = found.select(*(column(name) for name in request.names))
+    chosen = with_origin(found, request, with_row=False)
     return UserTable(request, found.columns, chosen, {name: name for name in request.names})
 
 
@@ -136,7 +136,25 @@ def _identity(table: UserTable, name: str | None, keyless: Column | None = None)
         fits = given.between(F.lit(-_LARGEST - 1), F.lit(_LARGEST))
         return {Col.key: table.text(name), Col.given_id: F.when(fits, given).cast("bigint")}
     _check_type(table, "id", name, (*_WHOLE, *BYTES))
-    return {Col.key: table.text(name), Col.given_id: given if isinstance(kind, _WHOLE) else None}
+    text = table.text(name)
+    return {Col.key: F.when(text != "", text), Col.given_id: given if isinstance(kind, _WHOLE) else None}
+
+
+def _told(columns: dict[str, Column | None], table: UserTable, name: str | None) -> dict[str, Column | None]:
+    """The same with the reason ``missing_id``, and file and row, of those without the id that is named."""
+    if name is None:
+        return columns
+    given = {key: F.lit(None).cast("string") if one is None else one for key, one in columns.items()}
+    file, row = table.origin()
+    is_missing = columns[Col.key].isNull()  # type: ignore[union-attr]
+    reason, detail, uri = (given.get(key, F.lit(None).cast("string")) for key in (Col.reason, Col.detail, Col.uri))
+    told = F.concat(F.concat_ws(" of ", row, file), F.lit(f": it has no {name}"))
+    return {
+        **columns,
+        Col.uri: F.coalesce(uri, F.when(is_missing, file)),
+        Col.reason: F.coalesce(reason, F.when(is_missing, MISSING_ID)),
+        Col.detail: F.coalesce(detail, F.when(is_missing, told)),
+    }
 
 
 def _text(table: UserTable, name: str | None) -> Column | None:

@@ -7,11 +7,13 @@ from typing import Literal, NamedTuple, TypeVar
 from py4j.protocol import Py4JJavaError
 from pyspark.errors import PySparkException
 from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
 from pyspark.sql import types as t
 
 from equipoise.config import Place
 from equipoise.errors import InputError
 from equipoise.sources.columns import as_text, column
+from equipoise.sources.parquet_tasks import FILE, ROW
 
 T = TypeVar("T")
 _MOST_NAMED = 3
@@ -51,7 +53,7 @@ class DamagedFile(NamedTuple):
 
 @dataclass(frozen=True)
 class UserTable:
-    """``columns``: the names of all; ``rows``: the wanted ones, by the names ``held``."""
+    """``columns``: the names of all; ``rows``: the wanted ones, by the names ``held``; FILE and ROW where known."""
 
     request: Request
     columns: Sequence[str]
@@ -70,6 +72,11 @@ class UserTable:
     def text(self, name: str) -> Column:
         """Its values as text: see :func:`as_text`."""
         return as_text(self.column(name), self.kind(name))
+
+    def origin(self) -> tuple[Column, Column]:
+        """The file of a row, and the row in words; null, and no more than that it is one, where they are not known."""
+        file, row = (column(name) if name in self.rows.columns else F.lit(None) for name in (FILE, ROW))
+        return file.cast("string"), F.concat_ws(" ", F.lit("row"), F.format_number(row.cast("bigint"), 0))
 
     def vector(self, name: str) -> Column:
         """Its values as ARRAY<FLOAT>.

@@ -14,14 +14,14 @@ from pyspark.sql import functions as F
 from pyspark.sql import types as t
 
 from equipoise.config import EmbeddingsSource, Place
-from equipoise.pipeline.items import DAMAGED_FILE, RAW
+from equipoise.pipeline.items import DAMAGED_FILE, MISSING_ID, RAW
 from equipoise.schemas import EMBEDDINGS, REJECTS, Col
 from equipoise.sources.files import raw
 from equipoise.sources.ids import whole_number
 from equipoise.sources.npy_parts import Part, open_parts
 
 _SLICES_PER_TASK = 8
-_ROWS = t.StructType([RAW[Col.key], EMBEDDINGS.schema[Col.embedding]])
+_ROWS = t.StructType([RAW[Col.key], EMBEDDINGS.schema[Col.embedding], RAW[Col.uri], RAW[Col.detail]])
 _VECTOR = pa.list_(pa.field("element", pa.float32(), nullable=False))
 
 
@@ -40,7 +40,8 @@ def npy_vectors(spark: SparkSession, source: EmbeddingsSource, place: Place) -> 
     numbers = spark.range(0, ends[-1], 1, max(1, -(-ends[-1] // _SLICES_PER_TASK)))
     rows = numbers.mapInArrow(read, _ROWS)  # type: ignore[arg-type]
     key = F.col(Col.key)
-    items = raw(rows, {Col.key: key, Col.given_id: whole_number(key), Col.embedding: F.col(Col.embedding)})
+    own = {name: F.col(name) for name in _ROWS.names}
+    items = raw(rows, {**own, Col.given_id: whole_number(key), Col.reason: F.when(key.isNull(), MISSING_ID)})
     return items.unionByName(_rejects(spark, damaged)) if damaged else items
 
 
@@ -69,8 +70,19 @@ def _rows(part: Part, start: int, stop: int) -> pa.RecordBatch:
         rows = np.ascontiguousarray(part.vectors.rows(start, stop), dtype=np.float32)
     ends = np.arange(0, rows.size + 1, rows.shape[1], dtype=np.int32)
     lists = pa.ListArray.from_arrays(pa.array(ends), pa.array(rows.reshape(-1)), type=_VECTOR)
-    return pa.RecordBatch.from_arrays([_keys(names), lists], names=_ROWS.names)
+    keys = _keys(names)
+    return pa.RecordBatch.from_arrays([keys, lists, *_places(part, start, keys)], names=_ROWS.names)
 
 
 def _keys(names: NDArray[Any]) -> pa.Array:
     return pa.array([None if name is None else str(name) or None for name in names.tolist()], pa.string())
+
+
+def _places(part: Part, start: int, keys: pa.Array) -> tuple[pa.Array, pa.Array]:
+    """File and row, of those without an id alone."""
+    if part.ids is None or not keys.null_count:
+        return pa.nulls(len(keys), pa.string()), pa.nulls(len(keys), pa.string())
+    told = [
+        None if key.is_valid else f"row {row:,} has no id: {part.ids.place(row)}" for row, key in enumerate(keys, start)
+    ]
+    return pa.array([detail and part.vectors.uri for detail in told], pa.string()), pa.array(told, pa.string())
