@@ -92,7 +92,7 @@ def copy_counts(n_images: int, mean: float, *, spread: str, seed: int) -> Counts
     return 1 + shared_by_weight(round(mean * n_images) - n_images, weights)
 
 
-def augmented(images: Images, copies: Counts, *, seed: int, flips: bool = False) -> Copies:
+def augmented(images: Images, copies: Counts, *, seed: int, flips: bool = True) -> Copies:
     """Return every image as often as ``copies`` says: itself first, then its augmentations.
 
     An image has :data:`N_AUGMENTATIONS` of them, fixed by the seed and its position: a shift, a turn and a change of
@@ -104,7 +104,7 @@ def augmented(images: Images, copies: Counts, *, seed: int, flips: bool = False)
         images: (n, height, width), or (n, height, width, channels) where they have colour; none negative.
         copies: (n,) int64, none negative; 0 leaves an image out.
         seed: of the augmentations.
-        flips: whether quarter turns and flips are among them: not for images whose class they change, as of digits.
+        flips: whether quarter turns and flips are among them; False for images whose class they change, as of digits.
 
     Raises:
         InputError: shapes that do not fit, or negative numbers of copies; with ``flips`` images that are not square.
@@ -112,13 +112,7 @@ def augmented(images: Images, copies: Counts, *, seed: int, flips: bool = False)
     Source: "Less is More?" 2025, section 4.1: ten augmentations, flips and quarter turns among them. The others are
     ours.
     """
-    if images.ndim not in (3, 4) or copies.shape != (len(images),) or (copies < 0).any():
-        raise InputError(
-            f"images have shape {images.shape}, copies {copies.shape}: give (n, height, width[, channels]) and (n,), "
-            "none negative"
-        )
-    if flips and images.shape[1] != images.shape[2]:
-        raise InputError(f"images have shape {images.shape}: quarter turns need square ones, crop them")
+    _check_shapes(images, copies, flips=flips)
     origins = np.repeat(np.arange(len(images)), copies)
     numbers = np.arange(origins.size) - np.repeat(np.cumsum(copies) - copies, copies)
     kinds = np.where(numbers > 0, 1 + (numbers - 1) % N_AUGMENTATIONS, 0)
@@ -133,6 +127,18 @@ def augmented(images: Images, copies: Counts, *, seed: int, flips: bool = False)
         else:
             made[place] = _changed(image, *change, brightest=brightest) if kind else image
     return Copies(made, origins)
+
+
+def _check_shapes(images: Images, copies: Counts, *, flips: bool) -> None:
+    if images.ndim not in (3, 4) or copies.shape != (len(images),) or (copies < 0).any():
+        raise InputError(
+            f"images have shape {images.shape}, copies {copies.shape}: give (n, height, width[, channels]) and (n,), "
+            "none negative"
+        )
+    if flips and images.shape[1] != images.shape[2]:
+        raise InputError(
+            f"images have shape {images.shape}: quarter turns need square ones, crop them, or give flips=False"
+        )
 
 
 def _in_own_order(origins: Counts, kinds: Counts, seed: int) -> Counts:
