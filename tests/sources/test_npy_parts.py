@@ -10,6 +10,7 @@ from equipoise.errors import InputError
 from equipoise.schemas import Col
 from equipoise.sources.local import check_source
 from equipoise.sources.npy_parts import open_parts
+from equipoise.sources.passing import passed_beside_parts
 from sources.asked import refusal, rows, source
 from sources.test_early import early
 
@@ -224,3 +225,18 @@ def test_a_damaged_part_is_skipped_where_its_ids_are_left_aside(tmp_path):
     ids = write_ids(tmp_path / "ids", ".txt")
     skipping = source(kind="embeddings", path=folder, ids=ids, damaged="skip")
     assert len(open_parts(skipping, Place("source"), is_without_ids=True).whole) == 4
+
+
+def test_what_is_passed_over_beside_parts_is_told_and_endings_may_be_in_capitals(tmp_path):
+    folder = parts(tmp_path / "in")
+    for path in list(folder.iterdir()):
+        path.rename(path.with_suffix(".NPY"))
+    write_ids(folder, ".TXT", "img_emb_{}")
+    (folder / "more").mkdir()
+    for name in ("a.npz", "b.npy.gz", "c.npy.gz", ".d", "e"):
+        (folder / name).write_bytes(b"x")
+    vectors = source(kind="embeddings", path=folder)
+    assert [part.count for part in open_parts(vectors, Place("source")).whole] == [1, 2, 3, 4, 5]
+    assert open_parts(vectors, Place("source")).whole[1].ids.rows(0, 2).tolist() == ["ü1", "ü2"]
+    found = passed_beside_parts(vectors, Place("source"))
+    assert found == {".npz": 1, ".gz": 2, "dot files": 1, "sub-folders": 1, "files without an ending": 1}

@@ -11,6 +11,7 @@ import pytest
 from equipoise.sources.arrow_types import Kind, family, kind_of, taken, taken_as, widest
 from equipoise.sources.parquet_columns import odd_ones
 from equipoise.sources.parquet_files import batches, kinds, names_of, opened, stored_files, table_files
+from equipoise.sources.passing import passed_in_table
 from sources.parquet_written import written
 
 ONE = UUID("12345678-9abc-def0-1234-56789abcdef0")
@@ -100,3 +101,22 @@ def test_files_of_a_folder_are_those_that_are_not_hidden(tmp_path):
 
 def test_files_of_a_table_that_knows_them_are_spelled_as_they_are():
     assert [file.uri for file in stored_files(["file:/my%20set/a.parquet", "x.orc"])] == ["file:/my set/a.parquet"]
+
+
+def test_what_no_reader_of_parquet_looks_at_is_counted_by_what_it_is(tmp_path):
+    for name in (
+        "a.parquet",
+        "k=1/b.parquet",
+        "_c.parquet",
+        "_d/e.parquet",
+        "_d/f.parquet",
+        ".g",
+        ".h/i",
+        "k=1/_SUCCESS",
+    ):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"12")
+    found = passed_in_table(str(tmp_path))
+    assert found == {"names that begin with _": 3, "dot files": 1, "dot folders": 1}
+    (tmp_path / "_delta_log").mkdir()
+    assert not passed_in_table(str(tmp_path)) and not passed_in_table(str(tmp_path / "gone"))

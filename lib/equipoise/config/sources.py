@@ -16,6 +16,11 @@ SOURCE_NAME = re.compile(r"[^0-9A-Za-z_\-]+")
 _EXTENSION = re.compile(r"[^\s/*?\[\]{}]+")
 
 
+def is_npy_name(name: str) -> bool:
+    """Whether a file of this name holds an array."""
+    return name.lower().endswith(".npy")
+
+
 class _Source(Section):
     """``damaged: skip`` rejects a file that cannot be read as one row, and takes the others."""
 
@@ -106,7 +111,7 @@ class EmbeddingsSource(_WithIds):
     @property
     def is_npy(self) -> bool:
         """Whether it is a file of vectors alone: all else is a table, or a folder of such files."""
-        return self.path.endswith(".npy")
+        return is_npy_name(self.path)
 
     @model_validator(mode="after")
     def _columns_are_of_tables(self) -> Self:

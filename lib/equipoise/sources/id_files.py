@@ -113,9 +113,9 @@ def open_ids(path: str, vectors: Npy, place: Place, *, column: str | None = None
     """
     key = place.key("ids")
     ids: Ids
-    if path.endswith(".npy"):
+    if path.lower().endswith(".npy"):
         ids = _npy_ids(path, vectors.slice_rows, key)
-    elif path.endswith(".parquet"):
+    elif path.lower().endswith(".parquet"):
         ids = _parquet_ids(path, column, place)
     else:
         ids = _lines(path, vectors.slice_rows, key)

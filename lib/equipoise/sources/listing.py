@@ -25,7 +25,8 @@ LINKED_TWICE = "links to folders that are listed without them"
 OF_SPARK = "folders of Spark's own"
 SPECIAL = "pipes, sockets and devices"
 WITHOUT_ENDING = "files without an ending"
-_SPARKS_OWN = ("_delta_log", "_spark_metadata", "_temporary")
+DELTA_LOG = "_delta_log"
+_SPARKS_OWN = (DELTA_LOG, "_spark_metadata", "_temporary")
 _LONGEST_ENDING = 12
 _BYTES = "surrogateescape"  # bytes that are no UTF-8, within a text
 
@@ -92,7 +93,7 @@ def entries(folder: Folder, suffixes: tuple[str, ...]) -> Iterator[Entry]:
         yield from _of_local(folder, suffixes)
         return
     for info in filesystem.get_file_info(fs.FileSelector(folder.path, allow_not_found=True)):
-        uri = _below(folder.uri, info.base_name)
+        uri = below(folder.uri, info.base_name)
         if info.type == fs.FileType.Directory:
             yield _folder_kind(info.base_name) or Folder(uri, info.path)
         else:
@@ -103,7 +104,7 @@ def _of_store(uri: str, info: fs.FileInfo, suffixes: tuple[str, ...]) -> Entry:
     if info.type != fs.FileType.File:
         return Passed(SPECIAL)
     modified_ms = None if info.mtime_ns is None else info.mtime_ns // 1_000_000
-    return _file_kind(info.base_name, suffixes) or _with_bytes(Found(uri, modified_ms, info.size))
+    return _passed(info.base_name, suffixes) or _with_bytes(Found(uri, modified_ms, info.size))
 
 
 def _of_local(folder: Folder, suffixes: tuple[str, ...]) -> Iterator[Entry]:
@@ -119,7 +120,7 @@ def _of_local(folder: Folder, suffixes: tuple[str, ...]) -> Iterator[Entry]:
 
 def _local(entry: os.DirEntry[bytes], folder: Folder, suffixes: tuple[str, ...]) -> Entry:
     name = entry.name.decode(errors=_BYTES)
-    uri, path = _below(folder.uri, name), _below(folder.path, name)
+    uri, path = below(folder.uri, name), below(folder.path, name)
     try:
         if not S_ISDIR(entry.stat().st_mode):
             return _regular(uri, path, suffixes, status=entry.stat())
@@ -138,7 +139,7 @@ def _regular(uri: str, path: str, suffixes: tuple[str, ...], *, status: os.stat_
     name = path.rpartition("/")[2]
     if not S_ISREG(status.st_mode):
         return Passed(SPECIAL)
-    if (passed := _file_kind(name, suffixes)) is not None:
+    if (passed := _passed(name, suffixes)) is not None:
         return passed
     found = _with_bytes(Found(_legible(uri), status.st_mtime_ns // 1_000_000, status.st_size))
     if found.uri == uri:
@@ -168,18 +169,22 @@ def _folder_kind(name: str) -> Passed | None:
     return Passed(OF_SPARK) if name in _SPARKS_OWN else None
 
 
-def _file_kind(name: str, suffixes: tuple[str, ...]) -> Passed | None:
+def _passed(name: str, suffixes: tuple[str, ...]) -> Passed | None:
     """What a file is passed over as; None where it is to be taken."""
-    lower = name.lower()
+    is_taken = name.lower().endswith(suffixes) and not name.startswith(".")
+    return None if is_taken else Passed(file_kind(name))
+
+
+def file_kind(name: str) -> str:
+    """What a file that is passed over is told of as: its ending, where that is one."""
     if name.startswith("."):
-        return Passed(DOT_FILES)
-    if lower.endswith(suffixes):
-        return None
-    ending = PurePosixPath(lower).suffix
-    return Passed(ending if 1 < len(ending) <= _LONGEST_ENDING and ending.isprintable() else WITHOUT_ENDING)
+        return DOT_FILES
+    ending = PurePosixPath(name.lower()).suffix
+    return ending if 1 < len(ending) <= _LONGEST_ENDING and ending.isprintable() else WITHOUT_ENDING
 
 
-def _below(folder: str, name: str) -> str:
+def below(folder: str, name: str) -> str:
+    """The path of a name in a folder."""
     return f"{folder.rstrip('/')}/{name}"
 
 

@@ -12,9 +12,11 @@ from typing import NamedTuple, TypeVar
 from pyarrow import fs
 
 from equipoise.config import EmbeddingsSource, Place
+from equipoise.config.sources import is_npy_name
 from equipoise.errors import InputError
 from equipoise.pipeline.locating import locate, missing
 from equipoise.sources.id_files import Ids, open_ids
+from equipoise.sources.listing import DELTA_LOG, below
 from equipoise.sources.npy import Npy, open_vectors, rows_told
 
 ID_ENDINGS = (".ids.npy", ".ids.txt", ".txt", ".parquet")
@@ -55,7 +57,7 @@ def is_of_npy(source: EmbeddingsSource) -> bool:
         names = _names(source.path)
     except (OSError, ValueError):
         return False
-    return "_delta_log" not in names and any(name.endswith(".npy") for name in names)
+    return DELTA_LOG not in names and any(is_npy_name(name) for name in names)
 
 
 def no_parts(source: EmbeddingsSource, place: Place) -> str:
@@ -82,11 +84,7 @@ def open_parts(source: EmbeddingsSource, place: Place, *, is_without_ids: bool =
             with some parts alone.
     """
     has_ids, source = source.ids is not None, source.model_copy(update={"ids": None} if is_without_ids else {})
-    if source.is_npy:
-        paths, id_paths = [source.path], [] if source.ids is None else [source.ids]
-    else:
-        _check_keys(source, place)
-        paths, id_paths = _paired(source, place)
+    paths, id_paths = paths_of(source, place)
     opened = _each(partial(_opened, source=source, place=place), zip_longest(paths, id_paths))
     parts, damaged, first = [], {}, 0
     is_numbered = not (has_ids or id_paths)
@@ -102,6 +100,18 @@ def open_parts(source: EmbeddingsSource, place: Place, *, is_without_ids: bool =
             f"{place.key('path')} {source.path}: no part can be read: {min(damaged)} {damaged[min(damaged)]}"
         )
     return Parts(tuple(parts), damaged)
+
+
+def paths_of(source: EmbeddingsSource, place: Place) -> tuple[list[str], list[str]]:
+    """The files of vectors and those of their ids, which are none or as many.
+
+    Raises:
+        InputError: they do not go together.
+    """
+    if source.is_npy:
+        return [source.path], [] if source.ids is None else [source.ids]
+    _check_keys(source, place)
+    return _paired(source, place)
 
 
 def _opened(files: tuple[str, str | None], source: EmbeddingsSource, place: Place) -> Part | InputError:
@@ -161,20 +171,21 @@ def _check_keys(source: EmbeddingsSource, place: Place) -> None:
 def _paired(source: EmbeddingsSource, place: Place) -> tuple[list[str], list[str]]:
     """Files of vectors and of their ids; no ids where there are none."""
     names = _names(source.path)
-    vectors = [name for name in names if name.endswith(".npy") and not name.endswith(".ids.npy")]
+    vectors = [name for name in names if is_npy_name(name) and not name.lower().endswith(".ids.npy")]
     if source.ids is None:
         ids, folder = _beside(vectors, names, source, place), source.path
     else:
         ids, folder = _of_folder(vectors, source.ids, source, place), source.ids
-    return [_join(source.path, name) for name in vectors], [_join(folder, name) for name in ids]
+    return [below(source.path, name) for name in vectors], [below(folder, name) for name in ids]
 
 
 def _beside(vectors: list[str], names: list[str], source: EmbeddingsSource, place: Place) -> list[str]:
-    there = set(names)
-    stems = [name.removesuffix(".npy") for name in vectors]
-    found = [[f"{stem}{ending}" for ending in ID_ENDINGS if f"{stem}{ending}" in there] for stem in stems]
+    ended = [(name, ending) for name in names for ending in ID_ENDINGS if name.lower().endswith(ending)]
+    there = {f"{name[: -len(ending)]}{ending}": name for name, ending in ended}
+    stems = [name[: -len(".npy")] for name in vectors]
+    found = [[there[f"{stem}{end}"] for end in ID_ENDINGS if f"{stem}{end}" in there] for stem in stems]
     where = f"{place.key('path')} {source.path}"
-    unpaired = {name for name in names if name.endswith(ID_ENDINGS)} - {name for ids in found for name in ids}
+    unpaired = {name for name, _ in ended} - {name for ids in found for name in ids}
     if unpaired:
         raise InputError(
             f"{where}: {min(unpaired)} belongs to no .npy file of its name: move it away, or name it alike"
@@ -194,10 +205,10 @@ def _of_folder(vectors: list[str], folder: str, source: EmbeddingsSource, place:
         names = _names(folder)
     except (OSError, ValueError) as error:
         raise InputError(f"{where} cannot be listed: {error}") from error
-    found = [name for name in names if name.endswith(_IDS_ALONE)]
+    found = [name for name in names if name.lower().endswith(_IDS_ALONE)]
     if not names:
         raise InputError(missing(folder, place.key("ids")))
-    endings = sorted({PurePosixPath(name).suffix for name in found})
+    endings = sorted({PurePosixPath(name).suffix.lower() for name in found})
     if len(endings) > 1:
         raise InputError(f"{where} holds files of several kinds, {' and '.join(endings)}: leave those with the ids")
     if len(found) != len(vectors):
@@ -207,7 +218,3 @@ def _of_folder(vectors: list[str], folder: str, source: EmbeddingsSource, place:
         if all(numbers) and int(numbers[0][0]) != int(numbers[1][0]):
             raise InputError(f"{where}: {ids} would be the ids of {name}: files must have the same numbers in both")
     return found
-
-
-def _join(folder: str, name: str) -> str:
-    return f"{folder.rstrip('/')}/{name}"

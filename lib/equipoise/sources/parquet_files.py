@@ -50,7 +50,7 @@ def table_files(root: str) -> list[TableFile] | None:
     except (OSError, ValueError):
         return None
     below = [(info.path[len(place.rstrip("/")) :].lstrip("/"), info.size) for info in infos if info.is_file]
-    return [_table_file(root, name, size) for name, size in sorted(below) if not _is_hidden(name)]
+    return [_table_file(root, name, size) for name, size in sorted(below) if not is_hidden(name)]
 
 
 def stored_files(uris: Iterable[str]) -> list[TableFile]:
@@ -58,7 +58,8 @@ def stored_files(uris: Iterable[str]) -> list[TableFile]:
     return [TableFile(unquote(uri)) for uri in uris if uri.endswith(".parquet")]
 
 
-def _is_hidden(name: str) -> bool:
+def is_hidden(name: str) -> bool:
+    """Whether no reader of Parquet looks at what has this name below the folder."""
     parts = name.split("/")
     return name.endswith(_FOLDER_MARK) or any(
         part.startswith(".") or (part.startswith("_") and "=" not in part) for part in parts

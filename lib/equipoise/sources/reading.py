@@ -9,8 +9,10 @@ from equipoise.config import EmbeddingsSource, ImagesSource, Place, Source, Tabl
 from equipoise.errors import InputError
 from equipoise.sources.files import files, not_looked_at
 from equipoise.sources.npy_parts import is_of_npy, no_parts
+from equipoise.sources.parquet import qualified
+from equipoise.sources.passing import passed_beside_parts, passed_in_table
 from equipoise.sources.surveying import shown
-from equipoise.sources.table import table_items, table_vectors
+from equipoise.sources.table import is_catalog_table, table_items, table_vectors
 from equipoise.sources.texts import LINES, PLAIN, text_items
 from equipoise.sources.user_table import carefully
 from equipoise.sources.vector_files import npy_vectors
@@ -50,24 +52,27 @@ def read_carefully(source: Source, read: Callable[[bool], T]) -> T:
 
 
 def passed_over(spark: SparkSession, source: Source, place: Place) -> Mapping[str, int]:
-    """Files below the path of a source that are none of its kind, by ending or by what they are; tables have none.
+    """Files below the path of a source that are none of its kind, by ending or by what they are; of Delta none.
 
     Raises:
         InputError: the path is missing.
     """
-    extensions = _extensions(source)
-    return not_looked_at(spark, source.path, extensions, place=place) if extensions else {}
+    if extensions := _extensions(source):
+        return not_looked_at(spark, source.path, extensions, place=place)
+    if isinstance(source, EmbeddingsSource) and is_of_npy(source):
+        return passed_beside_parts(source, place)
+    return {} if is_catalog_table(spark, source.path) else passed_in_table(qualified(spark, source.path))
 
 
 def nothing_found(source: Source, place: Place, passed: Mapping[str, int] | None = None) -> str:
     """The message for a source without any items; ``passed`` is what :func:`passed_over` found."""
+    seen = f"; not looked at: {shown(passed)}" if passed else ""
     if extensions := _extensions(source):
-        seen = f"; not looked at: {shown(passed)}" if passed else ""
         return (
             f"{place.key('path')} {source.path} holds no file with one of the extensions {', '.join(extensions)}; "
             f"point it at their folder (sub-folders are searched; names that begin with . are left out){seen}"
         )
-    return f"{place.key('path')} {source.path} has no rows: point it at a table or file that has"
+    return f"{place.key('path')} {source.path} has no rows: point it at a table or file that has{seen}"
 
 
 def _extensions(source: Source) -> tuple[str, ...]:

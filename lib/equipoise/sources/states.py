@@ -7,9 +7,8 @@ from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
 from equipoise.pipeline.locating import locate
+from equipoise.sources.listing import DELTA_LOG
 from equipoise.sources.table import is_catalog_table, newest_commit
-
-DELTA_LOG = "_delta_log"
 
 
 def state_of(spark: SparkSession, path: str) -> int | None:
