@@ -3,9 +3,11 @@
 import io
 
 import numpy as np
+import pytest
 from PIL import Image
 
-from equipoise.encoders import load_encoder
+from equipoise.encoders import UnreadableItem, load_encoder
+from equipoise.errors import ConfigError
 from equipoise.pipeline import embedding as em
 from equipoise.schemas import Col
 
@@ -67,7 +69,7 @@ def test_an_encoder_that_gives_what_cannot_be_clustered_has_its_items_rejected()
             return np.array([[np.nan, 1], [1, 2], [0, -1e25]], np.float32)
 
     ids = {Col.item_id: [7, 8, 9], Col.key: ["a", "b", "c"], Col.uri: pa.nulls(3, pa.string())}
-    rows = em._encoded(pa.RecordBatch.from_pydict(ids), [b"a", b"b", b"c"], Broken()).to_pylist()
+    rows = em._encoded(pa.RecordBatch.from_pydict(ids), [b"a", b"b", b"c"], em.Guarded(Broken())).to_pylist()
     assert [row[Col.reason] for row in rows] == ["not_finite", None, "too_large"]
     assert [row[Col.embedding] for row in rows] == [None, [1.0, 2.0], None]
     assert rows[2][Col.detail] == "the encoder's vector holds 1e+25, too large to square in float32"
@@ -110,4 +112,64 @@ def test_whatever_the_decoding_of_one_item_raises_the_others_go_on():
     assert [(item.reason, item.detail) for item in found[::2]] == [
         ("unreadable_item", "MemoryError: no room"),
         ("unreadable_item", "ValueError: invalid literal for int() with base 10: b'seven'"),
+    ]
+
+
+class Picky:
+    """An encoder of numbers that raises what stands among the items: a vector is (number, number of the batch)."""
+
+    kind = "texts"
+
+    def decode(self, content):
+        return content
+
+    def encode(self, items):
+        for item in items:
+            if isinstance(item, Exception):
+                raise item
+        return np.array([[item, len(items)] for item in items], np.float32)
+
+
+def told(found):
+    return [(one.reason, one.detail) if isinstance(one, UnreadableItem) else one.tolist() for one in found]
+
+
+def test_an_item_that_the_encoder_cannot_take_is_a_reject_and_its_batch_goes_on():
+    items = [1, MemoryError("no room"), 2, ValueError("odd"), UnreadableItem("too_long", "9 words")]
+    assert told(em.Guarded(Picky()).vectors(items)) == [
+        [1, 1],
+        ("unreadable_item", "MemoryError: no room"),
+        [2, 1],
+        ("unreadable_item", "ValueError: odd"),
+        ("too_long", "9 words"),
+    ]
+    assert told(em.Guarded(Picky()).vectors([3, 4])) == [[3, 2], [4, 2]]
+    assert em.Guarded(Picky()).vectors([]) == []
+
+
+def test_what_every_item_of_a_batch_raises_and_what_the_user_can_mend_ends_the_task():
+    guarded = em.Guarded(Picky())
+    guarded.vectors([1, 2])
+    with pytest.raises(RuntimeError, match=r"^first$"):
+        guarded.vectors([RuntimeError("first"), RuntimeError("second")])
+    with pytest.raises(ConfigError, match=r"^no model$"):
+        guarded.vectors([1, ConfigError("no model"), 2])
+
+
+def test_an_item_that_is_alone_in_its_batch_is_a_reject_where_the_encoder_takes_others():
+    guarded = em.Guarded(Picky())
+    with pytest.raises(ValueError, match=r"^odd$"):
+        guarded.vectors([ValueError("odd")])
+    guarded.vectors([1, 2])
+    assert told(guarded.vectors([ValueError("odd")])) == [("unreadable_item", "ValueError: odd")]
+
+
+def test_the_row_of_an_odd_item_has_the_reason_and_the_others_their_vectors():
+    import pyarrow as pa
+
+    ids = {Col.item_id: [7, 8], Col.key: ["a", "b"], Col.uri: pa.nulls(2, pa.string())}
+    rows = em._encoded(pa.RecordBatch.from_pydict(ids), [ValueError("odd"), 5], em.Guarded(Picky())).to_pylist()
+    assert [(row[Col.reason], row[Col.detail], row[Col.embedding]) for row in rows] == [
+        ("unreadable_item", "ValueError: odd", None),
+        (None, None, [5.0, 1.0]),
     ]

@@ -17,6 +17,7 @@ from pyspark.sql import types as t
 from equipoise.encoders import Encoder, UnreadableItem, load_encoder
 from equipoise.encoders.base import unreadable
 from equipoise.encoders.images import quiet_pillow
+from equipoise.errors import EquipoiseError
 from equipoise.kernels.threads import limit_worker_threads
 from equipoise.kernels.vectors import largest_value
 from equipoise.pipeline.content import READERS, content_of, slices
@@ -77,11 +78,12 @@ def _encode(
     task = TaskContext.get()
     # After the model is loaded: only libraries that are there can be told.
     limit_worker_threads(task.cpus() if task else 1)
+    guarded = Guarded(loaded)
     with quiet_pillow(), ThreadPoolExecutor(READERS) as readers:
         for batch in slices(batches, batch_size):
             uris, contents = (batch.column(name).to_pylist() for name in (Col.uri, Col.content))
             decoded = list(readers.map(partial(_decoded, loaded), uris, contents))
-            yield _encoded(batch, decoded, loaded)
+            yield _encoded(batch, decoded, guarded)
 
 
 def _decoded(encoder: Encoder, uri: str | None, content: bytes | None) -> Any:
@@ -92,13 +94,63 @@ def _decoded(encoder: Encoder, uri: str | None, content: bytes | None) -> Any:
         return item
 
 
-def _encoded(batch: pa.RecordBatch, decoded: list[Any], encoder: Encoder) -> pa.RecordBatch:
+class Guarded:
+    """An encoder of which one odd item costs no other its vector: a batch that it cannot take goes item by item."""
+
+    def __init__(self, encoder: Encoder) -> None:
+        """Takes an encoder; that it works is known once it gave a vector."""
+        self._encoder, self._taken = encoder, list[Any]()
+
+    def vectors(self, items: list[Any]) -> list[NDArray[np.floating] | UnreadableItem]:
+        """The vector of each decoded item, or why there is none.
+
+        Raises:
+            EquipoiseError: what the user can mend.
+            Exception: what all items raise, the first one's: then it is not the items. Of an item that is alone in its
+                batch one that the encoder took before tells.
+        """
+        if not items:
+            return []
+        try:
+            found = list(self._encoder.encode(items))
+        except EquipoiseError:
+            raise
+        except Exception as whole:  # of any kind: it is looked whose it is
+            return self._one_by_one(items, whole)
+        self._taken = items[:1]
+        return found
+
+    def _one_by_one(self, items: list[Any], whole: Exception) -> list[NDArray[np.floating] | UnreadableItem]:
+        alone = [self._alone(item) for item in items]
+        first = alone[0]
+        if isinstance(first, Exception) and {type(outcome) for outcome in alone} == {type(first)}:
+            works = len(items) == 1 and self._taken and not isinstance(self._alone(self._taken[0]), Exception)
+            if not (works or isinstance(first, UnreadableItem)):
+                raise first from whole
+        return [_as_reject(outcome) if isinstance(outcome, Exception) else outcome for outcome in alone]
+
+    def _alone(self, item: Any) -> NDArray[np.floating] | Exception:
+        try:
+            return np.asarray(self._encoder.encode([item]))[0]
+        except EquipoiseError:
+            raise
+        except Exception as error:
+            return error
+
+
+def _as_reject(error: Exception) -> UnreadableItem:
+    if isinstance(error, UnreadableItem):
+        return error
+    return UnreadableItem("unreadable_item", f"{type(error).__name__}: {error}")
+
+
+def _encoded(batch: pa.RecordBatch, decoded: list[Any], encoder: Guarded) -> pa.RecordBatch:
     outcomes: list[UnreadableItem | None] = [item if isinstance(item, UnreadableItem) else None for item in decoded]
     readable = [place for place, outcome in enumerate(outcomes) if outcome is None]
-    matrix = encoder.encode([decoded[place] for place in readable]) if readable else np.empty((0, 0), np.float32)
+    vectors = encoder.vectors([decoded[place] for place in readable])
     embeddings: list[Any] = [None] * len(decoded)
-    for place, vector in zip(readable, matrix, strict=True):
-        outcomes[place] = _unusable(vector)
+    for place, vector in zip(readable, vectors, strict=True):
+        outcomes[place] = vector if isinstance(vector, UnreadableItem) else _unusable(vector)
         embeddings[place] = vector if outcomes[place] is None else None
     return pa.RecordBatch.from_arrays(
         [
