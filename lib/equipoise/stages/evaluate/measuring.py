@@ -134,7 +134,8 @@ def _groupings(items: DataFrame, section: Evaluate) -> dict[str, Column]:
 
 
 def _known(items: DataFrame, name: str) -> str:
-    keys = items.select(F.explode(F.map_keys(Col.attributes)).alias(Col.key)).distinct().orderBy(Col.key)
+    given = F.map_filter(Col.attributes, lambda _, value: value.isNotNull())
+    keys = items.select(F.explode(F.map_keys(given)).alias(Col.key)).distinct().orderBy(Col.key)
     names = [row[Col.key] for row in keys.limit(_SHOWN).collect()]  # twenty
     return (
         nearest(name, names)
