@@ -1,5 +1,8 @@
 """Clusters split on the executors are those split on arrays; large ones are fitted on a sample."""
 
+from contextlib import nullcontext
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -11,7 +14,7 @@ from equipoise.kernels.packing import Block, pack
 from equipoise.kernels.placement import DriverLimit
 from equipoise.kernels.splitting import split_arrays
 from equipoise.kernels.vectors import ArrayVectors
-from equipoise.pipeline import splits
+from equipoise.pipeline import fitting, splits
 from equipoise.pipeline.blocks import assignments_arrays, vectors_frame
 from equipoise.pipeline.checkpoint import DistributedLevel
 from equipoise.pipeline.hierarchy import fit_hierarchy
@@ -145,3 +148,21 @@ def test_the_kernel_of_the_task_works_inside_the_clusters(spark, monkeypatch, ba
     streams = list(splits._fitted([(0, piece)], routes, INSIDE, most=10_000, near=near))
     assert used == {backend} and streams
     near.centroids.destroy()
+
+
+@pytest.mark.parametrize("is_below", [True, False])
+def test_a_run_says_by_name_where_split_bytes_does_not_hold(monkeypatch, is_below):
+    least = placement.LEAST_MEMBERS * 5 * (4 * 4 + 8)  # five clusters of vectors of four numbers, with their ids
+    vectors, said = SparkVectors.__new__(SparkVectors), []
+    vectors.dim = 4
+    fine = SimpleNamespace(centroids=lambda: COARSE, assignments=None)
+    monkeypatch.setattr(fitting, "fit_centroids", lambda *_, **__: COARSE)
+    monkeypatch.setattr(fitting, "split", lambda *_, most_bytes: nullcontext(fine))
+    how = fitting.Fitting(KMeans(), 3, split_bytes=least - is_below, say=said.append)
+    with fitting._clusters(vectors, Level(60, splits=5), number=2, fitting=how):
+        pass
+    assert said[0] == "level 2: splitting 12 coarse clusters into 5 each"
+    assert said[1:] == is_below * [
+        f"level 2: a task takes {least:,} bytes, above cluster.split_bytes of {least - 1:,}: "
+        f"{placement.LEAST_MEMBERS} vectors for each of 5 clusters is the least; lower splits for less"
+    ]
