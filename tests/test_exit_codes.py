@@ -89,3 +89,12 @@ def test_the_longest_name_of_a_config_makes_a_run_id(tmp_path):
 
     config = load_config(written(tmp_path, name="é" * 80))
     assert commands._checked_run_id(new_run_id(config))
+
+
+@pytest.mark.parametrize(
+    "out, said", [("~/x", "is not in your home for Spark"), ("a:b", "reads as a place of another")]
+)
+def test_a_folder_of_reports_that_is_no_place_is_refused_without_spark(capsys, monkeypatch, out, said):
+    monkeypatch.setattr(commands, "_session", lambda *arguments: pytest.fail("Spark was asked for"))
+    assert main(["report", "--workspace", "w", "--run-id", "r", "--out", out]) == 2
+    assert capsys.readouterr().err.startswith(f"equipoise: --out {out!r} {said}")
