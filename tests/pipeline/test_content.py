@@ -144,6 +144,6 @@ def test_a_content_beyond_the_limit_is_not_kept(monkeypatch):
     kept = [ct._facts(None, content, kind="texts", keep=True) for content in (b"abc", b"abcd")]
     assert [(facts.reason, facts.detail) for facts in kept] == [
         (None, None),
-        ("too_large", "4 bytes; contents of up to 3 are kept inline"),
+        ("content_too_large", "4 bytes; contents of up to 3 are kept inline"),
     ]
     assert ct._facts(None, b"abcd", kind="texts", keep=False).reason is None

@@ -53,3 +53,9 @@ def test_an_object_of_many_elements_a_line_each_is_one_object_at_any_size(tmp_pa
     (whole,) = json_files.documents(str(path), 0, half, n_bytes)
     assert whole.place == "element 0" and whole.reason is None and list(whole.value.fields) == ["data"]
     assert not list(json_files.documents(str(path), half, n_bytes, n_bytes))
+
+
+def test_what_is_wrong_with_a_file_of_json_does_not_repeat_where_it_is(tmp_path):
+    (tmp_path / "a.json").mkdir()
+    ((*_, reason, detail),) = json_files.documents(f"file:{tmp_path}/a.json", 0, 9, 9)
+    assert reason == "damaged_file" and str(tmp_path) not in detail and "the file" in detail

@@ -10,7 +10,7 @@ import pytest
 
 from equipoise.sources.arrow_types import Kind, family, kind_of, taken, taken_as, widest
 from equipoise.sources.parquet_columns import odd_ones
-from equipoise.sources.parquet_files import batches, kinds, names_of, opened, stored_files, table_files
+from equipoise.sources.parquet_files import batches, damage, kinds, names_of, opened, stored_files, table_files
 from equipoise.sources.passing import passed_in_table
 from sources.parquet_written import written
 
@@ -120,3 +120,10 @@ def test_what_no_reader_of_parquet_looks_at_is_counted_by_what_it_is(tmp_path):
     assert found == {"names that begin with _": 3, "dot files": 1, "dot folders": 1}
     (tmp_path / "_delta_log").mkdir()
     assert not passed_in_table(str(tmp_path)) and not passed_in_table(str(tmp_path / "gone"))
+
+
+@pytest.mark.parametrize("spelled", ["file:{path}", "{path}"])
+def test_what_is_wrong_with_a_file_does_not_repeat_where_it_is(tmp_path, spelled):
+    path = f"{tmp_path}/a.parquet"
+    error = OSError(f"{spelled.format(path=path)} cannot be read: Input/output error")
+    assert damage(f"file:{path}", error) == "the file cannot be read: Input/output error"

@@ -13,9 +13,9 @@ from pyspark.sql import types as t
 from equipoise.encoders.base import Kind, UnreadableItem, unreadable
 from equipoise.encoders.images import image_size, quiet_pillow
 from equipoise.pipeline.locating import locate
+from equipoise.pipeline.reasons import CONTENT_TOO_LARGE, MISSING_CONTENT
 from equipoise.schemas import POOL, Col
 
-TOO_LARGE = "too_large"
 # Reading waits for the store, not for the processor.
 READERS = 16
 # Rows whose contents are in memory at a time, and the bytes of those that are kept: Arrow's limit is 2 GiB.
@@ -45,7 +45,7 @@ def content_of(uri: str | None, content: bytes | None) -> bytes:
     if content is not None:
         return content
     if uri is None:
-        raise UnreadableItem("missing_content", "the row has neither content nor uri")
+        raise UnreadableItem(MISSING_CONTENT, "the row has neither content nor uri")
     return read_bytes(uri)
 
 
@@ -116,7 +116,9 @@ def _facts(uri: str | None, content: bytes | None, *, kind: Kind | None, keep: b
         read = content_of(uri, content)
         width, height = _size(read, kind)
         if keep and len(read) > _LARGEST_KEPT:
-            raise UnreadableItem(TOO_LARGE, f"{len(read):,} bytes; contents of up to {_LARGEST_KEPT:,} are kept inline")
+            raise UnreadableItem(
+                CONTENT_TOO_LARGE, f"{len(read):,} bytes; contents of up to {_LARGEST_KEPT:,} are kept inline"
+            )
     except UnreadableItem as item:
         return _Facts(content, None, reason=item.reason, detail=item.detail)
     kept = read if keep else content

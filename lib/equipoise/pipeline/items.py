@@ -11,7 +11,6 @@ from equipoise.kernels.vectors import LARGEST_NORM
 from equipoise.schemas import EMBEDDINGS, POOL, REJECTS, Col
 
 ALREADY_IN_POOL = "already_in_pool"
-DAMAGED_FILE = "damaged_file"
 DUPLICATE_ID = "duplicate_id"
 ID_COLLISION = "id_collision"
 MISSING_ID = "missing_id"

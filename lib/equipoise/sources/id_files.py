@@ -1,21 +1,19 @@
 """The ids beside arrays of vectors: ``.npy``, text with one a line, or Parquet. Needs no Spark."""
 
 from codecs import BOM_UTF8 as _BOM
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BufferedReader
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from equipoise.config import Place
 from equipoise.errors import InputError, nearest
 from equipoise.pipeline.locating import locate, missing
 from equipoise.sources.npy import Npy, open_npy
+from equipoise.sources.parquet_files import NO_PARQUET, damage, opened
 
 _READ_BYTES = 1 << 20
 
@@ -81,7 +79,7 @@ class ParquetIds:
 
     def rows(self, start: int, stop: int) -> NDArray[Any]:
         """The ids of some rows as texts, None where there is none; only the groups that hold them are read."""
-        with _parquet(self.uri) as file:
+        with opened(self.uri) as file:
             first, found = 0, []
             for group in range(file.num_row_groups):
                 n_rows = file.metadata.row_group(group).num_rows
@@ -144,25 +142,19 @@ def _npy_ids(path: str, slice_rows: int, key: str) -> NpyIds:
 def _parquet_ids(path: str, column: str | None, place: Place) -> ParquetIds:
     key, name = place.key("ids"), column or "id"
     try:
-        with _parquet(path) as file:
+        with opened(path) as file:
             schema, count = file.schema_arrow, file.metadata.num_rows
     except FileNotFoundError as error:
         raise InputError(missing(path, key)) from error
     except (OSError, ValueError) as error:
-        raise InputError(f"{key} {path} is no Parquet file: {error}") from error
+        what = damage(path, error)
+        raise InputError(f"{key} {path} is no Parquet file{'' if what == NO_PARQUET else f': {what}'}") from error
     if name not in schema.names:
         raise InputError(f"{place.key('id')}: {path} has no column {name!r}; {nearest(name, schema.names)}")
     kind = schema.field(name).type
     if not (pa.types.is_integer(kind) or pa.types.is_string(kind) or pa.types.is_large_string(kind)):
         raise InputError(f"{place.key('id')}: the column {name!r} of {path} is {kind}; it must hold integers or texts")
     return ParquetIds(path, name, count)
-
-
-@contextmanager
-def _parquet(uri: str) -> Iterator[pq.ParquetFile]:
-    filesystem, path = locate(uri)
-    with filesystem.open_input_file(path) as opened:
-        yield pq.ParquetFile(opened)
 
 
 def _lines(path: str, slice_rows: int, key: str) -> Lines:

@@ -3,7 +3,8 @@
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
-_SMALLEST, _LARGEST = -(1 << 63), (1 << 63) - 1
+SMALLEST, LARGEST = -(1 << 63), (1 << 63) - 1
+"""Bounds of a BIGINT."""
 
 
 def whole_number(text: Column) -> Column:
@@ -12,4 +13,4 @@ def whole_number(text: Column) -> Column:
     Every BIGINT is one; what is beyond its bounds, as uint64 may be, is a text like any other.
     """
     plain = F.when(text.rlike(r"\A(0|-?[1-9][0-9]{0,18})\z"), text).cast("decimal(19,0)")
-    return F.when(plain.between(F.lit(_SMALLEST), F.lit(_LARGEST)), plain).cast("bigint")
+    return F.when(plain.between(F.lit(SMALLEST), F.lit(LARGEST)), plain).cast("bigint")

@@ -10,12 +10,12 @@ from typing import NamedTuple
 
 import pyarrow as pa
 
-from equipoise.pipeline.items import DAMAGED_FILE
 from equipoise.pipeline.locating import locate
+from equipoise.pipeline.reasons import DAMAGED_FILE, EMPTY_FILE
 from equipoise.sources.json_values import MALFORMED, Value, only_value, spans_lines, values
+from equipoise.sources.parquet_files import damage
 
 COMPRESSED = {"gz": "gzip", "bz2": "bz2", "zst": "zstd"}
-EMPTY_FILE = "empty_file"
 MOST_ARRAY_BYTES = 1 << 30
 MOST_LINE_BYTES = 256 << 20
 _HEAD_BYTES, _BEYOND_BYTES = 64 << 10, 4 << 10
@@ -61,7 +61,7 @@ def documents(uri: str, start: int, stop: int, n_bytes: int, *, is_sample: bool 
         for found in _documents(uri, start, stop, with_whole=not is_sample or n_bytes <= _MOST_SAMPLED_BYTES):
             yield found
     except (OSError, ValueError) as error:
-        what = f"line {error.lineno:,}: {error.msg}" if isinstance(error, JSONDecodeError) else str(error)
+        what = f"line {error.lineno:,}: {error.msg}" if isinstance(error, JSONDecodeError) else damage(uri, error)
         yield _of_file(DAMAGED_FILE, what)
         return
     if found is None and start == 0 and (stop >= n_bytes or is_compressed(uri)):

@@ -13,6 +13,7 @@ from pyspark.sql import types as t
 
 from equipoise.config import Place, TextsSource
 from equipoise.pipeline.items import MISSING_ID, RAW
+from equipoise.pipeline.reasons import MISSING_CONTENT
 from equipoise.schemas import Col
 from equipoise.sources.files import attribute_keys, existing, raw
 from equipoise.sources.ids import whole_number
@@ -21,7 +22,6 @@ from equipoise.sources.json_files import COMPRESSED, Document, documents
 LINES = tuple(
     f"{kind}{more}" for more in ("", *(f".{end}" for end in COMPRESSED)) for kind in ("jsonl", "json", "ndjson")
 )
-MISSING_TEXT = "missing_content"
 RANGE_BYTES = 32 << 20
 # Opening a file takes as long as reading some of it.
 _FILE_BYTES = 64 << 10
@@ -131,7 +131,7 @@ def _row(one: Document, uri: str, source: TextsSource) -> dict[str, Any]:
     content = None if text is None else text.encode()
     reason, detail = one.reason, one.detail
     if reason is None and content is None:
-        reason, detail = MISSING_TEXT, f"{one.place} has no {source.text}"
+        reason, detail = MISSING_CONTENT, f"{one.place} has no {source.text}"
     if reason is None and source.id and not given:
         reason, detail = MISSING_ID, f"{one.place} has no {source.id}"
     written = one.value.written

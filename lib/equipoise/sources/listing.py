@@ -13,8 +13,8 @@ from typing import NamedTuple
 from pyarrow import fs
 
 from equipoise.pipeline.locating import locate
+from equipoise.pipeline.reasons import EMPTY_FILE
 
-EMPTY_FILE = "empty_file"
 UNREADABLE_FILE = "unreadable_file"
 UNREADABLE_FOLDER = "unreadable_folder"
 UNREADABLE_NAME = "unreadable_name"

@@ -91,7 +91,7 @@ def open_parts(source: EmbeddingsSource, place: Place, *, is_without_ids: bool =
     for path, part in zip(paths, opened, strict=True):
         if isinstance(part, InputError):
             first += _skipped(part, path, source, is_numbered=is_numbered, is_last=path == paths[-1])
-            damaged[path] = str(part).removeprefix(f"{place.key('path')} {path} ")
+            damaged[path] = str(part).removeprefix(f"{place.key('path')} {path} ").replace(path, "the file")
         else:
             parts.append(replace(part, first=first))
             first += part.count

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from pyspark.errors import AnalysisException
 from pyspark.sql import DataFrame, SparkSession
@@ -15,7 +15,7 @@ from pyspark.sql.pandas.types import from_arrow_type
 from equipoise.errors import InputError
 from equipoise.sources.arrow_types import Kind
 from equipoise.sources.columns import column
-from equipoise.sources.files import existing, loaded, silent
+from equipoise.sources.files import existing, loaded, silent, uri_of
 from equipoise.sources.parquet_columns import odd_ones, wanted_columns
 from equipoise.sources.parquet_files import NO_PARQUET, TableFile, names_of, table_files
 from equipoise.sources.parquet_tasks import FILE, ROW, Unit, Wanted, kinds_seen, looks, rows
@@ -53,7 +53,7 @@ def parquet_table(spark: SparkSession, request: Request) -> UserTable:
     Raises:
         InputError: it does not exist, is no Parquet, lacks a column, or has damaged files that are not to be skipped.
     """
-    files = table_files(qualified(spark, request.path))
+    files = table_files(uri_of(spark, request.path))
     by_spark = files is None or (_is_plain(files) and not request.is_careful)
     found = _by_spark(spark, request, files) if by_spark else None
     if found is None:
@@ -92,15 +92,6 @@ def look_at(
         else:
             damaged.append(DamagedFile(files[number].uri, damage))
     return read, damaged
-
-
-def qualified(spark: SparkSession, path: str) -> str:
-    """The path with the scheme of its file system, as Hadoop's settings have it."""
-    jvm: Any = spark.sparkContext._jvm
-    context: Any = spark.sparkContext._jsc
-    place = jvm.org.apache.hadoop.fs.Path(path)
-    whole = place.getFileSystem(context.hadoopConfiguration()).makeQualified(place).toString()
-    return re.sub("^s3[an]://", "s3://", whole)
 
 
 @contextmanager

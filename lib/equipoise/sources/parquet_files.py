@@ -129,5 +129,8 @@ def damage(uri: str, error: Exception) -> str:
     """What is wrong with a file, in words."""
     if isinstance(error, FileNotFoundError):
         return "it is not there"
-    told = " ".join(str(error).replace(locate(uri)[1], "the file").split()) or type(error).__name__
+    told = (
+        " ".join(str(error).replace(uri, "the file").replace(locate(uri)[1], "the file").split())
+        or type(error).__name__
+    )
     return told[:_MOST_TOLD]

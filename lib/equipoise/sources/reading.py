@@ -7,9 +7,8 @@ from pyspark.sql import DataFrame, SparkSession
 
 from equipoise.config import EmbeddingsSource, ImagesSource, Place, Source, TableSource, TextsSource
 from equipoise.errors import InputError
-from equipoise.sources.files import files, not_looked_at
+from equipoise.sources.files import files, not_looked_at, uri_of
 from equipoise.sources.npy_parts import is_of_npy, no_parts
-from equipoise.sources.parquet import qualified
 from equipoise.sources.passing import passed_beside_parts, passed_in_table
 from equipoise.sources.surveying import shown
 from equipoise.sources.table import is_catalog_table, table_items, table_vectors
@@ -61,7 +60,7 @@ def passed_over(spark: SparkSession, source: Source, place: Place) -> Mapping[st
         return not_looked_at(spark, source.path, extensions, place=place)
     if isinstance(source, EmbeddingsSource) and is_of_npy(source):
         return passed_beside_parts(source, place)
-    return {} if is_catalog_table(spark, source.path) else passed_in_table(qualified(spark, source.path))
+    return {} if is_catalog_table(spark, source.path) else passed_in_table(uri_of(spark, source.path))
 
 
 def nothing_found(source: Source, place: Place, passed: Mapping[str, int] | None = None) -> str:

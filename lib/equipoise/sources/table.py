@@ -11,18 +11,18 @@ from pyspark.sql import types as t
 
 from equipoise.config import EmbeddingsSource, Place, TableSource
 from equipoise.errors import InputError
-from equipoise.pipeline.items import DAMAGED_FILE, MISSING_ID, RAW
+from equipoise.pipeline.items import MISSING_ID, RAW
+from equipoise.pipeline.reasons import DAMAGED_FILE, MISSING_CONTENT
 from equipoise.schemas import Col
 from equipoise.sources.columns import BYTES
 from equipoise.sources.files import attribute_keys, attribute_map, existing, loaded, raw
+from equipoise.sources.ids import LARGEST, SMALLEST
 from equipoise.sources.parquet import look_at, parquet_table, with_origin
 from equipoise.sources.parquet_files import stored_files
 from equipoise.sources.user_table import Request, UserTable, refusal
 
-MISSING_CONTENT = "missing_content"
 _NAME = re.compile(r"^\w[\w\-]*(\.\w[\w\-]*){1,2}$")
 _WHOLE = (t.ByteType, t.ShortType, t.IntegerType, t.LongType)
-_LARGEST = (1 << 63) - 1
 _DELTA = "a Delta table"
 
 
@@ -133,7 +133,7 @@ def _identity(table: UserTable, name: str | None, keyless: Column | None = None)
         return {Col.key: keyless}
     kind, given = table.kind(name), table.column(name)
     if isinstance(kind, t.DecimalType) and kind.scale == 0:  # uint64, for one
-        fits = given.between(F.lit(-_LARGEST - 1), F.lit(_LARGEST))
+        fits = given.between(F.lit(SMALLEST), F.lit(LARGEST))
         return {Col.key: table.text(name), Col.given_id: F.when(fits, given).cast("bigint")}
     _check_type(table, "id", name, (*_WHOLE, *BYTES))
     text = table.text(name)

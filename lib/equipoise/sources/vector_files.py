@@ -14,7 +14,8 @@ from pyspark.sql import functions as F
 from pyspark.sql import types as t
 
 from equipoise.config import EmbeddingsSource, Place
-from equipoise.pipeline.items import DAMAGED_FILE, MISSING_ID, RAW
+from equipoise.pipeline.items import MISSING_ID, RAW
+from equipoise.pipeline.reasons import DAMAGED_FILE
 from equipoise.schemas import EMBEDDINGS, REJECTS, Col
 from equipoise.sources.files import raw
 from equipoise.sources.ids import whole_number

@@ -8,7 +8,8 @@ from pyspark.sql import functions as F
 
 from equipoise.config import Place
 from equipoise.errors import InputError
-from equipoise.pipeline.items import DAMAGED_FILE, OF_VECTORS, other_ids, vector_lengths
+from equipoise.pipeline.items import OF_VECTORS, other_ids, vector_lengths
+from equipoise.pipeline.reasons import DAMAGED_FILE
 from equipoise.runs.context import Context
 from equipoise.schemas import EMBEDDINGS, POOL, Col, Slice
 from equipoise.sources.reading import nothing_found

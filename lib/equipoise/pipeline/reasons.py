@@ -1,0 +1,6 @@
+"""Why files and contents cannot be used: reasons that several modules give. Needs no Spark."""
+
+DAMAGED_FILE = "damaged_file"
+EMPTY_FILE = "empty_file"
+MISSING_CONTENT = "missing_content"
+CONTENT_TOO_LARGE = "content_too_large"
