@@ -58,5 +58,5 @@ MEANINGS: Mapping[str, str] = {
 
 
 def in_words(name: str) -> str:
-    """The name of a measure for people: that of the table, in words."""
+    """The name of a measure or group for people: that of the table, in words."""
     return name.replace("_", " ")

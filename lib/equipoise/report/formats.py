@@ -53,8 +53,3 @@ def duration(seconds: float | None) -> str:
     if minutes < 60:
         return f"{minutes} min {rest:02d} s"
     return f"{minutes // 60} h {minutes % 60:02d} min"
-
-
-def words(name: str) -> str:
-    """A name of the tables in plain words."""
-    return name.replace("_", " ")

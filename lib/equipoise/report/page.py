@@ -109,7 +109,7 @@ def _without_selection(report: Report) -> str:
 
 def groups_of(balance: Balance) -> str:
     """What the groups are called: classes, or clusters of a level."""
-    return "classes" if balance.group == CLASS else f"clusters of {formats.words(balance.group)}"
+    return "classes" if balance.group == CLASS else f"clusters of {in_words(balance.group)}"
 
 
 class _Pictures:
@@ -131,7 +131,7 @@ class _Pictures:
 
 def _panel(balance: Balance, place: int) -> dict[str, Any]:
     plot = Markup(lorenz_plot(balance.spreads, key=f"lorenz{place}"))
-    name = formats.words(balance.group).capitalize() if balance.group != CLASS else "Classes"
+    name = in_words(balance.group).capitalize() if balance.group != CLASS else "Classes"
     return {"group": balance.group, "name": name, "spreads": balance.spreads, "plot": plot}
 
 
@@ -219,7 +219,7 @@ def _environment() -> Environment:
         "measure": formats.measure,
         "times": formats.times,
         "duration": formats.duration,
-        "words": formats.words,
+        "words": in_words,
         "measured": _measured,
     }
     return environment

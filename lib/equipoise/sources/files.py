@@ -23,6 +23,7 @@ from equipoise.schemas import POOL, Col
 from equipoise.sources.columns import column
 from equipoise.sources.listing import Folder
 from equipoise.sources.surveying import Survey, dealt, few_kinds, files_listed, kinds_listed, survey
+from equipoise.tables.commits import short
 
 _FILE = t.StructType(
     [
@@ -38,7 +39,6 @@ _MOST_TASKS = 2048
 _STORES = ("s3", "gs", "abfs", "abfss")
 _SPELLED = re.compile(r"^([A-Za-z][A-Za-z0-9+.\-]+):(//[^/]*)?(.*)$", re.DOTALL)
 _MISSING = "PATH_NOT_FOUND"
-_EXCEPTION_CLASS = re.compile(r"^(?:[\w$]+\.)+[\w$]+: ")
 
 
 def files(
@@ -116,16 +116,11 @@ def loaded(path: str, what: str, load: Callable[[], DataFrame], *, place: Place)
     except PySparkException as error:
         if _MISSING in str(error):
             raise InputError(missing(path, place.key("path"))) from error
-        raise InputError(f"{place.key('path')} {path} cannot be read as {what}: {first_line(error)}") from error
+        raise InputError(f"{place.key('path')} {path} cannot be read as {what}: {short(error)}") from error
     except Py4JJavaError as error:
         raise InputError(
-            f"{place.key('path')} {path} cannot be read as {what}: {first_line(error.java_exception)}"
+            f"{place.key('path')} {path} cannot be read as {what}: {short(error.java_exception)}"
         ) from error
-
-
-def first_line(error: object) -> str:
-    """The first line of what Spark says, without the class of the exception: the rest is its plan or its stack."""
-    return _EXCEPTION_CLASS.sub("", str(error).strip().partition("\n")[0])
 
 
 @contextmanager
@@ -186,9 +181,9 @@ def _surveyed(spark: SparkSession, path: str, extensions: Sequence[str], *, plac
     except FileNotFoundError as error:
         raise InputError(missing(path, place.key("path"))) from error
     except Py4JJavaError as error:
-        raise InputError(f"{what}: {first_line(error.java_exception)}") from error
+        raise InputError(f"{what}: {short(error.java_exception)}") from error
     except (OSError, ValueError, ArrowException, PySparkException) as error:
-        raise InputError(f"{what}: {first_line(error)}") from error
+        raise InputError(f"{what}: {short(error)}") from error
 
 
 def _suffixes(extensions: Sequence[str]) -> tuple[str, ...]:

@@ -90,7 +90,7 @@ def retried(action: Callable[[], Result], complaint: str) -> Result:
     raise AssertionError("unreachable")
 
 
-def short(error: Exception) -> str:
+def short(error: object) -> str:
     """What Spark or Java says, in a line, without the names of its classes."""
     lines = str(error).strip().splitlines()
     java = [line for line in lines if re.match(r"^:? ?(java|org|io)\.[\w.$]+: ", line)]
