@@ -19,10 +19,22 @@ PREDICATE_COLUMNS = (
 
 @dataclass(frozen=True)
 class Rule:
-    """How a selection is made; the fields are those of :func:`select`.
+    """How a selection is made.
+
+    Attributes:
+        method: ``hierarchical`` shares the target down the tree, level by level, and takes items inside
+            level-1 clusters; ``flat`` shares it over the clusters of one level, and takes items anywhere inside these.
+        within: which items of a cluster come first: ``random``, ``closest`` to the centroid or ``farthest``.
+        target: items to select, copies counted; above what is ``available``, everything is selected.
+        per_cluster: instead of a target, at most this many from each level-1 (flat: top-level, or ``level``) cluster.
+        max_copies: how often an item may be selected, where its cluster is smaller than its share.
+        where: SQL predicate on cluster rows of all levels, as they stand in ``clusters`` (so n_items is the
+            size before any exclusion). As with SQL's WHERE, rows for which it is true are kept; where it is
+            false or null, the cluster goes with all below it. For one level: ``level <> 1 or n_items >= 10``.
+        level: of ``flat``: whose clusters share, the top by default.
 
     Raises:
-        ConfigError: one outside of what is said there.
+        ConfigError: one outside of what is said above.
     """
 
     method: str = "hierarchical"

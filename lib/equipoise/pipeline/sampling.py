@@ -73,22 +73,12 @@ def select(
     """Select items so that clusters are represented evenly. Lazy: runs no Spark job, unless ``checkpoint`` does.
 
     Args:
-        clusters: the tree of one run: level INT (1 = clusters of items), cluster_id BIGINT, parent_id BIGINT
-            (the cluster_id one level up; not read at the top), n_items BIGINT (at level 1 it must be the
-            number of assignments; above, it is rolled up), and what ``where`` names. Vectors are not needed.
+        clusters: the tree of one run: level INT (1 = clusters of items), cluster_id BIGINT, parent_id BIGINT (the
+            one above; not read at the top), n_items BIGINT (of level 1: its assignments), what ``where`` names.
         assignments: item_id BIGINT, cluster_id BIGINT (level 1), distance_sq FLOAT.
         levels: height of the tree, see :func:`count_levels`; clusters above that level play no part.
         seed: of all draws.
-        method: ``hierarchical`` shares the target down the tree, level by level, and takes items inside
-            level-1 clusters; ``flat`` shares it over the clusters of one level, and takes items anywhere inside these.
-        within: which items of a cluster come first: ``random``, ``closest`` to the centroid or ``farthest``.
-        target: items to select, copies counted; above what is :func:`available`, everything is selected.
-        per_cluster: instead of a target, at most this many from each level-1 (flat: top-level, or ``level``) cluster.
-        max_copies: how often an item may be selected, where its cluster is smaller than its share.
-        where: SQL predicate on cluster rows of all levels, as they stand in ``clusters`` (so n_items is the
-            size before any exclusion). As with SQL's WHERE, rows for which it is true are kept; where it is
-            false or null, the cluster goes with all below it. For one level: ``level <> 1 or n_items >= 10``.
-        level: of ``flat``: whose clusters share, the top by default.
+        method, within, target, per_cluster, max_copies, where, level: see :class:`equipoise.pipeline.rules.Rule`.
         ranked_at_once: clusters with more items are ranked in two steps, by salt first, to the same result.
         checkpoint: called with frames of clusters, two a level, whose plan is best cut there: pass
             :func:`cut_plan`, say. Without it, the plan of many levels is slow to make.
@@ -97,25 +87,33 @@ def select(
         item_id BIGINT, copies INT (at least 1), cluster_id BIGINT (level 1), origin STRING ("cluster").
 
     Raises:
-        ConfigError: an argument outside of what is said above.
+        ConfigError: an argument outside of what is said there.
 
     Source: Vo et al. 2024, section 3.3; DESIGN section 3.
     """
     rule = Rule(method, within, target, per_cluster, max_copies, where, level)
+    members = _members(clusters, assignments, rule, levels=levels, seed=seed, checkpoint=checkpoint)
+    return taken(members, within=within, seed=seed, ranked_at_once=ranked_at_once)
+
+
+def _members(
+    clusters: DataFrame, assignments: DataFrame, rule: Rule, *, levels: int, seed: int, checkpoint: Checkpoint
+) -> DataFrame:
+    """The assignments of items whose clusters get a share, with what :func:`taken` needs to know of it."""
     check_at_least_one(levels=levels)
-    if where is not None:
-        check_where(clusters.sparkSession, where)
+    if rule.where is not None:
+        check_where(clusters.sparkSession, rule.where)
     lowest = rule.lowest(levels)
-    sizes = rolled_up(clusters, levels, where=where, checkpoint=checkpoint)
-    if method == "flat":
+    sizes = rolled_up(clusters, levels, where=rule.where, checkpoint=checkpoint)
+    if rule.method == "flat":
         sizes = without_levels_above(sizes, lowest)
-    if target is None:
-        quota = F.least(F.col(Col.n_items) * max_copies, F.lit(per_cluster)).cast("bigint")
+    if rule.target is None:
+        quota = F.least(F.col(Col.n_items) * rule.max_copies, F.lit(rule.per_cluster)).cast("bigint")
         shared = reached_at(sizes, lowest).select(Col.cluster_id, Col.n_items, quota.alias(Col.quota))
     else:
-        shared = shared_down(sizes, lowest, target=target, max_copies=max_copies, seed=seed, checkpoint=checkpoint)
-    members = assignments.join(groups_below(sizes, shared, lowest), Col.cluster_id, "inner")
-    return taken(members, within=within, seed=seed, ranked_at_once=ranked_at_once)
+        copies = rule.max_copies
+        shared = shared_down(sizes, lowest, target=rule.target, max_copies=copies, seed=seed, checkpoint=checkpoint)
+    return assignments.join(groups_below(sizes, shared, lowest), Col.cluster_id, "inner")
 
 
 def random_items(items: DataFrame, n: int, seed: int) -> DataFrame:

@@ -62,34 +62,26 @@ def fit_hierarchy(
         vectors: (n, d) array, or DataFrame with item_id BIGINT, each once, and embedding ARRAY<FLOAT>, none null.
         levels: number of clusters from the finest up, or :class:`Level` where one is resampled.
         metric: squared Euclidean, or "cosine" (everything at unit length).
-        tree: "bottom_up", every level clusters the centroids below it (Vo et al. 2024), or "top_down", every cluster is
-            split into as many (:mod:`equipoise.pipeline.top_down`): each k is a multiple of the next.
+        tree: "bottom_up" (Vo et al. 2024), or "top_down" (each split into as many): each k a multiple of the next.
         seed: the same seed gives the same clustering, whatever the cores.
         seeding: "kmeans++" (greedy; as good by "kmeans||" where there are many vectors), "kmeans||" or "random".
-        iterations: of every k-means, at most.
-        tolerance: relative change of the objective at which a k-means stops.
+        iterations, tolerance: a k-means takes at most so many, and stops at this relative change of its objective.
         driver_limit: up to which size a level of a DataFrame runs on the driver.
         backend: what assigns: numpy, torch, faiss; "auto" takes torch where there is a GPU, numpy elsewhere.
         on_step: told level number and state after every iteration.
 
     Raises:
         ConfigError: an argument that the section ``cluster`` of a config would not take, by its name.
-        InputError: fewer vectors than clusters, all equal, NaN, null, numbers too large to square in float32, zero
-            vectors with cosine, different lengths, an id twice.
+        InputError: too few vectors, all equal, NaN, null, too large, zero with cosine, other lengths, an id twice.
     """
-    limit = driver_limit if driver_limit is not None else DriverLimit()
-    _check_objects(limit, on_step)
+    limit = _checked_limit(driver_limit, on_step)
     asked = {
         "levels": _as_section(levels), "metric": metric, "tree": tree, "seed": seed, "seeding": seeding,
-        "iterations": iterations, "tolerance": tolerance,
-        "driver_limit": {"bytes": limit.bytes, "flops": limit.flops}, "backend": backend,
+        "iterations": iterations, "tolerance": tolerance, "backend": backend,
     }  # fmt: skip
-    section = validated(_Clustering, _plain(asked), place="fit_hierarchy")
-    choose(section.backend)
+    judged = _judged(asked, limit)
     rows = _rows(vectors) if isinstance(vectors, DataFrame) else _array(vectors)
-    judged = {name: getattr(section, name) for name in asked.keys() - {"levels", "driver_limit"}}
-    as_levels = [as_level(level) for level in section.levels]
-    return pipeline.fit_hierarchy(rows, as_levels, driver_limit=limit, on_step=on_step, **judged)
+    return pipeline.fit_hierarchy(rows, driver_limit=limit, on_step=on_step, **judged)
 
 
 def select(
@@ -110,7 +102,7 @@ def select(
         hierarchy: what :func:`fit_hierarchy` returned.
         target: items to select; or
         per_cluster: a fixed number a cluster instead.
-        method, within, max_copies, where, level, seed: as in :func:`equipoise.pipeline.sampling.select`.
+        method, within, max_copies, where, level, seed: see :class:`equipoise.pipeline.rules.Rule`.
 
     Raises:
         ConfigError: an argument that an entry of the section ``select`` of a config would not take, by its name.
@@ -127,12 +119,22 @@ def select(
     return selection.select(_session_of(hierarchy), hierarchy, **judged)
 
 
-def _check_objects(driver_limit: Any, on_step: Any) -> None:
-    """What no section has."""
-    if not isinstance(driver_limit, DriverLimit):
-        raise ConfigError(f"fit_hierarchy: driver_limit must be a DriverLimit (got {driver_limit!r})")
+def _judged(asked: dict[str, Any], limit: DriverLimit) -> dict[str, Any]:
+    """The arguments as the section has them, and a backend that is there."""
+    given = {**asked, "driver_limit": {"bytes": limit.bytes, "flops": limit.flops}}
+    section = validated(_Clustering, _plain(given), place="fit_hierarchy")
+    choose(section.backend)
+    return {name: getattr(section, name) for name in asked} | {"levels": [as_level(one) for one in section.levels]}
+
+
+def _checked_limit(driver_limit: Any, on_step: Any) -> DriverLimit:
+    """The limit, the default where none is given; it and ``on_step`` are objects, which no section has."""
+    limit = DriverLimit() if driver_limit is None else driver_limit
+    if not isinstance(limit, DriverLimit):
+        raise ConfigError(f"fit_hierarchy: driver_limit must be a DriverLimit (got {limit!r})")
     if not callable(on_step):
         raise ConfigError(f"fit_hierarchy: on_step must be a function (got {on_step!r})")
+    return limit
 
 
 def _as_section(levels: Any) -> Any:
