@@ -169,7 +169,7 @@ def test_lines_without_an_id_are_told_by_their_places(spark, tmp_path):
     found = rows(spark, kind="texts", path=tmp_path, id="id")
     assert contents(found) == ["a"]
     starts = [detail.partition(" has no id: {")[0] for _, detail in sorted(problems(found))]
-    assert starts == ["line at byte 23", "line at byte 37", "line at byte 60"]
+    assert starts == ["line at byte 23", "line at byte 37", "line at byte 61"]
     assert {(row[Col.key], row[Col.uri]) for row in found if row[Col.reason]} == {(None, f"file:{tmp_path}/a.jsonl")}
 
 
