@@ -36,6 +36,7 @@ class Purpose(IntEnum):
     SIMULATION = 10  # the papers' synthetic data
     SPLIT = 11  # the k-means inside a coarse cluster
     EVALUATION = 12  # train and test parts, probes
+    BLOCK = 13  # which part of a large cluster an item is compared in
 
 
 def draws(seed: int, purpose: Purpose, *keys: ArrayLike) -> NDArray[np.int64]:

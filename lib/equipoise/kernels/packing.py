@@ -1,6 +1,7 @@
 """Blocks of vectors as bytes: what is cached, moved and broadcast instead of rows."""
 
 import struct
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -30,3 +31,10 @@ def unpack(packed: bytes) -> Block:
     kind = np.dtype(f"f{itemsize}")
     vectors = np.frombuffer(packed, dtype=kind, count=n * dim, offset=_HEADER.size + item_ids.nbytes)
     return Block(item_ids, vectors.reshape(n, dim))
+
+
+def rows_by(keys: NDArray[np.int64]) -> Iterator[tuple[int, NDArray[np.int64]]]:
+    """Every key (n,) that there is, ascending, with its rows in their order."""
+    order = np.argsort(keys, kind="stable")
+    present, starts = np.unique(keys[order], return_index=True)
+    yield from zip(present.tolist(), np.split(order, starts[1:]), strict=True)

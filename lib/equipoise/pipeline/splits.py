@@ -19,7 +19,7 @@ from equipoise.errors import InputError
 from equipoise.kernels.draws import Purpose, draws
 from equipoise.kernels.levels import KMeans
 from equipoise.kernels.nearest import Floats
-from equipoise.kernels.packing import Block, pack, unpack
+from equipoise.kernels.packing import Block, pack, rows_by, unpack
 from equipoise.kernels.placement import MOST_DRIVER_BYTES, SPLIT_BYTES, split_members
 from equipoise.kernels.splitting import Parts, fit_parts, seed_of_part, squared_distances
 from equipoise.kernels.statistics import ROWS_PER_BLOCK
@@ -138,10 +138,8 @@ def _routed(assigned: Iterable[tuple[Block, Ids, Floats]], routes: Routing, seed
     """The members that are to be fitted, as one piece a block and task."""
     for block, labels, _ in assigned:
         chosen = np.flatnonzero(draws(seed, Purpose.SAMPLE, block.item_ids) <= routes.limits[labels])
-        tasks = routes.tasks[labels[chosen]]
-        order = np.argsort(tasks, kind="stable")
-        present, starts = np.unique(tasks[order], return_index=True)
-        for task, rows in zip(present.tolist(), np.split(chosen[order], starts[1:]), strict=True):
+        for task, places in rows_by(routes.tasks[labels[chosen]]):
+            rows = chosen[places]
             yield task, (labels[rows], pack(Block(block.item_ids[rows], block.vectors[rows])))
 
 

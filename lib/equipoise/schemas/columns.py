@@ -66,6 +66,10 @@ class Col:
     is_kept = "is_kept"
     kept_id = "kept_id"
     similarity = "similarity"
+    kind = "kind"
+    src = "src"
+    dst = "dst"
+    method = "method"
     # what a report shows of items
     example = "example"
     thumbnail = "thumbnail"
