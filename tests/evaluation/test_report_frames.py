@@ -10,7 +10,7 @@ from equipoise.evaluation.tree import largest_children, most_shrunk
 from equipoise.schemas import Col
 
 SIZES = "selection string, level int, cluster_id long, parent_id long, n_pool long, n_curated long"
-DUPLICATES = "item_id long, component_id long, is_kept boolean, kept_id long, similarity double"
+DUPLICATES = "stage string, item_id long, component_id long, is_kept boolean, kept_id long, similarity double"
 
 
 def rows(frame, *order: str) -> list[tuple]:
@@ -72,7 +72,7 @@ def test_rejects_are_counted_and_some_are_named(spark):
 def duplicates(spark):
     members = [(1, 1, True, 1, None), (2, 1, False, 1, 0.95), (3, 1, False, 1, 0.61), (4, 1, False, 1, 0.95)]
     members += [(5, 5, True, 5, None), (6, 5, False, 5, 1.0), (7, 7, True, 7, None), (8, 7, False, 7, -1.0)]
-    return spark.createDataFrame(members, DUPLICATES)
+    return spark.createDataFrame([("deduplicate", *member) for member in members], DUPLICATES)
 
 
 def test_duplicates_in_numbers(duplicates):
@@ -81,8 +81,16 @@ def test_duplicates_in_numbers(duplicates):
 
 
 def test_the_largest_groups_begin_with_the_kept_item_and_the_least_similar(duplicates):
-    found = largest_duplicates(duplicates, groups=2, items=3)
+    found = largest_duplicates(duplicates, groups=2, items=3).drop(Col.stage)
     assert rows(found, Col.component_id, Col.rank) == [
         (1, 1, True, None, 4, 1), (1, 3, False, 0.61, 4, 2), (1, 2, False, 0.95, 4, 3),
         (5, 5, True, None, 2, 1), (5, 6, False, 1.0, 2, 2),
     ]  # fmt: skip
+
+
+def test_components_of_two_stages_are_two_groups_whatever_their_ids(spark):
+    members = [(stage, id, 1, id == 1, 1, None if id == 1 else 0.9) for stage in ("a", "b") for id in (1, 2)]
+    duplicates = spark.createDataFrame(members, DUPLICATES)
+    assert rows(duplicate_totals(duplicates), Col.n_items) == [(4, 2, 2)]
+    found = largest_duplicates(duplicates, groups=2, items=3)
+    assert [row[:3] for row in rows(found, Col.stage, Col.rank)] == [("a", 1, 1), ("a", 1, 2), ("b", 1, 1), ("b", 1, 2)]

@@ -12,12 +12,12 @@ from pyspark.sql import functions as F
 import equipoise
 from equipoise.cli import main
 from equipoise.pipeline.sampling import select
-from equipoise.schemas import CHECKPOINTS, FAILURES, METRICS, TABLES, Col
+from equipoise.schemas import CHECKPOINTS, DUPLICATE_EDGES, DUPLICATES, FAILURES, METRICS, TABLES, Col
 from equipoise.stages.configuration import load_config
 from equipoise.tables import Workspace, register_views
 
 CLASSES = {"common": 40, "rare": 14, "seldom": 5}
-UNUSED = {METRICS.name, FAILURES.name, CHECKPOINTS.name}
+UNUSED = {table.name for table in (METRICS, FAILURES, CHECKPOINTS, DUPLICATE_EDGES, DUPLICATES)}
 EMBED = {"encoder": "pixels", "size": 2, "mode": "L"}
 CLUSTER = {
     "iterations": 5,

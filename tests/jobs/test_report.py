@@ -13,7 +13,7 @@ from browser import Visit, started
 from equipoise import schemas
 from equipoise.cli import main
 from equipoise.report import formats
-from equipoise.schemas import FAILURES, METRICS, POOL, Col
+from equipoise.schemas import DUPLICATES, FAILURES, METRICS, POOL, Col
 from equipoise.studies.report.failures import MOST_FAILURES
 from equipoise.studies.report.metrics import MOST_METRICS
 from equipoise.studies.report.tree import MOST_CHILDREN, MOST_LOWEST, MOST_TOP, children_a_parent
@@ -24,21 +24,6 @@ from report.runs import LONG, write_run
 
 SECTIONS = 8
 NOTHING = {"name": "nothing", "target": 5, "where": "n_items < 0"}
-DUPLICATES = schemas.Table(
-    "duplicates",
-    "items that are the same to the eye",
-    {
-        Col.run_id: "string",
-        Col.item_id: "bigint",
-        Col.component_id: "bigint",
-        Col.is_kept: "boolean",
-        Col.kept_id: "bigint",
-        Col.similarity: "float",
-        "method": "string",
-    },
-    key=(Col.run_id, Col.item_id),
-    partitions=(Col.run_id,),
-)
 
 
 def write_images(folder: Path) -> None:
@@ -240,12 +225,11 @@ def test_a_run_without_selections_shows_its_clusters(config, tmp_path):
     )
 
 
-def test_duplicates_are_shown_where_their_table_is(spark, config, tmp_path, monkeypatch):
-    monkeypatch.setitem(schemas.TABLES, DUPLICATES.name, DUPLICATES)
+def test_duplicates_are_shown_where_there_are_any(spark, config, tmp_path):
     workspace = Workspace(spark, yaml.safe_load(Path(config).read_text())["workspace"])
     first, *others = [row[Col.item_id] for row in workspace.read(POOL).orderBy(Col.item_id).limit(4).collect()]
-    rows = [("r", first, first, True, first, None, "copies")]
-    rows += [("r", one, first, False, first, 0.7 + place / 10, "copies") for place, one in enumerate(others)]
+    rows = [("r", "deduplicate", first, first, True, first, None, "copies")]
+    rows += [("r", "deduplicate", one, first, False, first, 0.7 + place / 10, "copies") for place, one in enumerate(others)]
     workspace.append(schemas.Slice(DUPLICATES), spark.createDataFrame(rows, DUPLICATES.schema))
     assert main(["report", "--config", config, "--run-id", "r", "--out", str(tmp_path)]) == 0
     text = plain(tmp_path / "r.html")

@@ -63,6 +63,15 @@ ROWS = {
                ('r', 'pool', 'gini', 'level_3=5', double('inf')),
                ('r', 'balanced', 'cluster_share_ratio', 'level_2=4', 0.125D)
         as (run_id, selection, name, group, value)""",
+    "duplicate_edges": """
+        values ('r', 'deduplicate', 'pixels', 'pool', 1L, 2L, float(0.75)),
+               ('r', 'deduplicate', null, 'test', -3L, 9223372036854775807L, float('nan'))
+        as (run_id, stage, encoder_id, kind, src, dst, similarity)""",
+    "duplicates": """
+        values ('r', 'deduplicate', 1L, 1L, true, 1L, float(null), 'copies'),
+               ('r', 'deduplicate', 2L, 1L, false, 1L, float(0.75), 'copies'),
+               ('old', 'deduplicate', 2L, 2L, null, null, null, null)
+        as (run_id, stage, item_id, component_id, is_kept, kept_id, similarity, method)""",
     "failures": """
         values ('r', 'model', 'g', 1, 'q', 'p', 'c', 0.5D, 0.75D, 'file:/q', null, '')
         as (run_id, selection, group, rank, query_id, predicted_id, correct_id, predicted_distance, correct_distance,

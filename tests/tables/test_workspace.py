@@ -6,7 +6,9 @@ import pytest
 from delta.tables import DeltaTable
 
 from equipoise.errors import TableError
-from equipoise.schemas import CURATED, EMBEDDINGS, POOL, REJECTS, SCHEMA_VERSION, TABLES, Col, Slice
+from equipoise.schemas import (
+    CURATED, DUPLICATES, EMBEDDINGS, POOL, REJECTS, SCHEMA_VERSION, TABLES, Col, Slice, slice_of
+)  # fmt: skip
 from equipoise.tables import Workspace, read_table, register_views
 from stages.fakes import MemoryWorkspace
 
@@ -107,6 +109,19 @@ def test_only_keys_that_others_did_not_add_meanwhile_are_inserted(spark, workspa
     assert workspace.insert_new(mine, rows_of(spark, 3), since=0) == 1
     assert workspace.insert_new(mine, rows_of(spark, 3, 4), since=0) == 2  # version 1 came after
     assert items_of(workspace, POOL) == [1, 2, 3, 4]
+
+
+def test_what_is_kept_and_what_is_not_are_slices_of_their_own(spark, workspace):
+    kept, dropped = (part(DUPLICATES, run_id="a", is_kept=value) for value in (True, False))
+    workspace.append(kept, rows_of(spark, 1))
+    workspace.append(dropped, rows_of(spark, 2))
+    workspace.replace(dropped, rows_of(spark, 3, 4))
+    assert (items_of(workspace, kept), items_of(workspace, dropped)) == ([1], [3, 4])
+    assert not kept.overlaps(dropped)
+    recorded = slice_of(dropped.path)  # as a run's record has it, in which all values are text
+    assert items_of(workspace, recorded) == [3, 4]
+    workspace.clear(recorded)
+    assert items_of(workspace, DUPLICATES) == [1]
 
 
 def test_a_quote_in_a_value_stays_a_value(spark, workspace):

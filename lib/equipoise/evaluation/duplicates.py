@@ -11,8 +11,7 @@ def duplicate_totals(duplicates: DataFrame) -> DataFrame:
     """Count groups and items: one row.
 
     Args:
-        duplicates: of one run: item_id, component_id BIGINT, is_kept BOOLEAN, kept_id BIGINT, similarity (to the kept
-            item; null for that itself).
+        duplicates: rows of the table ``duplicates`` of one run; every stage has components of its own.
 
     Returns:
         n_items, n_groups, n_rejected (removed) BIGINT.
@@ -20,7 +19,7 @@ def duplicate_totals(duplicates: DataFrame) -> DataFrame:
     removed = F.count(F.when(~F.col(Col.is_kept), 1))
     return duplicates.agg(
         F.count("*").alias(Col.n_items),
-        F.countDistinct(Col.component_id).alias(Col.n_groups),
+        F.countDistinct(Col.stage, Col.component_id).alias(Col.n_groups),
         removed.alias(Col.n_rejected),
     )
 
@@ -45,15 +44,17 @@ def largest_duplicates(duplicates: DataFrame, *, groups: int, items: int) -> Dat
         items: of each, at most.
 
     Returns:
-        component_id, item_id BIGINT, is_kept BOOLEAN, similarity DOUBLE, n_items BIGINT (of the whole group), rank INT.
+        stage STRING, component_id, item_id BIGINT, is_kept BOOLEAN, similarity DOUBLE, n_items BIGINT (of the whole
+        group), rank INT.
     """
-    sizes = duplicates.groupBy(Col.component_id).agg(F.count("*").alias(Col.n_items))
-    largest = F.broadcast(sizes.orderBy(F.desc(Col.n_items), Col.component_id).limit(groups))
+    group = [Col.stage, Col.component_id]
+    sizes = duplicates.groupBy(*group).agg(F.count("*").alias(Col.n_items))
+    largest = F.broadcast(sizes.orderBy(F.desc(Col.n_items), *group).limit(groups))
     order = F.struct(~F.col(Col.is_kept), F.col(Col.similarity))  # the kept one is first, then nulls, then the least
-    rank = F.row_number().over(ranked_by(order, Col.item_id, Col.component_id))
-    ranked = duplicates.join(largest, Col.component_id, "inner").withColumn(Col.rank, rank)
+    rank = F.row_number().over(ranked_by(order, Col.item_id, *group))
+    ranked = duplicates.join(largest, group, "inner").withColumn(Col.rank, rank)
     return ranked.where(F.col(Col.rank) <= items).select(
-        Col.component_id,
+        *group,
         Col.item_id,
         Col.is_kept,
         F.col(Col.similarity).cast("double").alias(Col.similarity),

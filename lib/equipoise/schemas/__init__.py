@@ -16,5 +16,13 @@ TABLES = {table.name: table for table in vars(tables).values() if isinstance(tab
 def slice_of(path: str) -> Slice | None:
     """The slice of a path that a record has; None where there is no such table any more."""
     name, *values = path.split("/")
-    where = {column: unquote(value) for column, _, value in (one.partition("=") for one in values)}
-    return Slice(TABLES[name], where) if name in TABLES else None
+    table = TABLES.get(name)
+    if table is None:
+        return None
+    parts = (one.partition("=") for one in values)
+    return Slice(table, {column: _value(table.types.get(column), unquote(text)) for column, _, text in parts})
+
+
+def _value(kind: str | None, text: str) -> str | bool:
+    """A value as it was before it was text, where that is not the same to a comparison."""
+    return text == str(True) if kind == "boolean" else text

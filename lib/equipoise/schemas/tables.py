@@ -45,6 +45,37 @@ EMBEDDINGS = Table(
     key=(Col.encoder_id, Col.item_id),
     partitions=(Col.encoder_id, Col.source),
 )
+DUPLICATE_EDGES = Table(
+    "duplicate_edges",
+    "pairs of items that are alike, each once, with their cosine",
+    {
+        Col.run_id: "string",
+        Col.stage: "string",
+        Col.encoder_id: "string",
+        Col.kind: "string",
+        Col.src: "bigint",
+        Col.dst: "bigint",
+        Col.similarity: "float",
+    },
+    key=(Col.run_id, Col.stage, Col.encoder_id, Col.kind, Col.src, Col.dst),
+    partitions=(Col.run_id, Col.stage),
+)
+DUPLICATES = Table(
+    "duplicates",
+    "the items that have duplicates: which stay, which do not go on, and what those duplicate",
+    {
+        Col.run_id: "string",
+        Col.stage: "string",
+        Col.item_id: "bigint",
+        Col.component_id: "bigint",
+        Col.is_kept: "boolean",
+        Col.kept_id: "bigint",
+        Col.similarity: "float",
+        Col.method: "string",
+    },
+    key=(Col.run_id, Col.stage, Col.item_id),
+    partitions=(Col.run_id, Col.stage, Col.is_kept),
+)
 CENTROIDS = Table(
     "centroids",
     "the cluster tree: one row a cluster and level",

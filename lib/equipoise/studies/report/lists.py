@@ -12,12 +12,12 @@ from equipoise.pipeline.frames import persisted
 from equipoise.report.content import DuplicateGroup, Duplicates, Item, Rejects, SelectionFacts
 from equipoise.report.thumbnails import snippet
 from equipoise.runs.tables import RunTables
-from equipoise.schemas import REJECTS, TABLES, Col
+from equipoise.schemas import DUPLICATES, REJECTS, Col
 from equipoise.studies.report.run import SELECT, rule_of
 from equipoise.studies.report.tree import read_items
 
 EXAMPLES_OF_A_REASON = 3
-DUPLICATES, DEDUPLICATE, THRESHOLD = "duplicates", "deduplicate", "threshold"
+DEDUPLICATE, THRESHOLD = "deduplicate", "threshold"
 DUPLICATE_GROUPS, DUPLICATE_ITEMS, SIMILARITY_BINS = 8, 6, 200
 
 
@@ -47,10 +47,9 @@ def read_rejects(run: RunTables) -> list[Rejects]:
 
 def read_duplicates(run: RunTables, *, curated: DataFrame) -> Duplicates | None:
     """The duplicates of the run; None where it looked for none."""
-    table = TABLES.get(DUPLICATES)
-    if table is None:
+    if not run.workspace.exists(DUPLICATES):
         return None
-    with persisted(run.rows(table)) as duplicates:
+    with persisted(run.rows(DUPLICATES)) as duplicates:
         totals = duplicate_totals(duplicates).collect()[0]  # one row
         if not totals[Col.n_items]:
             return None
@@ -72,11 +71,11 @@ def read_duplicates(run: RunTables, *, curated: DataFrame) -> Duplicates | None:
 
 
 def _groups(largest: list[Row], items: dict[int, Item]) -> list[DuplicateGroup]:
-    def size(row: Row) -> tuple[int, int]:
-        return -row[Col.n_items], row[Col.component_id]
+    def size(row: Row) -> tuple[int, str, int]:
+        return -row[Col.n_items], row[Col.stage], row[Col.component_id]
 
     groups = []
-    for (negative, _), rows in groupby(sorted(largest, key=lambda row: (size(row), row[Col.rank])), size):
+    for (negative, *_), rows in groupby(sorted(largest, key=lambda row: (size(row), row[Col.rank])), size):
         members = list(rows)
         kept = next((items[row[Col.item_id]] for row in members if row[Col.is_kept]), None)
         others = [(items[row[Col.item_id]], row[Col.similarity]) for row in members if not row[Col.is_kept]]
