@@ -70,6 +70,15 @@ class Projected:
         rests = self.rests[rows, self.basis.widths.index(width)]
         return np.hstack([self.coordinates[rows, :width], rests[:, None]])
 
+    def further(self, narrow: int, wide: int) -> Floats:
+        """What takes a bound from one width to another: (n, wide - narrow + 2).
+
+        ``left.further(n, w)`` with its last column negated, times ``right.further(n, w)``, is what the bound of width
+        w has over that of width n: the coordinates between, the norms of the rest, and those of the rest before.
+        """
+        before, after = (self.rests[:, self.basis.widths.index(width)] for width in (narrow, wide))
+        return np.hstack([self.coordinates[:, narrow:wide], after[:, None], before[:, None]])
+
     def take(self, rows: NDArray[np.int64]) -> "Projected":
         """The same of these rows."""
         return Projected(self.vectors[rows], self.basis, self.coordinates[rows], self.rests[rows], self.norms_sq[rows])
@@ -108,12 +117,15 @@ def project(vectors: NDArray[np.floating], basis: Basis) -> Projected:
 def margin(dim: int, width: int) -> float:
     """By how much a float32 bound of ``width`` (``dim``: a plain product) may be below <a, b>, over |a| |b|.
 
+    A bound may have been taken from width to width: every step adds two numbers below 1 that cancel out.
+
     Source: Higham 2002, section 3.1: an inner product of n numbers, added up in any order, is off by at most
     n u / (1 - n u) |a| |b|, u = 2^-24.
     """
     if width == dim:
         return 1.02 * (dim + 1) * _HALF_ULP
-    return 3 * _lost(dim, width) + 1.02 * (width + 2) * _HALF_ULP
+    n_steps = len(WIDTHS)
+    return 3 * _lost(dim, width) + 1.02 * (1 + 2 * n_steps) * (width + 3 * n_steps) * _HALF_ULP
 
 
 def _lost(dim: int, width: int) -> float:

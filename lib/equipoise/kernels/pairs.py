@@ -4,11 +4,11 @@ A cheap bound rules out nearly all pairs (:mod:`equipoise.kernels.bounds`), a ti
 what is left is computed, in float64: the same bits for a pair in whatever blocks and order its vectors come.
 """
 
+import itertools
 from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from equipoise.kernels.bounds import Projected, margin
 from equipoise.kernels.nearest import Floats
@@ -35,16 +35,6 @@ class Pairs(NamedTuple):
     similarities: Floats
 
 
-class Steps(NamedTuple):
-    """Coordinates of the bound of all pairs, and of that of the pairs which it leaves.
-
-    The length of the vectors stands for the product itself; where both are the same there is no second bound.
-    """
-
-    first: int
-    second: int
-
-
 def pairs_above(left: Projected, right: Projected | None, threshold: float) -> Iterator[Pairs]:
     """Pairs with a cosine above ``threshold``: of ``left`` and ``right``, or, without that, of rows i < j of ``left``.
 
@@ -62,38 +52,44 @@ def pairs_above(left: Projected, right: Projected | None, threshold: float) -> I
     others = left if right is None else right
     if not len(left) or not len(others):
         return
-    steps = cheapest_steps(left, others, threshold)
-    columns, least = others.folded(steps.first), _least(left, steps.first, threshold)
+    first, *widths = cheapest_widths(left, others, threshold)
+    columns, least = others.folded(first), _least(left, first, threshold)
+    remaining = _Remaining(left, others, (first, *widths), threshold)
     room = np.empty(ROWS_PER_CHUNK * COLUMNS_PER_TILE, dtype=np.float32)
-    remaining = _Remaining(left, others, steps.second if steps.second > steps.first else None, threshold)
     for start in range(0, len(left), ROWS_PER_CHUNK):
-        chunk = left.folded(steps.first, slice(start, start + ROWS_PER_CHUNK))
+        chunk = left.folded(first, slice(start, start + ROWS_PER_CHUNK))
         for begin in range(start if right is None else 0, len(others), COLUMNS_PER_TILE):
             tile = columns[begin : begin + COLUMNS_PER_TILE]
-            products = np.matmul(chunk, tile.T, out=room[: len(chunk) * len(tile)].reshape(len(chunk), len(tile)))
-            i, j = np.divmod(np.flatnonzero(products >= least), len(tile))
-            i, j = i + start, j + begin
-            if right is None:
-                i, j = i[i < j], j[i < j]
-            for some in range(0, len(i), PAIRS_AT_ONCE):
-                yield from remaining.above(i[some : some + PAIRS_AT_ONCE], j[some : some + PAIRS_AT_ONCE])
+            bounds = room[: len(chunk) * len(tile)]
+            np.matmul(chunk, tile.T, out=bounds.reshape(len(chunk), len(tile)))
+            places = np.flatnonzero(bounds >= least)
+            for some in range(0, len(places), PAIRS_AT_ONCE):
+                at = places[some : some + PAIRS_AT_ONCE]
+                i, j = np.divmod(at, len(tile))
+                yield from remaining.above(i + start, j + begin, bounds[at], is_triangle=right is None)
 
 
 class _Remaining:
-    """What becomes of pairs that the first bound leaves."""
+    """What becomes of pairs that the first bound leaves: by tighter ones and then by the cosine."""
 
-    def __init__(self, left: Projected, right: Projected, width: int | None, threshold: float) -> None:
-        self._left, self._right, self._threshold, self._width = left, right, threshold, width
-        if width is not None:
-            self._tighter = left.folded(width), left.folded(width) if left is right else right.folded(width)
-            self._least = _least(left, width, threshold)
+    def __init__(self, left: Projected, right: Projected, widths: tuple[int, ...], threshold: float) -> None:
+        self._left, self._right, self._threshold = left, right, threshold
+        self._steps = [self._step(narrow, wide) for narrow, wide in itertools.pairwise(widths)]
 
-    def above(self, rows: Ids, columns: Ids) -> Iterator[Pairs]:
-        """Those above the threshold."""
-        if self._width is not None:
-            bounds = np.einsum("ij,ij->i", self._tighter[0].take(rows, axis=0), self._tighter[1].take(columns, axis=0))
-            is_left = bounds >= self._least
-            rows, columns = rows[is_left], columns[is_left]
+    def _step(self, narrow: int, wide: int) -> tuple[Floats, Floats, np.float32]:
+        mine, theirs = self._left.further(narrow, wide), self._right.further(narrow, wide)
+        mine[:, -1] *= -1
+        return mine, theirs, _least(self._left, wide, self._threshold)
+
+    def above(self, rows: Ids, columns: Ids, bounds: Floats, *, is_triangle: bool) -> Iterator[Pairs]:
+        """Those above the threshold; of a triangle those with row < column."""
+        if is_triangle:
+            is_upper = rows < columns
+            rows, columns, bounds = rows[is_upper], columns[is_upper], bounds[is_upper]
+        for mine, theirs, least in self._steps:
+            bounds = bounds + np.einsum("ij,ij->i", mine.take(rows, axis=0), theirs.take(columns, axis=0))
+            is_left = bounds >= least
+            rows, columns, bounds = rows[is_left], columns[is_left], bounds[is_left]
         similarities = cosines(self._left, self._right, rows, columns)
         is_above = similarities > self._threshold
         if is_above.any():
@@ -110,31 +106,49 @@ def cosines(left: Projected, right: Projected, rows: Ids, columns: Ids) -> Float
     return np.minimum(found, 1).astype(np.float32)
 
 
-def cheapest_steps(left: Projected, right: Projected, threshold: float) -> Steps:
-    """How many coordinates to look at, from the share of pairs that each bound leaves of some rows of either side."""
+def cheapest_widths(left: Projected, right: Projected, threshold: float) -> tuple[int, ...]:
+    """Coordinates to look at, of all pairs and then of those that are left: the cheapest chain of bounds.
+
+    What each bound leaves is seen on some rows of either side. The length of the vectors, alone, stands for their
+    products.
+    """
     dim, widths = left.basis.dim, left.basis.widths
+    shares = _shares_left(left, right, threshold)
+    if not widths or not len(shares):
+        return (dim,)
+    cosine = COSINE + COSINE_NUMBER * dim
+    chains = [(NUMBER * dim + LOOKED_AT + cosine * shares[-1], (dim,))]
+    reached: list[tuple[float, tuple[int, ...], float]] = []
+    for width, share in zip(widths, shares[:-1], strict=True):
+        begun = (NUMBER * (width + 1) + LOOKED_AT, (width,), share)
+        ways = [(cost + left_by * _pair_cost(width - way[-1]), (*way, width), share) for cost, way, left_by in reached]
+        reached.append(min([begun, *ways]))
+        chains.append((reached[-1][0] + share * cosine, reached[-1][1]))
+    return min(chains)[1]
+
+
+def _pair_cost(numbers: int) -> float:
+    return PAIR + PAIR_NUMBER * (numbers + 2)
+
+
+def _shares_left(left: Projected, right: Projected, threshold: float) -> list[float]:
+    """The share of pairs that the bound of each width leaves, and at last their product; empty where there are none."""
     i, j = _spread(len(left)), _spread(len(right))
-    is_pair = i[:, None] != j if left is right else np.ones((len(i), len(j)), dtype=bool)
-    if not widths or not is_pair.any():
-        return Steps(dim, dim)
-    shares = np.array([_share_left(left, right, (i, j), is_pair, width, threshold) for width in (*widths, dim)])
-    numbers = np.array([*(width + 1 for width in widths), dim])
-    looking = NUMBER * numbers + LOOKED_AT
-    exact = COSINE + COSINE_NUMBER * dim
-    costs = looking[:, None] + shares[:, None] * (PAIR + PAIR_NUMBER * numbers) + shares * exact
-    costs[np.tril_indices(len(numbers))] = np.inf
-    np.fill_diagonal(costs, looking + shares * exact)
-    costs[:, -1] = [*([np.inf] * len(widths)), costs[-1, -1]]  # the second is a bound: the product is the cosine's
-    first, second = np.unravel_index(costs.argmin(), costs.shape)
-    ladder = (*widths, dim)
-    return Steps(ladder[first], ladder[second])
-
-
-def _share_left(
-    left: Projected, right: Projected, rows: tuple[Ids, Ids], is_pair: NDArray[np.bool_], width: int, threshold: float
-) -> float:
-    bounds = left.folded(width, rows[0]) @ right.folded(width, rows[1]).T
-    return float((bounds[is_pair] >= _least(left, width, threshold)).mean())
+    products = np.zeros((len(i), len(j)), dtype=np.float32)
+    if left is right:
+        np.fill_diagonal(products, -np.inf)
+    n_pairs = np.isfinite(products).sum()
+    if not n_pairs:
+        return []
+    shares, start = [], 0
+    for place, width in enumerate(left.basis.widths):
+        products += left.coordinates[i, start:width] @ right.coordinates[j, start:width].T
+        bounds = products + np.outer(left.rests[i, place], right.rests[j, place])
+        shares.append(np.count_nonzero(bounds >= _least(left, width, threshold)) / n_pairs)
+        start = width
+    exact = left.vectors[i] @ right.vectors[j].T
+    is_above = (exact >= _least(left, left.basis.dim, threshold)) & np.isfinite(products)
+    return [*shares, np.count_nonzero(is_above) / n_pairs]
 
 
 def _spread(n: int) -> Ids:
