@@ -229,7 +229,9 @@ def test_duplicates_are_shown_where_there_are_any(spark, config, tmp_path):
     workspace = Workspace(spark, yaml.safe_load(Path(config).read_text())["workspace"])
     first, *others = [row[Col.item_id] for row in workspace.read(POOL).orderBy(Col.item_id).limit(4).collect()]
     rows = [("r", "deduplicate", first, first, True, first, None, "copies")]
-    rows += [("r", "deduplicate", one, first, False, first, 0.7 + place / 10, "copies") for place, one in enumerate(others)]
+    rows += [
+        ("r", "deduplicate", one, first, False, first, 0.7 + place / 10, "copies") for place, one in enumerate(others)
+    ]
     workspace.append(schemas.Slice(DUPLICATES), spark.createDataFrame(rows, DUPLICATES.schema))
     assert main(["report", "--config", config, "--run-id", "r", "--out", str(tmp_path)]) == 0
     text = plain(tmp_path / "r.html")

@@ -7,7 +7,16 @@ from delta.tables import DeltaTable
 
 from equipoise.errors import TableError
 from equipoise.schemas import (
-    CURATED, DUPLICATES, EMBEDDINGS, POOL, REJECTS, SCHEMA_VERSION, TABLES, Col, Slice, slice_of
+    CURATED,
+    DUPLICATES,
+    EMBEDDINGS,
+    POOL,
+    REJECTS,
+    SCHEMA_VERSION,
+    TABLES,
+    Col,
+    Slice,
+    slice_of,
 )  # fmt: skip
 from equipoise.tables import Workspace, read_table, register_views
 from stages.fakes import MemoryWorkspace

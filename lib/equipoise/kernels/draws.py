@@ -37,6 +37,8 @@ class Purpose(IntEnum):
     SPLIT = 11  # the k-means inside a coarse cluster
     EVALUATION = 12  # train and test parts, probes
     BLOCK = 13  # which part of a large cluster an item is compared in
+    CONTRACTION = 14  # where items go in a round of connected components
+    SEMDEDUP = 15  # the seed of a round of SemDeDup, and its order at random
 
 
 def draws(seed: int, purpose: Purpose, *keys: ArrayLike) -> NDArray[np.int64]:

@@ -133,8 +133,21 @@ def random_items(items: DataFrame, n: int, seed: int) -> DataFrame:
     if n < 0:
         raise ConfigError(f"n is {n}: the number of random items cannot be negative")
     draw = draw_of(seed, Purpose.BASELINE, F.col(Col.item_id))
-    bucket = bucket_of(draw, _ITEM_BUCKET_BITS).alias(Col.bucket)
-    drawn = items.select(Col.item_id, draw.alias(Col.draw), bucket)
+    return first_items(items.select(Col.item_id, draw.alias(Col.draw)), n)
+
+
+def first_items(items: DataFrame, n: int) -> DataFrame:
+    """Take the ``n`` items (all, where there are fewer) that come first by ``draw``, then by id.
+
+    Args:
+        items: item_id BIGINT, unique; draw BIGINT, spread over its whole range: only one of its buckets is sorted.
+        n: how many, not negative.
+
+    Returns:
+        item_id BIGINT.
+    """
+    bucket = bucket_of(F.col(Col.draw), _ITEM_BUCKET_BITS).alias(Col.bucket)
+    drawn = items.select(Col.item_id, Col.draw, bucket)
     counts = drawn.groupBy(Col.bucket).agg(F.count("*").alias(_COUNT)).crossJoin(F.broadcast(root_of(items)))
     whole = Window.partitionBy(Col.parent_id)
     every = whole.rowsBetween(Window.unboundedPreceding, Window.unboundedFollowing)
