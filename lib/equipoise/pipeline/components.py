@@ -11,6 +11,7 @@ from pyspark.sql import types as t
 from equipoise.kernels import components as kernel
 from equipoise.kernels.draws import Purpose
 from equipoise.pipeline.blocks import arrays_frame
+from equipoise.pipeline.frames import persisted
 from equipoise.pipeline.quotas import Checkpoint, draw_of
 from equipoise.schemas import Col
 
@@ -55,12 +56,12 @@ def connected_components(
     n_edges = ends.count()
     if n_edges <= driver_limit:
         return _on_driver(ends) if n_edges else _nothing(ends)
-    ends = checkpoint(_each_once(ends))
+    ends, n_edges = _counted(_each_once(ends), checkpoint)
     rounds: list[DataFrame] = []
-    while (n_edges := ends.count()) > driver_limit:
+    while n_edges > driver_limit:
         rounds.append(checkpoint(_representatives(ends, len(rounds) + 1)))
-        ends = checkpoint(_contracted(ends, rounds[-1]))
-        told(f"components: round {len(rounds)}, {n_edges:,} edges contracted")
+        before, (ends, n_edges) = n_edges, _counted(_contracted(ends, rounds[-1]), checkpoint)
+        told(f"components: round {len(rounds)}, {before:,} edges became {n_edges:,}")
     rest = _on_driver(ends) if n_edges else _nothing(ends)
     told(f"components: {len(rounds)} rounds on Spark, {n_edges:,} edges left for the driver")
     members = checkpoint(reduce(_led_on, reversed(rounds), rest))
@@ -88,6 +89,17 @@ def _on_driver(ends: DataFrame) -> DataFrame:
 
 def _nothing(ends: DataFrame) -> DataFrame:
     return ends.sparkSession.createDataFrame([], MEMBERS)
+
+
+def _counted(ends: DataFrame, checkpoint: Checkpoint) -> tuple[DataFrame, int]:
+    """Edges that stay, and how many.
+
+    Spark takes a join to be as large as its sides' product, and a checkpoint hands that on: after a dozen rounds it has
+    more digits than can be multiplied. Of what was persisted and counted Spark knows the size.
+    """
+    with persisted(ends) as kept:
+        n_edges = kept.count()
+        return checkpoint(kept), n_edges
 
 
 def _each_once(ends: DataFrame) -> DataFrame:
