@@ -22,6 +22,7 @@ WIDTHS = (8, 16, 32, 48, 64, 96, 128, 192, 256, 384, 512)
 WIDEST_SHARE = 0.5
 """Of a vector's length: what a rotation of more coordinates costs is not earned back."""
 _HALF_ULP = 2.0**-24
+_ROWS_AT_ONCE = 2048
 
 
 @dataclass(frozen=True)
@@ -79,8 +80,8 @@ class Projected:
         before, after = (self.rests[:, self.basis.widths.index(width)] for width in (narrow, wide))
         return np.hstack([self.coordinates[:, narrow:wide], after[:, None], before[:, None]])
 
-    def take(self, rows: NDArray[np.int64]) -> "Projected":
-        """The same of these rows."""
+    def take(self, rows: slice | NDArray[np.int64]) -> "Projected":
+        """The same of these rows; of a slice without a copy."""
         return Projected(self.vectors[rows], self.basis, self.coordinates[rows], self.rests[rows], self.norms_sq[rows])
 
 
@@ -101,17 +102,27 @@ def fit_basis(sample: NDArray[np.floating]) -> Basis:
 def project(vectors: NDArray[np.floating], basis: Basis) -> Projected:
     """Coordinates and norms of vectors (n, d), finite, of any length."""
     plain = np.ascontiguousarray(vectors, dtype=np.float32)
-    norms_sq = np.square(plain.astype(np.float64)).sum(axis=1)
-    coordinates = plain @ basis.directions
+    norms_sq = np.empty(len(plain))
+    coordinates = np.empty((len(plain), basis.directions.shape[1]), dtype=np.float32)
     rests = np.empty((len(plain), len(basis.widths)), dtype=np.float32)
-    within, start = np.zeros(len(plain)), 0
+    for start in range(0, len(plain), _ROWS_AT_ONCE):
+        rows = slice(start, start + _ROWS_AT_ONCE)
+        norms_sq[rows] = np.square(plain[rows].astype(np.float64)).sum(axis=1)
+        np.matmul(plain[rows], basis.directions, out=coordinates[rows])
+        rests[rows] = _rests(coordinates[rows], norms_sq[rows], basis)
+    return Projected(plain, basis, coordinates, rests, norms_sq)
+
+
+def _rests(coordinates: Floats, norms_sq: NDArray[np.float64], basis: Basis) -> Floats:
+    rests = np.empty((len(coordinates), len(basis.widths)), dtype=np.float32)
+    within, start = np.zeros(len(coordinates)), 0
     for place, width in enumerate(basis.widths):
         within += np.square(coordinates[:, start:width].astype(np.float64)).sum(axis=1)
         # A projection that is too long by the error of its coordinates would leave too little.
         rest_sq = norms_sq * (1 + 3 * _lost(basis.dim, width)) - within
         rests[:, place] = np.nextafter(np.sqrt(np.maximum(rest_sq, 0)).astype(np.float32), np.float32(np.inf))
         start = width
-    return Projected(plain, basis, coordinates, rests, norms_sq)
+    return rests
 
 
 def margin(dim: int, width: int) -> float:

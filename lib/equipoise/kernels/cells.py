@@ -1,5 +1,6 @@
 """Pairs of blocks packed into cells, groups of blocks by groups of blocks: a task reads few blocks for many pairs."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,13 +19,14 @@ class Cells:
     """What every task does and reads.
 
     ``pairs`` (m,) in the order of their cells, the dearest cell first; cell c has those from ``starts[c]`` to
-    ``starts[c + 1]``. Block b goes to the cells ``targets[routes[b] : routes[b + 1]]``.
+    ``starts[c + 1]``. Block b is in group ``groups[b]`` and goes to the cells ``targets[routes[b] : routes[b + 1]]``.
     """
 
     pairs: BlockPairs
     starts: Ids
     targets: NDArray[np.int32]
     routes: Ids
+    groups: Ids
 
     @property
     def count(self) -> int:
@@ -70,10 +72,17 @@ def cells_of(pairs: BlockPairs, sizes: Ids, groups: Ids) -> Cells:
     order = np.argsort(cell_of_pair, kind="stable")
     starts = np.searchsorted(cell_of_pair[order], np.arange(len(costs) + 1))
     targets, routes = _routes(pairs, cell_of_pair, n_blocks=len(sizes), n_cells=len(costs))
-    return Cells(BlockPairs(pairs.lefts[order], pairs.rights[order]), starts, targets, routes)
+    return Cells(BlockPairs(pairs.lefts[order], pairs.rights[order]), starts, targets, routes, groups)
 
 
 def _routes(pairs: BlockPairs, cell_of_pair: Ids, *, n_blocks: int, n_cells: int) -> tuple[NDArray[np.int32], Ids]:
     visits = np.unique(np.concatenate([side * np.int64(n_cells) + cell_of_pair for side in pairs]))
     blocks, targets = np.divmod(visits, max(1, n_cells))
     return targets.astype(np.int32), np.searchsorted(blocks, np.arange(n_blocks + 1))
+
+
+def runs_of(numbers: Ids) -> Iterator[slice]:
+    """Ascending numbers as slices, one for every run without a gap."""
+    ends = np.flatnonzero(np.diff(numbers) != 1) + 1
+    for run in np.split(numbers, ends):
+        yield slice(int(run[0]), int(run[-1]) + 1)

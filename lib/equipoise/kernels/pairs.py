@@ -117,7 +117,7 @@ def cheapest_widths(left: Projected, right: Projected, threshold: float) -> tupl
     if not widths or not len(shares):
         return (dim,)
     cosine = COSINE + COSINE_NUMBER * dim
-    chains = [(NUMBER * dim + LOOKED_AT + cosine * shares[-1], (dim,))]
+    chains: list[tuple[float, tuple[int, ...]]] = [(NUMBER * dim + LOOKED_AT + cosine * shares[-1], (dim,))]
     reached: list[tuple[float, tuple[int, ...], float]] = []
     for width, share in zip(widths, shares[:-1], strict=True):
         begun = (NUMBER * (width + 1) + LOOKED_AT, (width,), share)

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from equipoise.kernels.bounds import margin
 from equipoise.kernels.nearest import Floats
 from equipoise.kernels.pairs import NORM_MARGIN
 from equipoise.kernels.vectors import Ids, unit_length
@@ -51,11 +52,12 @@ def region_of(vectors: Floats) -> Region:
 
 
 def near_rows(vectors: Floats, region: Region, threshold: float) -> Ids | None:
-    """Rows (n, d) that may be similar to something in the region; None where that is no help: all may."""
+    """Rows (n, d) of unit length that may be similar to something in the region; None: all may."""
     within = _widest(threshold) + region.radius + ANGLE_MARGIN
     if within >= np.pi / 2:
         return None
-    found = np.flatnonzero(_angles(vectors.astype(np.float64), region.centre[None])[:, 0] < within)
+    least = np.cos(within) - margin(vectors.shape[1], vectors.shape[1]) - NORM_MARGIN
+    found = np.flatnonzero(vectors @ region.centre >= least)
     return None if len(found) == len(vectors) else found
 
 
@@ -118,7 +120,7 @@ def centres_of_clusters(regions: Regions) -> Floats:
 
 def parts_of(sizes: Ids, most: int) -> Ids:
     """Into how many blocks clusters of these sizes are split at random, so that none is above ``most``: 0 if empty."""
-    drawn = max(1, int(most - 6 * most**0.5))  # six standard deviations
+    drawn = max(1, int(((most + 9) ** 0.5 - 3) ** 2))  # so many and six standard deviations more are `most`
     return np.where(sizes > most, -(-sizes // drawn), np.minimum(sizes, 1))
 
 

@@ -151,9 +151,14 @@ def clustered_blocks(
         known.destroy()
 
 
+def number_of(packed: bytes) -> int:
+    """The number of the block that a stored piece belongs to."""
+    return int(_NUMBER.unpack_from(packed)[0])
+
+
 def numbered(packed: bytes) -> tuple[int, bytes]:
     """The number of the block that a stored piece belongs to, and the piece."""
-    return _NUMBER.unpack_from(packed)[0], packed[_NUMBER.size :]
+    return number_of(packed), packed[_NUMBER.size :]
 
 
 def _labelled(block: Block, labels: NDArray[np.int32]) -> bytes:

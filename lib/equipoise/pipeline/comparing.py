@@ -1,5 +1,6 @@
 """Tasks that hold blocks against each other: one cell each, a group of blocks by a group of blocks."""
 
+import itertools
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,15 +12,15 @@ from pyspark import RDD
 from pyspark.sql import DataFrame, SparkSession
 
 from equipoise.kernels.bounds import Basis, Projected, project
-from equipoise.kernels.cells import Cells
+from equipoise.kernels.cells import Cells, runs_of
 from equipoise.kernels.nearest import Floats
 from equipoise.kernels.packing import unpack
 from equipoise.kernels.pairs import pairs_above
-from equipoise.kernels.regions import Region, near_rows, region_of
+from equipoise.kernels.regions import BlockPairs, Region, near_rows, region_of
 from equipoise.kernels.vectors import Ids
 from equipoise.pipeline.blocks import BLOCK_SCHEMA, as_stream, concatenated, from_streams
-from equipoise.pipeline.compared_blocks import numbered
-from equipoise.pipeline.sharing import SharedArray, share
+from equipoise.pipeline.compared_blocks import number_of, numbered
+from equipoise.pipeline.sharing import share
 from equipoise.pipeline.workers import settle
 from equipoise.schemas import Col
 from equipoise.schemas.spark_types import struct_of
@@ -42,12 +43,13 @@ class Comparison:
     is_ordered: bool
 
 
-class _Compared(NamedTuple):
-    """A block in a task."""
+class _Held(NamedTuple):
+    """What a task holds: the items of its blocks, group by group, block b from ``starts[b]`` to ``starts[b + 1]``."""
 
     item_ids: Ids
     projected: Projected
-    region: Region
+    starts: Ids
+    regions: list[Region]
 
 
 class _Found(NamedTuple):
@@ -68,15 +70,14 @@ def compared(spark: SparkSession, stored: "RDD[bytes]", comparison: Comparison) 
         comparison: what to do with them.
     """
     cells, context = comparison.cells, spark.sparkContext
-    names = ("lefts", "rights", "starts", "targets", "routes", "directions")
-    arrays = (*cells.pairs, cells.starts, cells.targets, cells.routes, comparison.basis.directions)
-    shared = {name: share(context, array) for name, array in zip(names, arrays, strict=True)}
+    arrays = {**vars(cells), **cells.pairs._asdict(), "directions": comparison.basis.directions}
+    shared = {name: share(context, array) for name, array in arrays.items() if isinstance(array, np.ndarray)}
     widths, threshold, is_ordered = comparison.basis.widths, comparison.threshold, comparison.is_ordered
 
     def sent(parts: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
         routes, targets = shared["routes"].value, shared["targets"].value
         for part in parts:
-            number, _ = numbered(part)
+            number = number_of(part)
             yield from ((cell, part) for cell in targets[routes[number] : routes[number + 1]].tolist())
 
     def found(pieces: Iterable[tuple[int, bytes]]) -> Iterator[tuple[bytes]]:
@@ -86,8 +87,13 @@ def compared(spark: SparkSession, stored: "RDD[bytes]", comparison: Comparison) 
             return
         cell, parts = received[0][0], [part for _, part in received]
         del received
-        blocks = _blocks(parts, Basis(shared["directions"].value, widths))
-        for batch in _batches(_pairs_of(blocks, _cell(shared, cell), threshold), is_ordered=is_ordered):
+        numbers = np.array([number_of(part) for part in parts])
+        order = np.unique(numbers)
+        order = order[np.argsort(shared["groups"].value[order], kind="stable")]
+        held = _held(parts, numbers, order, Basis(shared["directions"].value, widths))
+        begin, end = shared["starts"].value[cell : cell + 2]
+        pairs = BlockPairs(*(shared[name].value[begin:end] for name in BlockPairs._fields))
+        for batch in _batches(_pairs_of(held, _beside(pairs, order), threshold), is_ordered=is_ordered):
             yield (as_stream(batch),)
 
     try:
@@ -98,46 +104,57 @@ def compared(spark: SparkSession, stored: "RDD[bytes]", comparison: Comparison) 
             array.destroy()
 
 
-def _cell(shared: dict[str, SharedArray], cell: int) -> list[tuple[int, int]]:
-    """The pairs of blocks of a cell."""
-    begin, end = shared["starts"].value[cell : cell + 2]
-    return list(zip(*(shared[name].value[begin:end].tolist() for name in ("lefts", "rights")), strict=True))
+def _held(parts: list[bytes], numbers: Ids, order: Ids, basis: Basis) -> _Held:
+    """The blocks in this order; ``parts`` are used up, so that a task holds them once."""
+    places = np.argsort(order)[np.searchsorted(np.sort(order), numbers)]
+    by_place = np.argsort(places, kind="stable")
+    pieces = [unpack(numbered(parts[piece])[1]) for piece in by_place.tolist()]
+    parts.clear()
+    sizes = np.bincount(places[by_place], weights=[len(piece.item_ids) for piece in pieces]).astype(np.int64)
+    starts = np.concatenate([[0], np.cumsum(sizes)])
+    block = concatenated(pieces)
+    del pieces
+    vectors = np.ascontiguousarray(block.vectors, dtype=np.float32)
+    regions = [region_of(vectors[begin:end]) for begin, end in itertools.pairwise(starts.tolist())]
+    return _Held(block.item_ids, project(vectors, basis), starts, regions)
 
 
-def _blocks(parts: list[bytes], basis: Basis) -> dict[int, _Compared]:
-    """The blocks by number; ``parts`` are used up, so that a task holds them once."""
-    pieces: dict[int, list[bytes]] = {}
-    while parts:
-        number, packed = numbered(parts.pop())
-        pieces.setdefault(number, []).append(packed)
-    blocks = {}
-    while pieces:
-        number, some = pieces.popitem()
-        block = concatenated([unpack(packed) for packed in some])
-        order = np.argsort(block.item_ids, kind="stable")
-        vectors = block.vectors[order]
-        blocks[number] = _Compared(block.item_ids[order], project(vectors, basis), region_of(vectors))
-    return blocks
+def _beside(pairs: BlockPairs, order: Ids) -> dict[int, Ids]:
+    """Of every block, by its place in ``order``, those that it is held against, ascending."""
+    place_of = {number: place for place, number in enumerate(order.tolist())}
+    found: dict[int, set[int]] = {}
+    for pair in zip(pairs.lefts.tolist(), pairs.rights.tolist(), strict=True):
+        first, second = sorted(place_of[number] for number in pair)
+        found.setdefault(first, set()).add(second)
+    return {first: np.array(sorted(others)) for first, others in sorted(found.items())}
 
 
-def _pairs_of(blocks: dict[int, _Compared], numbers: Iterable[tuple[int, int]], threshold: float) -> Iterator[_Found]:
-    for first, second in numbers:
-        left, right = blocks[first], blocks[second]
-        if first == second:
-            for rows, columns, similarities in pairs_above(left.projected, None, threshold):
-                yield _Found(left.item_ids[rows], left.item_ids[columns], similarities)
-            continue
-        some, others = _near(left, right.region, threshold), _near(right, left.region, threshold)
-        for rows, columns, similarities in pairs_above(some.projected, others.projected, threshold):
-            yield _Found(some.item_ids[rows], others.item_ids[columns], similarities)
+def _pairs_of(held: _Held, beside: dict[int, Ids], threshold: float) -> Iterator[_Found]:
+    for first, others in beside.items():
+        rows = np.arange(held.starts[first], held.starts[first + 1])
+        if others[0] == first:
+            others, own = others[1:], held.projected.take(slice(rows[0], rows[-1] + 1))
+            for i, j, similarities in pairs_above(own, None, threshold):
+                yield _Found(held.item_ids[rows[i]], held.item_ids[rows[j]], similarities)
+        for run in runs_of(others) if len(others) else ():
+            yield from _pairs_of_run(held, first, run, threshold)
 
 
-def _near(block: _Compared, region: Region, threshold: float) -> _Compared:
-    """The items of a block that may be similar to something in a region."""
-    rows = near_rows(block.projected.vectors, region, threshold)
-    if rows is None:
-        return block
-    return _Compared(block.item_ids[rows], block.projected.take(rows), block.region)
+def _pairs_of_run(held: _Held, first: int, run: slice, threshold: float) -> Iterator[_Found]:
+    """Of a block and others that stand in a row, but for the items that the blocks' cones prove apart."""
+    only = held.regions[run.start] if run.stop == run.start + 1 else None
+    left, rows = _near(held, slice(first, first + 1), only, threshold)
+    right, columns = _near(held, run, held.regions[first], threshold)
+    for i, j, similarities in pairs_above(left, right, threshold):
+        yield _Found(held.item_ids[rows[i]], held.item_ids[columns[j]], similarities)
+
+
+def _near(held: _Held, blocks: slice, region: Region | None, threshold: float) -> tuple[Projected, Ids]:
+    """Items of blocks that may be similar to something in a region, and where they stand."""
+    places = np.arange(held.starts[blocks.start], held.starts[blocks.stop])
+    block = held.projected.take(slice(held.starts[blocks.start], held.starts[blocks.stop]))
+    rows = None if region is None else near_rows(block.vectors, region, threshold)
+    return (block, places) if rows is None else (block.take(rows), places[rows])
 
 
 def _batches(found: Iterable[_Found], *, is_ordered: bool) -> Iterator[pa.RecordBatch]:

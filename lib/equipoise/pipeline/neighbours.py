@@ -74,7 +74,7 @@ def neighbour_pairs_within(embeddings: DataFrame, clusters: DataFrame, search: S
             members,
             clusters,
             dim=dim,
-            most=min(search.block_items, search.fitting_block(dim)),
+            most=search.fitting_block(dim),
             task_bytes=search.making_bytes,
             seed=search.seed,
         )
@@ -91,14 +91,19 @@ def _sought(sets: Sequence[DataFrame], search: Search) -> Iterator[DataFrame]:
         opened = [stack.enter_context(_opened(one)) for one in sets]
         _refuse_lengths(opened)
         counts, dim = [one.count for one in opened], opened[0].dim
-        most = search.items_of_block(max(counts), dim)
-        k = -(-max(counts) // most)
+        k = -(-max(counts) // search.items_of_block(max(counts), dim))
         sample = _sample(opened[0], k, seed=search.seed)
-        coarse, blocks = coarse_centroids(sample, k, seed=derived_seed(search.seed, Purpose.SEEDING)), []
+        coarse = coarse_centroids(sample, k, seed=derived_seed(search.seed, Purpose.SEEDING))
+        blocks: list[ComparedBlocks] = []
         for one in opened:
-            first = sum(len(before.placing.sizes) for before in blocks)
-            sizes = {"most": most, "task_bytes": search.making_bytes}
-            made = fitted_blocks(one, coarse, **sizes, seed=search.seed, offset=first)
+            made = fitted_blocks(
+                one,
+                coarse,
+                most=search.most_of_block(max(counts), dim),
+                task_bytes=search.making_bytes,
+                seed=search.seed,
+                offset=sum(len(before.placing.sizes) for before in blocks),
+            )
             blocks.append(stack.enter_context(made))
         cells = cells_among(blocks, counts, search, spark)
         comparison = Comparison(cells, fit_basis(sample[:SAMPLED]), search.threshold, is_ordered=len(sets) > 1)

@@ -23,7 +23,7 @@ class Search:
         exact_limit: up to so many items all pairs are found; of two sets, up to its square pairs of items.
         probes: above that, the neighbouring clusters that each cluster is held against.
         task_bytes: memory of a task, about, beside what Python takes.
-        block_items: items of a block, as long as there are not too many of them.
+        block_items: items of a block, about, as long as there are not too many of them.
         say: is told in words what was skipped.
     """
 
@@ -32,7 +32,7 @@ class Search:
     exact_limit: int = 5_000_000
     probes: int = 16
     task_bytes: int = 256 * 2**20
-    block_items: int = 2048
+    block_items: int = 512
     say: Callable[[str], None] = lambda text: None
 
     def __post_init__(self) -> None:
@@ -45,7 +45,7 @@ class Search:
         return count * others <= self.exact_limit**2
 
     def items_of_block(self, count: int, dim: int) -> int:
-        """Items of a block, of so many vectors.
+        """Items of a block, about, of so many vectors.
 
         Raises:
             InputError: blocks that a task can hold would be too many for the driver.
@@ -58,6 +58,10 @@ class Search:
                 f"than {MOST_BLOCKS:,} blocks, which the driver cannot oversee: give tasks {needed:,} bytes"
             )
         return min(fitting, wanted)
+
+    def most_of_block(self, count: int, dim: int) -> int:
+        """Items above which a block is split."""
+        return min(self.fitting_block(dim), 2 * self.items_of_block(count, dim))
 
     def fitting_block(self, dim: int) -> int:
         """Items of the largest block."""

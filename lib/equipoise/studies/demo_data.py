@@ -56,13 +56,13 @@ def _write_digits(folder: Path) -> str:
 
 
 def _write_docstrings(folder: Path) -> str:
-    path, found = folder / "docstrings.jsonl", list(_docstrings())
+    path, found = folder / "docstrings.jsonl", list(docstrings())
     kept = random.Random(0).sample(found, min(MOST_DOCSTRINGS, len(found)))
     path.write_text("".join(json.dumps(record, ensure_ascii=False) + "\n" for record in kept), encoding="utf-8")
     return f"{len(kept):,} of the {len(found):,} docstrings of the installed packages"
 
 
-def _docstrings() -> Iterator[dict[str, str]]:
+def docstrings() -> Iterator[dict[str, str]]:
     """Different first paragraphs of docstrings of modules, classes and functions, with the package as label."""
     seen: set[str] = set()
     for package in sorted(distributions(), key=lambda one: one.name):
