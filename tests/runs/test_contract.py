@@ -32,6 +32,7 @@ def write_data(folder: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(pixels).save(path)
     (folder / "images" / "a" / "broken.png").write_bytes(b"no picture")
+    (folder / "images" / "b" / "copy.png").write_bytes((folder / "images" / "b" / "03.png").read_bytes())
     random = np.random.default_rng(0)
     split = np.array(["train", "test"] * 10)
     vectors = random.normal(size=(20, 3)).astype(np.float32)
@@ -47,6 +48,7 @@ def config_of(folder: Path, workspace: Path):
             "seed": 3,
             "source": {"kind": "images", "path": str(folder / "images"), "label": "parent_folder"},
             "embed": {"encoder": "pixels", "size": 4, "mode": "L", "items_per_commit": 8},
+            "deduplicate": {"threshold": 1.0},
             "cluster": {
                 "metric": "cosine",
                 "iterations": 2,
@@ -131,7 +133,8 @@ def test_in_is_out_and_rejected_and_dropped(spark, whole):
     counts = {
         event.stage: (event.account.n_in, event.account.n_out, event.account.n_rejected) for event in record.events
     }
-    assert counts["ingest"] == (22, 21, 1) and counts["embed"] == (21, 21, 0)
+    assert counts["ingest"] == (23, 22, 1) and counts["embed"] == (22, 22, 0)
+    assert counts["deduplicate:groups"] == (22, 21, 0)
     assert counts["cluster"] == (21, 20, 1) and counts["select:even"] == (20, 6, 0)
 
 

@@ -97,12 +97,13 @@ class Context:
         """The items that go on: rows of the pool, less what the nodes before this one dropped."""
         return self.run.without_drops(self.rows(POOL), self.run.graph.ancestors(self.node.name))
 
-    def vectors(self) -> DataFrame:
+    def vectors(self, *sources: str) -> DataFrame:
         """The declared vectors (item_id, embedding) of the items that go on: as they lie, where none was dropped.
 
-        Who made them left out what it dropped: no join is needed for that.
+        Who made them left out what it dropped: no join is needed for that. ``sources``: of these alone.
         """
         parts = [part for part in self.node.needs if part.table is EMBEDDINGS]
+        parts = [part for part in parts if not sources or part.where[Col.source] in sources]
         vectors = self.run.rows(parts).select(Col.item_id, Col.embedding)
         return self.run.without_drops(vectors, self._droppers_of_vectors())
 

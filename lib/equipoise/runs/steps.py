@@ -48,7 +48,7 @@ def steps_of(
     Args:
         graph: what the config asks for.
         record: what the run did.
-        force: families to replace, with all that stands on them.
+        force: families or single nodes to replace, with all that stands on them.
         outside: states of data outside the workspace, by node and path; None: that one is not known, and no change.
     """
     steps: dict[str, Step] = {}
@@ -56,7 +56,7 @@ def steps_of(
         states = _known(record.get(node.name), (outside or {}).get(node.name, {}))
         parents = [steps[name] for name in graph.parents(node.name)]
         fingerprint = node.fingerprint([parent.fingerprint for parent in parents], states)
-        is_forced = node.family in force or any(parent.is_forced for parent in parents)
+        is_forced = bool({node.family, node.name} & set(force)) or any(parent.is_forced for parent in parents)
         names = [parent.node.name for parent in parents]
         state, why = _state(node, record.get(node.name), fingerprint, parents=names, is_forced=is_forced)
         steps[node.name] = Step(node, state, why, fingerprint, states, is_forced)
@@ -91,7 +91,7 @@ def _check_parents(step: Step, graph: Graph, record: Record, *, run_id: str, soo
 def _refusal(step: Step, *, run_id: str) -> str:
     return (
         f"stage {step.node.name} of run {run_id!r} is finished with other settings ({step.why}): "
-        f"start a run with another --run-id, or replace it and all that stands on it with --force {step.node.family}"
+        f"start a run with another --run-id, or replace it and all that stands on it with --force {step.node.name}"
     )
 
 

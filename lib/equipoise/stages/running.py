@@ -73,9 +73,9 @@ def planned(config: Config, *, family: str | None = None, force: str | None = No
     targets = [node for node in graph.order if (node.family == family if family else node.family not in apart)]
     if not targets:
         raise _nothing_to_do(config, family)
-    families = list(dict.fromkeys(node.family for node in targets))
-    if force and force not in families:
-        raise ConfigError(f"--force {force}: not a stage of this job; {nearest(force, families)}")
+    known = list(dict.fromkeys(name for node in targets for name in (node.family, node.name)))
+    if force and force not in known:
+        raise ConfigError(f"--force {force}: not a stage of this job, nor a step of one; {nearest(force, known)}")
     return Planned(graph, tuple(node.name for node in targets), (force,) if force else ())
 
 

@@ -1,0 +1,165 @@
+"""The stage ``deduplicate``: the items of the pool -> which are copies of others, and do not go on."""
+
+from collections.abc import Iterable, Iterator
+from typing import Annotated, Any
+
+from equipoise.config import HOW, Config, Section
+from equipoise.errors import ConfigError, nearest
+from equipoise.runs.graph import Graph
+from equipoise.runs.node import Node
+from equipoise.runs.stage import Stage
+from equipoise.runs.vectors import vectors_of
+from equipoise.schemas import DUPLICATE_EDGES, DUPLICATES, METRICS, POOL, Col, Slice
+from equipoise.stages.deduplicate.section import Against, ByAttribute, Deduplicate, SemDedup
+
+
+class Pairs(Section):
+    """Which pairs are looked for. Down to where is no part of what they are: it may be lower than is asked for."""
+
+    pool: tuple[str, ...]
+    encoder_id: str
+    floor: Annotated[float, HOW]
+    neighbours: int
+    exact_limit: int
+    probes: int
+    exact_copies: str
+    against: tuple[str, ...] = ()
+    against_floor: Annotated[float, HOW] = 1.0
+
+
+class Groups(Section):
+    """What is made of the pairs that are stored."""
+
+    threshold: float
+    keep: str | ByAttribute
+    target_keep: int | None = None
+    against: Against | None = None
+
+
+class Rounds(Section):
+    """SemDeDup over the vectors of one encoder."""
+
+    encoder_id: str
+    threshold: float
+    rule: SemDedup
+
+
+def nodes(config: Config, so_far: Graph) -> Iterator[Node[Any]]:
+    """One that finds pairs and one that makes groups of them; of SemDeDup one.
+
+    Raises:
+        ConfigError: there are no vectors, those of several encoders, or no such set.
+    """
+    section = DEDUPLICATE.of(config)
+    if section is None:
+        return
+    if section.semdedup:
+        yield _rounds(config, section, so_far)
+        return
+    pairs = _pairs(config, section, so_far)
+    yield pairs
+    yield _groups(section, so_far, pairs)
+
+
+def _pairs(config: Config, section: Deduplicate, so_far: Graph) -> Node[Pairs]:
+    sets = section.against.sources if section.against else ()
+    vectors = vectors_of(so_far, (*so_far.pool, *sets), section.encoder, key=f"{DEDUPLICATE.family}.encoder")
+    name = f"{DEDUPLICATE.family}:pairs"
+    return Node(
+        name,
+        Pairs(
+            pool=so_far.pool,
+            encoder_id=str(vectors[0].where[Col.encoder_id]),
+            floor=section.floor,
+            neighbours=section.neighbours,
+            exact_limit=section.exact_limit,
+            probes=section.probes,
+            exact_copies=section.exact_copies,
+            against=sets,
+            against_floor=section.against.threshold if section.against else 1.0,
+        ),
+        "equipoise.stages.deduplicate.pairs:find",
+        sources=so_far.pool,
+        needs=(*vectors, *_items(so_far)),
+        after=so_far.sieves((*so_far.pool, *sets)),
+        makes=(Slice(DUPLICATE_EDGES, {Col.stage: name}), Slice(METRICS, {Col.stage: name})),
+        seed=config.seed,
+    )
+
+
+def _groups(section: Deduplicate, so_far: Graph, pairs: Node[Pairs]) -> Node[Groups]:
+    name = f"{DEDUPLICATE.family}:groups"
+    return Node(
+        name,
+        Groups(threshold=section.above, keep=section.keep, target_keep=section.target_keep, against=section.against),
+        "equipoise.stages.deduplicate.groups:group",
+        sources=so_far.pool,
+        needs=(*pairs.makes, *_items(so_far), *(pairs.needs if section.keep == "closest_to_mean" else ())),
+        after=so_far.sieves(so_far.pool),
+        is_sieve=True,
+        **_made(name),
+    )
+
+
+def _rounds(config: Config, section: Deduplicate, so_far: Graph) -> Node[Rounds]:
+    assert section.semdedup is not None
+    vectors = vectors_of(so_far, so_far.pool, section.encoder, key=f"{DEDUPLICATE.family}.encoder")
+    name = f"{DEDUPLICATE.family}:semdedup"
+    made = _made(name)
+    made["makes"] = (*made["makes"], Slice(DUPLICATE_EDGES, {Col.stage: name}))
+    return Node(
+        name,
+        Rounds(encoder_id=str(vectors[0].where[Col.encoder_id]), threshold=section.above, rule=section.semdedup),
+        "equipoise.stages.deduplicate.semdedup:drop",
+        sources=so_far.pool,
+        needs=(*vectors, *_items(so_far)),
+        after=so_far.sieves(so_far.pool),
+        is_sieve=True,
+        seed=config.seed,
+        **made,
+    )
+
+
+def _made(name: str) -> dict[str, Any]:
+    """What a node makes that decides: those that stay are told, and those that go."""
+    kept, dropped = (Slice(DUPLICATES, {Col.stage: name, Col.is_kept: is_kept}) for is_kept in (True, False))
+    return {"makes": (kept, dropped, Slice(METRICS, {Col.stage: name})), "drops": dropped}
+
+
+def _items(so_far: Graph) -> tuple[Slice, ...]:
+    return tuple(part for source in so_far.pool for part in so_far.made(POOL, source=source))
+
+
+def _sets(config: Config) -> Iterable[str]:
+    """The sources that are compared with, and never curated.
+
+    Raises:
+        ConfigError: there is none of a name, or the pool has it, too.
+    """
+    section = DEDUPLICATE.of(config)
+    names = [source.name for source in config.named_sources]
+    sets = section.against.sources if section and section.against else ()
+    for name in sets:
+        key = f"{DEDUPLICATE.family}.against.sources"
+        if name not in names:
+            raise ConfigError(f"{key}: there is no source {name!r}; {nearest(name, names)}")
+        if sets.count(name) > 1:
+            raise ConfigError(f"{key} names {name!r} twice: drop one")
+        if name in (config.pool or ()):
+            raise ConfigError(f"{key}: {name!r} is curated, as pool says: a set to compare with is not; drop it there")
+    if sets and set(names) <= set(sets):
+        raise ConfigError(f"{DEDUPLICATE.family}.against.sources names all sources, and none is left to be curated")
+    return sets
+
+
+DEDUPLICATE: Stage[Deduplicate | None] = Stage(
+    "deduplicate",
+    "find copies of items, and of evaluation sets, and leave them out",
+    nodes,
+    section=Deduplicate | None,
+    tables=(DUPLICATE_EDGES, DUPLICATES),
+    refers_to=_sets,
+    told="equipoise.stages.deduplicate.told:print_duplicates",
+    query="select method, is_kept, count(*) as n_items from duplicates where run_id = '{run_id}' "
+    "group by method, is_kept",
+)

@@ -1,0 +1,81 @@
+"""Pairs that are stored -> which items are copies, of what, and which of them stay."""
+
+from functools import partial
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from equipoise.errors import ConfigError
+from equipoise.pipeline.components import connected_components
+from equipoise.pipeline.duplicates import against_sets, duplicates, filter_above
+from equipoise.pipeline.keeping import Keep
+from equipoise.pipeline.samples import cut_plan
+from equipoise.pipeline.thresholds import threshold_leaving
+from equipoise.runs.account import Account
+from equipoise.runs.context import Context
+from equipoise.schemas import DUPLICATE_EDGES, EMBEDDINGS, METRICS, Col
+from equipoise.stages.deduplicate import Groups
+from equipoise.stages.deduplicate.rows import (
+    AGAINST,
+    COPIES,
+    POOL,
+    STORED_ABOVE,
+    THRESHOLD,
+    metric_rows,
+    write_duplicates,
+)
+
+
+def group(context: Context, settings: Groups) -> Account:
+    """Writes what is copied, of what, and what stays. Reads no vector, unless the one that stays is told by them.
+
+    Raises:
+        ConfigError: pairs are stored from above the threshold on, or no threshold leaves so many items.
+    """
+    edges, is_of_set = context.rows(DUPLICATE_EDGES), F.col(Col.kind).startswith(AGAINST)
+    _check_stored(context, settings)
+    n_items, own = context.n_items(), edges.where(~is_of_set)
+    threshold = settings.threshold
+    if settings.target_keep is not None:
+        threshold = threshold_leaving(own, settings.target_keep, n_items=n_items, lowest=threshold)
+        context.progress.message(f"{context.node.name}: threshold {threshold:.4g}, for target_keep")
+    copies = own.where(F.col(Col.kind) == COPIES)  # whatever the threshold
+    rows = _rows(context, settings, copies.unionByName(filter_above(own.where(F.col(Col.kind) == POOL), threshold)))
+    if settings.against:
+        near = filter_above(edges.where(is_of_set), settings.against.threshold)
+        rows = against_sets(rows, near.withColumn(Col.source, F.expr(f"substring({Col.kind}, {len(AGAINST) + 1})")))
+    drops = write_duplicates(context, rows)
+    context.write(METRICS, metric_rows(context, [(THRESHOLD, POOL, threshold)], drops))
+    return Account(n_items, n_items - sum(drops.values()), drops=drops)
+
+
+def _rows(context: Context, settings: Groups, edges: DataFrame) -> DataFrame:
+    by_attribute = None if isinstance(settings.keep, str) else settings.keep.attribute
+    keep = Keep(attribute=by_attribute) if by_attribute else Keep(str(settings.keep))
+    has_vectors = any(part.table is EMBEDDINGS for part in context.node.needs)
+    return duplicates(
+        edges,
+        components=partial(connected_components, checkpoint=cut_plan, told=context.progress.message),
+        keep=keep,
+        items=context.items(),
+        vectors=context.vectors() if has_vectors else None,
+    )
+
+
+def _check_stored(context: Context, settings: Groups) -> None:
+    """Pairs below what is stored were never looked for."""
+    wanted = {POOL: settings.threshold}
+    wanted |= (
+        {f"{AGAINST}{name}": settings.against.threshold for name in settings.against.sources}
+        if settings.against
+        else {}
+    )
+    rows = context.rows(METRICS).where(F.col(Col.name) == STORED_ABOVE).collect()  # a row a kind of pairs
+    stored = {row[Col.group]: row[Col.value] for row in rows}
+    for kind, threshold in wanted.items():
+        if threshold < stored[kind]:
+            what = "threshold" if kind == POOL else "against.threshold"
+            raise ConfigError(
+                f"deduplicate.{what}: {threshold:g} is below {stored[kind]:g}, from where on pairs are stored: raise "
+                "it, or have them looked for again by --force deduplicate"
+            )

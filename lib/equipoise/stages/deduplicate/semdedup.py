@@ -1,0 +1,116 @@
+"""Vectors -> what SemDeDup leaves: rounds, each of which clusters what remains and looks for pairs inside clusters."""
+
+from dataclasses import replace
+from functools import partial
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from equipoise.pipeline.components import connected_components
+from equipoise.pipeline.hierarchy import fit_hierarchy
+from equipoise.pipeline.means import one_cluster
+from equipoise.pipeline.neighbours import neighbour_pairs_within
+from equipoise.pipeline.rounds import Round, Schedule, Steps, in_rounds
+from equipoise.pipeline.samples import cut_plan
+from equipoise.pipeline.search import Search
+from equipoise.pipeline.semdedup import SEMDEDUP, grouped, ranked
+from equipoise.runs.account import Account
+from equipoise.runs.context import Context
+from equipoise.schemas import DUPLICATE_EDGES, METRICS, Col
+from equipoise.stages.deduplicate import Rounds
+from equipoise.stages.deduplicate.rows import (
+    N_REMAINING,
+    POOL,
+    THRESHOLD,
+    edge_rows,
+    metric_rows,
+    write_duplicates,
+)
+
+DROPPED = "dropped:"
+"""Of the links that a round writes down, each from what goes to what it goes for; the round's number follows."""
+
+
+def drop(context: Context, settings: Rounds) -> Account:
+    """Writes what every round drops as it ends, so that a run that was killed goes on after it; then what stays.
+
+    Raises:
+        ConfigError: more are to be kept than there are.
+    """
+    n_items, rule = context.n_items(), settings.rule
+    assert context.node.seed is not None
+    schedule = Schedule(rule.rounds, rule.k, rule.smallest_mean, rule.target_keep, seed=context.node.seed)
+    rows, rounds = in_rounds(
+        context.vectors().select(Col.item_id),
+        n_items,
+        schedule,
+        steps=_steps(context, settings),
+        done=_done(context, schedule, n_items),
+        ended=partial(_written, context, settings),
+        told=context.progress.message,
+    )
+    drops = write_duplicates(context, rows)
+    curve = [(N_REMAINING, f"round={one.number}", float(one.n_after)) for one in rounds]
+    context.write(METRICS, metric_rows(context, [(THRESHOLD, POOL, settings.threshold), *curve], drops))
+    return Account(n_items, n_items - sum(drops.values()), drops=drops)
+
+
+def _steps(context: Context, settings: Rounds) -> Steps:
+    components = partial(connected_components, checkpoint=cut_plan)
+    rule, vectors = settings.rule, context.vectors()
+
+    def of(remaining: DataFrame) -> DataFrame:
+        return vectors.join(remaining.select(Col.item_id), Col.item_id, "left_semi")
+
+    def cluster(remaining: DataFrame, k: int, seed: int) -> DataFrame:
+        if k == 1:
+            return cut_plan(one_cluster(of(remaining)))
+        fitted = fit_hierarchy(of(remaining), [k], metric="cosine", seed=seed, iterations=rule.iterations)
+        assert isinstance(fitted.assignments, DataFrame), "a DataFrame was clustered"
+        return fitted.assignments
+
+    def pairs(remaining: DataFrame, assignments: DataFrame) -> DataFrame:
+        search = Search(settings.threshold, seed=int(context.node.seed or 0))
+        with neighbour_pairs_within(of(remaining), assignments, search) as found:
+            return cut_plan(found)
+
+    def decide(edges: DataFrame, assignments: DataFrame, seed: int) -> DataFrame:
+        if rule.form == "groups":
+            return grouped(edges, assignments, components=components)
+        return ranked(edges, assignments, components=components, order=rule.order, seed=seed)
+
+    return Steps(cluster, pairs, decide, components, cut_plan)
+
+
+def _written(context: Context, settings: Rounds, one: Round) -> Round:
+    links = one.dropped.select(
+        F.col(Col.item_id).alias(Col.src), F.col(Col.kept_id).alias(Col.dst), F.col(Col.similarity)
+    )
+    kind = f"{DROPPED}{one.number}"
+    context.append(DUPLICATE_EDGES, edge_rows(context, links, encoder_id=settings.encoder_id, kind=kind))
+    return replace(one, dropped=_links(context, one.number))
+
+
+def _links(context: Context, number: int) -> DataFrame:
+    """What a round dropped, as it was written down."""
+    written = context.workspace.read(context.own(DUPLICATE_EDGES)).where(F.col(Col.kind) == f"{DROPPED}{number}")
+    return written.select(
+        F.col(Col.src).alias(Col.item_id),
+        F.col(Col.dst).alias(Col.kept_id),
+        Col.similarity,
+        F.lit(f"{SEMDEDUP}:{number}").alias(Col.method),
+    )
+
+
+def _done(context: Context, schedule: Schedule, n_items: int) -> list[Round]:
+    """The rounds that an attempt which was broken off wrote down; one that is not there dropped nothing."""
+    if context.is_first_attempt:
+        return []
+    written = context.workspace.read(context.own(DUPLICATE_EDGES)).groupBy(Col.kind).count()
+    counts = {int(row[Col.kind].removeprefix(DROPPED)): row["count"] for row in written.collect()}  # a row a round
+    rounds: list[Round] = []
+    for number in range(1, max(counts, default=0) + 1):
+        n_before = rounds[-1].n_after if rounds else n_items
+        k, seed, n_dropped = schedule.clusters_of(n_before), schedule.seed_of(number), counts.get(number, 0)
+        rounds.append(Round(number, k, seed, n_before, n_dropped, _links(context, number)))
+    return rounds
