@@ -45,7 +45,7 @@ RATIO_BOUND, EXACT_BOUND, PROBES_BOUND, RECALL_BOUND = 0.25, 1.5, 1.2, 0.99
 ROUNDING = 1e-6
 FEWEST_TEXTS = 60_000
 SIZES: dict[str, dict[str, Any]] = {
-    "small": {"text": 4_000, "copies": (20_000, 256), "growth": (10_000, 20_000, 40_000), "rounds": 1},
+    "small": {"text": 12_000, "copies": (20_000, 256), "growth": (10_000, 20_000, 40_000), "rounds": 1},
     "full": {"text": None, "copies": (200_000, 256), "growth": (50_000, 200_000, 800_000), "rounds": 3},
 }
 GROWTH_DIM, GROWTH_THRESHOLD, CLUSTER_SIZE = 128, 0.8, 500

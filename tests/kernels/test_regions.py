@@ -78,6 +78,8 @@ def test_neighbouring_clusters_are_the_nearest_from_either_side():
     )
     near = neighbouring(centres[:3], centres[3:], 1)
     np.testing.assert_array_equal(near, [[True], [True], [True]])
+    with_none = np.vstack([-centres[:1], np.zeros((1, 2), np.float32), centres[:1]])
+    assert neighbouring(with_none, None, 1)[0].tolist() == [True, False, True]  # what is empty is no neighbour
     allowed = np.zeros((4, 4), dtype=bool)
     allowed[0, 2] = True
     every = Regions(np.arange(4), np.ones(4, np.int64), centres, np.full(4, 3.0))

@@ -112,6 +112,7 @@ def test_inside_clusters_alone(embeddings, clusters):
     some = clusters.where(f"{Col.cluster_id} = 0")
     wanted = {pair: cosine for pair, cosine in wanted.items() if CLUSTERS[pair[0]] == 0}
     assert_same(collected(neighbour_pairs_within(embeddings.repartition(3), some, Search(THRESHOLD))), wanted)
+    assert collected(neighbour_pairs_within(embeddings, some.where("false"), SMALL)) == {}
 
 
 @pytest.mark.parametrize("search", [Search(THRESHOLD), SMALL])

@@ -51,11 +51,16 @@ def region_of(vectors: Floats) -> Region:
     return Region(centre, float(_angles(exact, centre[None]).max()))
 
 
+def is_narrow(region: Region, threshold: float) -> bool:
+    """Whether what is similar to something in the region lies within a right angle of its centre: much does not."""
+    return _widest(threshold) + region.radius + ANGLE_MARGIN < np.pi / 2
+
+
 def near_rows(vectors: Floats, region: Region, threshold: float) -> Ids | None:
     """Rows (n, d) of unit length that may be similar to something in the region; None: all may."""
-    within = _widest(threshold) + region.radius + ANGLE_MARGIN
-    if within >= np.pi / 2:
+    if not is_narrow(region, threshold):
         return None
+    within = _widest(threshold) + region.radius + ANGLE_MARGIN
     least = np.cos(within) - margin(vectors.shape[1], vectors.shape[1]) - NORM_MARGIN
     found = np.flatnonzero(vectors @ region.centre >= least)
     return None if len(found) == len(vectors) else found
@@ -90,12 +95,14 @@ def neighbouring(left: Floats, right: Floats | None, probes: int) -> NDArray[np.
     """Which clusters are among the ``probes`` nearest by their centres, from either side: (k, l).
 
     Args:
-        left: centres (k, d) of unit length.
+        left: centres (k, d) float32 of unit length; zeros where there is nothing.
         right: others (l, d); None: ``left`` itself, and every cluster is beside itself.
         probes: how many, at most.
     """
     others = left if right is None else right
-    products = left.astype(np.float64) @ others.T.astype(np.float64)
+    products = left @ others.T
+    products[:, ~others.any(axis=1)] = -np.inf  # clusters without blocks
+    products[~left.any(axis=1)] = -np.inf
     if right is None:
         np.fill_diagonal(products, np.inf)
     n_beside = probes + (right is None)
@@ -124,12 +131,12 @@ def parts_of(sizes: Ids, most: int) -> Ids:
     return np.where(sizes > most, -(-sizes // drawn), np.minimum(sizes, 1))
 
 
-def _among_highest(products: NDArray[np.float64], n: int) -> NDArray[np.bool_]:
-    """Of every row the n highest, by index among equals."""
+def _among_highest(products: Floats, n: int) -> NDArray[np.bool_]:
+    """Of every row the n highest, by index among equals, but for what is minus infinity."""
     is_high = np.zeros(products.shape, dtype=bool)
     for row, is_one in zip(products, is_high, strict=True):
         is_one[np.argsort(-row, kind="stable")[:n]] = True
-    return is_high
+    return is_high & (products > -np.inf)
 
 
 def _angles(vectors: NDArray[np.float64], centres: Floats) -> NDArray[np.float64]:

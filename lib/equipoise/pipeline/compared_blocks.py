@@ -127,7 +127,7 @@ def clustered_blocks(
         task_bytes: of vectors that a task gets.
         seed: of the draws that split large clusters.
     """
-    own = clusters.select(Col.item_id, Col.cluster_id)
+    own = clusters.select(Col.item_id, Col.cluster_id).where(F.col(Col.cluster_id).isNotNull())
     members = embeddings.select(Col.item_id, Col.embedding).join(own, Col.item_id, "inner")
     counted = members.groupBy(Col.cluster_id).agg(F.count("*").alias(Col.n_items)).toPandas()
     counted = counted.sort_values(Col.cluster_id)

@@ -16,7 +16,7 @@ from equipoise.kernels.cells import Cells, runs_of
 from equipoise.kernels.nearest import Floats
 from equipoise.kernels.packing import unpack
 from equipoise.kernels.pairs import pairs_above
-from equipoise.kernels.regions import BlockPairs, Region, near_rows, region_of
+from equipoise.kernels.regions import BlockPairs, Region, is_narrow, near_rows, region_of
 from equipoise.kernels.vectors import Ids
 from equipoise.pipeline.blocks import BLOCK_SCHEMA, as_stream, concatenated, from_streams
 from equipoise.pipeline.compared_blocks import number_of, numbered
@@ -28,6 +28,8 @@ from equipoise.schemas.spark_types import struct_of
 PAIRS = struct_of({Col.src: "bigint", Col.dst: "bigint", Col.similarity: "float"})
 PAIRS_PER_BATCH = 1 << 15
 """Rows of a batch: well under a MiB, whatever is found."""
+JOINED_ITEMS = 2048
+"""Of blocks that are held against others together."""
 
 
 @dataclass(frozen=True)
@@ -130,23 +132,54 @@ def _beside(pairs: BlockPairs, order: Ids) -> dict[int, Ids]:
 
 
 def _pairs_of(held: _Held, beside: dict[int, Ids], threshold: float) -> Iterator[_Found]:
-    for first, others in beside.items():
-        rows = np.arange(held.starts[first], held.starts[first + 1])
-        if others[0] == first:
-            others, own = others[1:], held.projected.take(slice(rows[0], rows[-1] + 1))
+    for blocks in _joined(held, beside, threshold):
+        others = beside[blocks.start]
+        if others[0] == blocks.start:
+            own, places = _near(held, blocks, None, threshold)
             for i, j, similarities in pairs_above(own, None, threshold):
-                yield _Found(held.item_ids[rows[i]], held.item_ids[rows[j]], similarities)
+                yield _Found(held.item_ids[places[i]], held.item_ids[places[j]], similarities)
+        others = others[others >= blocks.stop]
         for run in runs_of(others) if len(others) else ():
-            yield from _pairs_of_run(held, first, run, threshold)
+            yield from _pairs_of_run(held, blocks, run, threshold)
 
 
-def _pairs_of_run(held: _Held, first: int, run: slice, threshold: float) -> Iterator[_Found]:
-    """Of a block and others that stand in a row, but for the items that the blocks' cones prove apart."""
-    only = held.regions[run.start] if run.stop == run.start + 1 else None
-    left, rows = _near(held, slice(first, first + 1), only, threshold)
-    right, columns = _near(held, run, held.regions[first], threshold)
+def _joined(held: _Held, beside: dict[int, Ids], threshold: float) -> Iterator[slice]:
+    """Blocks in a row that are held against each other, or none of them is, and against the same others.
+
+    One product of matrices costs less than several; where cones rule items out blocks stay apart.
+    """
+    blocks = sorted(beside)
+    while blocks:
+        first = blocks.pop(0)
+        stop = first + 1
+        while blocks and blocks[0] == stop and _is_alike(held, beside, (first, stop), threshold):
+            stop = blocks.pop(0) + 1
+        yield slice(first, stop)
+
+
+def _is_alike(held: _Held, beside: dict[int, Ids], blocks: tuple[int, int], threshold: float) -> bool:
+    """Whether what is held against the first of two blocks, from the second on, is what is held against that."""
+    first, other = blocks
+    if held.starts[other + 1] - held.starts[first] > JOINED_ITEMS:
+        return False
+    is_inside = beside[first][0] == first
+    if not is_inside and beside[first][0] <= other:
+        return False
+    is_same = np.array_equal(beside[other], beside[first][beside[first] >= other])
+    is_inside_too = (beside[other][0] == other) == is_inside
+    return bool(is_same and is_inside_too) and not any(is_narrow(held.regions[one], threshold) for one in blocks)
+
+
+def _pairs_of_run(held: _Held, blocks: slice, run: slice, threshold: float) -> Iterator[_Found]:
+    """Of some blocks and others that stand in a row, but for the items that a block's cone proves apart."""
+    left, rows = _near(held, blocks, _only(held, run), threshold)
+    right, columns = _near(held, run, _only(held, blocks), threshold)
     for i, j, similarities in pairs_above(left, right, threshold):
         yield _Found(held.item_ids[rows[i]], held.item_ids[columns[j]], similarities)
+
+
+def _only(held: _Held, blocks: slice) -> Region | None:
+    return held.regions[blocks.start] if blocks.stop == blocks.start + 1 else None
 
 
 def _near(held: _Held, blocks: slice, region: Region | None, threshold: float) -> tuple[Projected, Ids]:
