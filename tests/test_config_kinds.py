@@ -21,11 +21,13 @@ WHOLE: dict[str, Any] = {
     "pool": ["pictures"],
     "sources": {
         "pictures": {"kind": "images", "path": "p"},
+        "likes": {"kind": "images", "path": "l"},
         "notes": {"kind": "texts", "path": "n"},
         "rows": {"kind": "table", "path": "r", "content": "c"},
         "given": {**EMBEDDINGS, "attributes": ["a"]},
     },
     "encoders": {"small": {"encoder": "pixels", "size": 8, "mode": "L"}},
+    "deduplicate": {"threshold": 0.7, "keep": {"attribute": "a"}, "against": {"sources": ["likes"]}},
     "cluster": {
         "levels": [{"k": 30, "splits": 3}, {"k": 5, "resampling": {"rounds": 3, "points": 2}}],
         "driver_limit": {"bytes": 1e6, "flops": 1e6},
@@ -46,7 +48,12 @@ WHOLE: dict[str, Any] = {
     "report": {"out": "o"},
     "spark": {"spark.executor.cores": 2},
 }
-SHORT: dict[str, Any] = {"workspace": "w", "source": {"kind": "images", "path": "p"}, "embed": {"encoder": "pixels"}}
+SHORT: dict[str, Any] = {
+    "workspace": "w",
+    "source": {"kind": "images", "path": "p"},
+    "embed": {"encoder": "pixels"},
+    "deduplicate": {"semdedup": {"k": 2}},
+}
 HUGE = 10**30
 BAD = {
     "a boolean": True,

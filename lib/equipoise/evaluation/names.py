@@ -18,6 +18,8 @@ SELECTION_RATE, SELECTION_RATE_GAP = "selection_rate", "selection_rate_gap"
 MEAN_CLUSTER_SIZE = "mean_cluster_size"
 CLUSTERS_SLOPE, CLUSTERS_INTERCEPT, CLUSTERS_R2 = "clusters_slope", "clusters_intercept", "clusters_r2"
 CLUSTERS_EXPONENT, CLUSTERS_EXPONENT_R2 = "clusters_exponent", "clusters_exponent_r2"
+STORED_ABOVE, THRESHOLD, PAIR_RECALL = "stored_above", "threshold", "pair_recall"
+N_PAIRS, N_DROPPED, N_REMAINING = "n_pairs", Col.n_dropped, "n_remaining"
 
 BALANCE = (
     N_PRESENT, COVERAGE, NORMALISED_ENTROPY, EFFECTIVE_NUMBER, GINI, MAX_OVER_MEDIAN, TOP_SHARE, IMBALANCE,
@@ -53,6 +55,12 @@ MEANINGS: Mapping[str, str] = {
     CLUSTERS_R2: "of the variance of clusters a class that the line explains",
     CLUSTERS_EXPONENT: "clusters of a class grow as its size to this power: 0 is balanced, 1 is proportional",
     CLUSTERS_EXPONENT_R2: "of the variance of their logarithm that the power explains",
+    STORED_ABOVE: "the cosine from which on pairs are stored",
+    THRESHOLD: "the cosine above which two items are copies",
+    PAIR_RECALL: "of all pairs of a sample above it, that were found",
+    N_PAIRS: "that are stored",
+    N_DROPPED: "items that do not go on",
+    N_REMAINING: "items after a round of SemDeDup",
 }
 """What a measure says."""
 

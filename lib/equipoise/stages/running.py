@@ -75,7 +75,7 @@ def planned(config: Config, *, family: str | None = None, force: str | None = No
         raise _nothing_to_do(config, family)
     known = list(dict.fromkeys(name for node in targets for name in (node.family, node.name)))
     if force and force not in known:
-        raise ConfigError(f"--force {force}: not a stage of this job, nor a step of one; {nearest(force, known)}")
+        raise ConfigError(f"--force {force}: not a stage of this job; {nearest(force, known)}")
     return Planned(graph, tuple(node.name for node in targets), (force,) if force else ())
 
 

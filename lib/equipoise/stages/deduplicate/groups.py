@@ -6,6 +6,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from equipoise.errors import ConfigError
+from equipoise.evaluation.names import STORED_ABOVE, THRESHOLD
 from equipoise.pipeline.components import connected_components
 from equipoise.pipeline.duplicates import against_sets, duplicates, filter_above
 from equipoise.pipeline.keeping import Keep
@@ -15,15 +16,7 @@ from equipoise.runs.account import Account
 from equipoise.runs.context import Context
 from equipoise.schemas import DUPLICATE_EDGES, EMBEDDINGS, METRICS, Col
 from equipoise.stages.deduplicate import Groups
-from equipoise.stages.deduplicate.rows import (
-    AGAINST,
-    COPIES,
-    POOL,
-    STORED_ABOVE,
-    THRESHOLD,
-    metric_rows,
-    write_duplicates,
-)
+from equipoise.stages.deduplicate.rows import AGAINST, COPIES, POOL, metric_rows, write_duplicates
 
 
 def group(context: Context, settings: Groups) -> Account:

@@ -6,6 +6,7 @@ from functools import reduce
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from equipoise.evaluation.names import N_PAIRS, PAIR_RECALL, STORED_ABOVE
 from equipoise.pipeline.duplicates import copy_edges
 from equipoise.pipeline.frames import persisted
 from equipoise.pipeline.hashes import with_decoded_hash
@@ -17,16 +18,7 @@ from equipoise.runs.account import Account
 from equipoise.runs.context import Context
 from equipoise.schemas import DUPLICATE_EDGES, METRICS, Col
 from equipoise.stages.deduplicate import Pairs
-from equipoise.stages.deduplicate.rows import (
-    AGAINST,
-    COPIES,
-    N_PAIRS,
-    POOL,
-    RECALL,
-    STORED_ABOVE,
-    edge_rows,
-    metric_rows,
-)
+from equipoise.stages.deduplicate.rows import AGAINST, COPIES, POOL, edge_rows, metric_rows
 
 
 def find(context: Context, settings: Pairs) -> Account:
@@ -67,7 +59,7 @@ def _measured(context: Context, settings: Pairs) -> list[tuple[str, str, float]]
 def _recall(context: Context, settings: Pairs, vectors: DataFrame, pairs: DataFrame) -> list[tuple[str, str, float]]:
     found = recall_on_sample(vectors, pairs, _search(context, settings, settings.floor))
     context.progress.message(f"{context.node.name}: {found.share:.2%} of the pairs of {found.n_items:,} items found")
-    return [(RECALL, POOL, found.share)]
+    return [(PAIR_RECALL, POOL, found.share)]
 
 
 def _copies(context: Context, settings: Pairs) -> DataFrame:

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from equipoise.evaluation.names import N_DROPPED
 from equipoise.pipeline.duplicates import AGAINST as AGAINST
 from equipoise.pipeline.duplicates import dropped_counts
 from equipoise.pipeline.frames import persisted
@@ -13,8 +14,6 @@ from equipoise.schemas import DUPLICATE_EDGES, DUPLICATES, METRICS, POOL_NAME, C
 
 COPIES, POOL = "copies", "pool"
 """Pairs with equal contents; of two items of the pool. Those with a set have the set's name after AGAINST."""
-STORED_ABOVE, THRESHOLD, RECALL = "stored_above", "threshold", "recall"
-N_PAIRS, N_DROPPED, N_REMAINING = "n_pairs", "n_dropped", "n_remaining"
 
 
 def edge_rows(context: Context, pairs: DataFrame, *, encoder_id: str, kind: str) -> DataFrame:

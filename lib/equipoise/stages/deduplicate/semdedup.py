@@ -6,6 +6,7 @@ from functools import partial
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from equipoise.evaluation.names import N_REMAINING, THRESHOLD
 from equipoise.pipeline.components import connected_components
 from equipoise.pipeline.hierarchy import fit_hierarchy
 from equipoise.pipeline.means import one_cluster
@@ -18,14 +19,7 @@ from equipoise.runs.account import Account
 from equipoise.runs.context import Context
 from equipoise.schemas import DUPLICATE_EDGES, METRICS, Col
 from equipoise.stages.deduplicate import Rounds
-from equipoise.stages.deduplicate.rows import (
-    N_REMAINING,
-    POOL,
-    THRESHOLD,
-    edge_rows,
-    metric_rows,
-    write_duplicates,
-)
+from equipoise.stages.deduplicate.rows import POOL, edge_rows, metric_rows, write_duplicates
 
 DROPPED = "dropped:"
 """Of the links that a round writes down, each from what goes to what it goes for; the round's number follows."""

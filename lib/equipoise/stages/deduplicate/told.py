@@ -4,10 +4,10 @@ from pyspark.sql import functions as F
 from rich.console import Console
 from rich.table import Table
 
+from equipoise.evaluation.names import N_REMAINING, THRESHOLD
 from equipoise.pipeline.duplicates import dropped_counts
 from equipoise.runs.tables import RunTables
 from equipoise.schemas import DUPLICATES, METRICS, Col
-from equipoise.stages.deduplicate.rows import N_REMAINING, THRESHOLD
 
 
 def print_duplicates(run: RunTables, console: Console) -> None:
