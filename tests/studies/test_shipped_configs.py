@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from equipoise.cli import main
-from equipoise.stages.configuration import load_config
+from equipoise.stages.configuration import graph_of, load_config
 
 ROOT = Path(__file__).parents[2]
 SHIPPED = sorted((ROOT / "conf").glob("*.yaml"))
@@ -20,7 +20,10 @@ def planned_in(path: Path) -> list[list[str]]:
     return [shlex.split(arguments) for arguments in found]
 
 
-@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.name)
+CLUSTERED = [path for path in SHIPPED if load_config(path).cluster]
+
+
+@pytest.mark.parametrize("path", CLUSTERED, ids=lambda path: path.name)
 def test_every_shipped_config_names_the_command_that_plans_it_and_fits(path, capsys, monkeypatch):
     monkeypatch.chdir(ROOT)
     commands = planned_in(path)
@@ -58,6 +61,16 @@ def test_the_configurations_are_those_of_the_papers(name, items, levels, targets
     assert [level.k for level in config.cluster.levels] == levels
     assert [one.target for one in config.select] == targets
     assert max(targets) < min(items)
+
+
+def test_semdedup_is_an_alternative_on_the_same_original_pool():
+    config = load_config(ROOT / "conf" / "remote_sensing_semdedup.yaml")
+    (node,) = [node for node in graph_of(config).order if node.family == "deduplicate"]
+    rule = node.settings.rule
+    assert (rule.k, rule.rounds, node.settings.threshold, rule.form) == (50_000, 50, 0.8, "groups")
+    assert config.cluster is None and [path for path in SHIPPED if path not in CLUSTERED] == [
+        ROOT / "conf" / "remote_sensing_semdedup.yaml"
+    ]
 
 
 def test_many_small_tasks_are_advised_to_be_fewer(capsys, monkeypatch):
