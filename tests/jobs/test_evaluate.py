@@ -320,5 +320,5 @@ def test_without_variants_the_methods_of_the_paper_are_compared(spark, source, t
     names = {key[0] for key in metrics(spark, path, "c")}
     assert names == {
         "pool", "random", "1r", "2r", "3r", "4r", "half-k", "3r-k10", "vocabulary-tree", "3r-0", "3r-1", "3r-10",
-        "3r-100", "3r-", "flat-1", "flat-2", "flat-3", "3c", "3f",
+        "3r-100", "3r-", "flat-1", "flat-2", "flat-3", "3c", "3f", "semdedup",
     }  # fmt: skip

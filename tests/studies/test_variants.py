@@ -34,7 +34,10 @@ def test_the_methods_that_a_user_need_not_write() -> None:
     assert ks_of(variants) == {
         "1r": [9], "2r": [90, 9], "4r": [90, 30, 16, 9], "half-k": [45, 15, 9], "3r-k18": [180, 60, 18],
         "3r-0": [90, 30, 9], "3r-1": [90, 30, 9], "3r-100": [90, 30, 9], "vocabulary-tree": [81, 27, 9],
+        "semdedup": [1],
     }  # fmt: skip
+    rule = {"k": 90, "rounds": 50, "smallest_mean": 10, "target_keep": 100}
+    assert variants["semdedup"].deduplicate == {"semdedup": rule}
     assert variants["3r"].cluster == {}
     ten = {"rounds": 10, "points": "half"}
     assert [level["resampling"] for level in variants["4r"].cluster["levels"]] == [None, None, ten, ten]
@@ -148,7 +151,7 @@ def test_levels_that_nobody_resamples_are_resampled_above_the_first() -> None:
 
 def test_a_single_level_is_varied_by_what_is_left() -> None:
     names = {variant.name for variant in default_variants(made(cluster={"levels": [{"k": 90}], "seeding": "random"}))}
-    assert names == {"1r", "1r-k180", "1r-kmeanspp", "1c", "1f"}
+    assert names == {"1r", "1r-k180", "1r-kmeanspp", "1c", "1f", "semdedup"}
 
 
 def test_methods_that_differ_in_the_selection_alone_share_a_run() -> None:
@@ -156,9 +159,10 @@ def test_methods_that_differ_in_the_selection_alone_share_a_run() -> None:
     assert [run.methods for run in runs] == [
         ["3r", "flat-1", "flat-2", "flat-3", "3c", "3f"],
         ["1r"], ["2r"], ["4r"], ["3r-0"], ["3r-1"], ["3r-100"], ["half-k"], ["3r-k18"], ["vocabulary-tree"], ["3r-"],
+        ["semdedup"],
     ]  # fmt: skip
     assert len({run.run_id for run in runs}) == len(runs)
-    assert [selection.target for run in runs for selection in run.config.select] == [100] * 16
+    assert [selection.target for run in runs for selection in run.config.select] == [100] * 17
     assert all(run.config.evaluate is None and run.config.compare is None for run in runs)
     assert sorted(method for run in runs for method in run.methods) == sorted(v.name for v in variants_of(made()))
 

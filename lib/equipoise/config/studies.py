@@ -18,11 +18,12 @@ def _folder(place: str) -> str:
 
 
 class Variant(Section):
-    """A method to compare: what it changes in the sections ``embed``, ``cluster`` and in its selection."""
+    """A method to compare: what it changes in ``embed``, ``cluster`` and its selection, or its own ``deduplicate``."""
 
     name: Name
     embed: dict[str, Any] = Field(default_factory=dict)
     cluster: dict[str, Any] = Field(default_factory=dict)
+    deduplicate: dict[str, Any] | None = None
     select: dict[str, Any] = Field(default_factory=dict)
 
     @model_validator(mode="after")

@@ -16,6 +16,7 @@ from equipoise.runs.vectors import encoders_of
 from equipoise.stages.cluster import CLUSTER
 from equipoise.stages.cluster.section import Cluster, Level, Resampling
 from equipoise.stages.configuration import graph_of
+from equipoise.stages.deduplicate import DEDUPLICATE
 
 DEPTHS = (1, 2, 3, 4)
 """Heights of the trees."""
@@ -25,6 +26,7 @@ SEEDINGS = {"random": "", "kmeans++": "kmeanspp"}
 """Seedings, and what follows ``Tr-``: the paper has nothing there, and no selection has a plus in its name."""
 WITHIN = {"c": "closest", "f": "farthest"}
 THOUSAND = 1000
+SEMDEDUP_ROUNDS = 50
 
 
 def default_variants(config: Config) -> list[Variant]:
@@ -36,6 +38,8 @@ def default_variants(config: Config) -> list[Variant]:
       top (20,000 in the paper, for its 10,000).
     - ``vocabulary-tree``: every cluster split into as many, from the top (Nister and Stewenius 2006).
     - ``Tr-``: random seeding. ``encoder-NAME``: the vectors of another encoder of the config.
+    - ``semdedup``: SemDeDup in rounds that end at the target, where the config leaves no copies out itself: an
+      alternative to sampling, on the same pool ("Less is More?", section 4).
     - From the config's own clusters ``flat-1`` to ``flat-T``, the target shared over the clusters of one level alone,
       and ``Tc`` and ``Tf``, the closest and farthest items.
 
@@ -60,7 +64,7 @@ def default_variants(config: Config) -> list[Variant]:
     numbers = range(1, len(levels) + 1) if len(levels) > 1 else ()
     sampled = [Variant(name=f"flat-{number}", select={"method": "flat", "level": number}) for number in numbers]
     within = [Variant(name=f"{len(levels)}{letter}", select={"within": how}) for letter, how in WITHIN.items()]
-    return [*clustered, *_vocabulary_tree(section), *seeded, *encoded, *sampled, *within]
+    return [*clustered, *_vocabulary_tree(section), *seeded, *encoded, *_semdedup(config, section), *sampled, *within]
 
 
 def clustering_of(config: Config) -> Cluster:
@@ -164,6 +168,21 @@ def _vocabulary_tree(section: Cluster) -> list[Variant]:
         ks.append(ks[-1] * max(2, round(above.k / below.k)))
     chosen = as_values([Level(k=k) for k in reversed(ks)])
     return [Variant(name="vocabulary-tree", cluster={"tree": "top_down", **chosen})]
+
+
+def _semdedup(config: Config, section: Cluster) -> list[Variant]:
+    """Clusters as in the first level; what is left is all selected, so a single cluster serves."""
+    if DEDUPLICATE.of(config) is not None or config.compare is None:
+        return []
+    rule = {
+        "k": section.levels[0].k,
+        "rounds": SEMDEDUP_ROUNDS,
+        "smallest_mean": 10,
+        "target_keep": config.compare.target,
+    }
+    one = {"tree": "bottom_up", **as_values([Level(k=1)])}
+    whose = {"encoder": section.encoder} if section.encoder else {}
+    return [Variant(name="semdedup", deduplicate={**whose, "semdedup": rule}, cluster=one)]
 
 
 def _other_encoders(config: Config, section: Cluster) -> list[str]:

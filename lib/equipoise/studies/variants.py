@@ -81,16 +81,18 @@ def comparison_id(config: Config) -> str:
 
 def _changed(config: Config, variant: Variant) -> dict[str, Any]:
     """The sections with what the variant changes; another encoder takes over none of the first one's options."""
-    cluster = {**clustering_of(config).model_dump(mode="json"), **variant.cluster}
+    changed = {"cluster": {**clustering_of(config).model_dump(mode="json"), **variant.cluster}}
+    if variant.deduplicate is not None:
+        changed["deduplicate"] = variant.deduplicate
     if not variant.embed:
-        return {"cluster": cluster}
+        return changed
     if config.embed is None:
         raise ConfigError(
             f"compare.variants, {variant.name}: the config has no encoder to change, as embed; of several encoders a "
             "variant names another by cluster.encoder"
         )
     kept = variant.embed.get("encoder", config.embed.encoder) == config.embed.encoder
-    return {"cluster": cluster, "embed": {**(config.embed.model_dump(mode="json") if kept else {}), **variant.embed}}
+    return {**changed, "embed": {**(config.embed.model_dump(mode="json") if kept else {}), **variant.embed}}
 
 
 def _run_of(config: Config, variant: Variant | None = None) -> VariantRun:
