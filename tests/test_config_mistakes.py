@@ -203,6 +203,8 @@ def test_an_override_that_cannot_be_applied_is_refused(tmp_path, override, said)
 def test_a_missing_file_is_refused(tmp_path):
     with pytest.raises(ConfigError, match=r"config .*none.yaml does not exist; the examples are in conf/"):
         load_config(tmp_path / "none.yaml")
+    with pytest.raises(ConfigError, match="is a folder: name a file in it"):
+        load_config(tmp_path)
 
 
 @pytest.mark.parametrize("text", ["a: [1", "- 1\n- 2\n", "just words", "a: 1\na: 2\n", "\tkey: 1", "\x00"])

@@ -95,7 +95,12 @@ def test_a_run_is_silent_where_it_is_told_to_be(tmp_path: Path, command: list[st
 
 
 @pytest.mark.slow
-def test_ctrl_c_is_answered_by_one_line_and_the_run_goes_on_later(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("sent", "code", "said"), [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "terminated")]
+)
+def test_ctrl_c_and_sigterm_are_answered_by_one_line_and_the_run_goes_on_later(
+    tmp_path: Path, sent: signal.Signals, code: int, said: str
+) -> None:
     """It comes in the middle of a job of Spark's, as it does."""
     config = write_config(tmp_path)
     command = ["equipoise", "curate", "--config", str(config), "--run-id", "r", "--quiet"]
@@ -103,9 +108,9 @@ def test_ctrl_c_is_answered_by_one_line_and_the_run_goes_on_later(tmp_path: Path
     with subprocess.Popen(command, cwd=tmp_path, env=given, stderr=subprocess.PIPE, text=True) as process:
         while not (tmp_path / "tables/embeddings/_delta_log").exists():
             time.sleep(0.05)
-        process.send_signal(signal.SIGINT)
-        said = process.stderr.read() if process.stderr else ""
-    assert (process.returncode, said) == (130, "equipoise: interrupted; go on with --run-id r\n")
+        process.send_signal(sent)
+        told = process.stderr.read() if process.stderr else ""
+    assert (process.returncode, told) == (code, f"equipoise: {said}; go on with --run-id r\n")
     done = run(command, tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
 

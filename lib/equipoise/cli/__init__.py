@@ -1,7 +1,7 @@
 """What the jobs and the ``equipoise`` command do, and their exit codes.
 
-0: done. 2: the user's input or config (one message). 130: interrupted. 1: anything else (the run id and where the log
-is). 141: whoever read the output has gone.
+0: done. 2: the user's input or config (one message). 130: interrupted; 143: terminated. 1: anything else (the run id
+and where the log is). 141: whoever read the output has gone.
 """
 
 import argparse
@@ -9,10 +9,13 @@ import errno
 import logging
 import os
 import re
+import signal
 import sys
 import tempfile
+import threading
 import traceback
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from equipoise.cli import commands
@@ -20,8 +23,8 @@ from equipoise.cli.arguments import parsed
 from equipoise.consoles import printable
 from equipoise.errors import EquipoiseError, check_working_directory
 
-INTERRUPTED = 130
-"""As a shell has it of what Ctrl-C ended."""
+INTERRUPTED, TERMINATED = 130, 143
+"""As a shell has it of what Ctrl-C ended, and what a scheduler did (SIGTERM)."""
 
 UNREAD = 141
 """As a shell has it of what wrote to a pipe that nobody reads."""
@@ -37,6 +40,10 @@ STUDIES: dict[str, Callable[[argparse.Namespace], None]] = {
     "sql": commands.sql,
     "demo-data": commands.demo_data,
 }
+
+
+class _Terminated(KeyboardInterrupt):
+    """SIGTERM came: it ends a command as Ctrl-C does."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -55,23 +62,42 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _done(options: argparse.Namespace) -> int:
     options.run_id = getattr(options, "run_id", None)
     try:
-        check_working_directory()
-        STUDIES.get(options.job, commands.stage)(options)
+        with _terminable():
+            check_working_directory()
+            STUDIES.get(options.job, commands.stage)(options)
     except EquipoiseError as error:
         said = "; ".join([f"equipoise: {error}", *getattr(error, "__notes__", ())])
         sys.stderr.write(f"{printable(said)}\n")
         return 2
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as signalled:
         commands.silence_spark()
         what = f"go on with --run-id {options.run_id}" if options.run_id else "nothing more is done"
-        sys.stderr.write(f"equipoise: interrupted; {what}\n")
-        return INTERRUPTED
+        is_terminated = isinstance(signalled, _Terminated)
+        sys.stderr.write(f"equipoise: {'terminated' if is_terminated else 'interrupted'}; {what}\n")
+        return TERMINATED if is_terminated else INTERRUPTED
     except BrokenPipeError:
         raise
     except Exception as error:  # all else: the user gets one line, the whole story goes to a file
         sys.stderr.write(f"equipoise: {options.run_id or options.job} failed; {_cause(error, options)}\n")
         return 1
     return 0
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """SIGTERM raises, as Ctrl-C does: where handlers may be set, in the main thread."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def terminate(number: int, frame: object) -> None:
+        raise _Terminated
+
+    before = signal.signal(signal.SIGTERM, terminate)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def run_job(job: str) -> None:

@@ -17,18 +17,22 @@ from equipoise.errors import ConfigError
 Model = TypeVar("Model", bound=Section)
 DEEPEST = 20
 """Parts of the key of an override, those of a key of Spark's counted."""
+_OF_SPARK = "spark."
 _UNREADABLE = (OmegaConfBaseException, yaml.YAMLError, AttributeError, ValueError, IndexError, TypeError, OSError)
 
 
 def spark_settings(values: dict[Any, Any], prefix: str = "") -> dict[str, str]:
-    """Spark's dotted keys, also where an override like ``spark.spark.master=...`` made mappings of their parts."""
+    """Spark's dotted keys, also where an override made mappings of their parts, or their ``spark.`` was left out.
+
+    So ``spark.executor.memory=64g`` is an override of Spark's key of that name.
+    """
     settings: dict[str, str] = {}
     for key, value in values.items():
         name = f"{prefix}{key}"
         if isinstance(value, dict):
             settings |= spark_settings(value, f"{name}.")
         else:
-            settings[name] = as_text(value)
+            settings[name if name.startswith(_OF_SPARK) else f"{_OF_SPARK}{name}"] = as_text(value)
     return settings
 
 
@@ -42,7 +46,8 @@ def load(model: type[Model], path: str | Path, overrides: Iterable[str] = ()) ->
         raise ConfigError(f"overrides must be a list of dotted.key=value, not the one text {overrides!r}")
     path = Path(path)
     if not path.is_file():
-        raise ConfigError(f"config {path} does not exist; the examples are in conf/")
+        what = "is a folder: name a file in it" if path.is_dir() else "does not exist; the examples are in conf/"
+        raise ConfigError(f"config {path} {what}")
     try:
         tree = OmegaConf.load(path)
         _refuse_bare_keys(path)
