@@ -184,6 +184,7 @@ def sections_of_semdedup(folder, rule):
         ({"semdedup": {"k": 2}, "neighbours": 3}, "neighbours does not go with semdedup"),
         ({"exact_copies": "files", "semdedup": {"k": 2, "order": "random"}}, "goes with form: ranked"),
         ({"keep": "largest"}, "deduplicate.keep"),
+        ({"keep": {"attribute": "size"}}, "deduplicate.keep.attribute: no source keeps the attribute 'size'"),
     ],
 )
 def test_what_does_not_fit_is_refused_before_any_work(folder, deduplicate, said):

@@ -48,7 +48,7 @@ def nodes(config: Config, so_far: Graph) -> Iterator[Node[Any]]:
     """One that finds pairs and one that makes groups of them; of SemDeDup one.
 
     Raises:
-        ConfigError: there are no vectors, those of several encoders, or no such set.
+        ConfigError: there are no vectors, those of several encoders, no such set, or no such attribute.
     """
     section = DEDUPLICATE.of(config)
     if section is None:
@@ -56,9 +56,24 @@ def nodes(config: Config, so_far: Graph) -> Iterator[Node[Any]]:
     if section.semdedup:
         yield _rounds(config, section, so_far)
         return
+    _check_attribute(config, section, so_far)
     pairs = _pairs(config, section, so_far)
     yield pairs
     yield _groups(section, so_far, pairs)
+
+
+def _check_attribute(config: Config, section: Deduplicate, so_far: Graph) -> None:
+    """A source has the attributes that its own section names."""
+    if not isinstance(section.keep, ByAttribute):
+        return
+    sources = [source.section for source in config.named_sources if source.name in so_far.pool]
+    known = {name for source in sources for name in getattr(source, "attributes", ())}
+    if section.keep.attribute not in known:
+        meant = f"; {nearest(section.keep.attribute, known)}" if known else ""
+        raise ConfigError(
+            f"deduplicate.keep.attribute: no source keeps the attribute {section.keep.attribute!r}{meant}: name it in "
+            "the source's `attributes`, or take another rule"
+        )
 
 
 def _pairs(config: Config, section: Deduplicate, so_far: Graph) -> Node[Pairs]:
