@@ -7,6 +7,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from equipoise.evaluation.names import N_REMAINING, THRESHOLD
+from equipoise.pipeline.blocks import is_zero
 from equipoise.pipeline.components import connected_components
 from equipoise.pipeline.hierarchy import fit_hierarchy
 from equipoise.pipeline.means import one_cluster
@@ -51,7 +52,8 @@ def drop(context: Context, settings: Rounds) -> Account:
 
 def _steps(context: Context, settings: Rounds) -> Steps:
     components = partial(connected_components, checkpoint=cut_plan)
-    rule, vectors = settings.rule, context.vectors()
+    rule = settings.rule
+    vectors = context.vectors().where(~is_zero(Col.embedding))  # without a direction: like none, and in no cluster
 
     def of(remaining: DataFrame) -> DataFrame:
         return vectors.join(remaining.select(Col.item_id), Col.item_id, "left_semi")
