@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from equipoise import select
 from equipoise.errors import ConfigError, InputError
 from equipoise.kernels import placement
 from equipoise.kernels.levels import KMeans, Level
@@ -11,7 +12,6 @@ from equipoise.pipeline.blocks import assignments_arrays, vectors_frame
 from equipoise.pipeline.checkpoint import DistributedLevel, InMemory
 from equipoise.pipeline.fitting import Fitting
 from equipoise.pipeline.hierarchy import fit_hierarchy, open_vectors
-from equipoise.pipeline.selection import select
 from equipoise.pipeline.top_down import fit_top_down
 from equipoise.schemas import Col
 
@@ -138,7 +138,7 @@ def test_spherical_trees_have_centroids_of_unit_length():
         ([48, 13, 4], "48 is none of 13; take 39"),
         ([48, Level(12, rounds=2), 4], "level 2 .* has 2 rounds of resampling"),
         ([Level(48, splits=4), 12], "level 1 .* splits: 4"),
-        ([12, 24], "k must fall"),
+        ([12, 24], "12 is none of 24; take 24"),
     ],
 )
 def test_levels_that_do_not_split_are_refused(levels, reason):

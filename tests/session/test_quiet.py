@@ -80,10 +80,10 @@ def test_unread_rows_and_failing_tasks_are_not_told_of_beside_what_is_raised(tmp
 
 
 def test_a_jvm_that_does_not_start_says_why(tmp_path: Path) -> None:
-    config = write_config(tmp_path, spark={"spark.driver.memory": "nonsense"})
+    config = write_config(tmp_path, spark={"spark.driver.memory": "1k"})
     done = run(["equipoise", "curate", "--config", str(config), "--quiet"], tmp_path)
     assert done.returncode == 2
-    assert "nonsense" in done.stderr
+    assert "heap" in done.stdout + done.stderr
     assert done.stderr.splitlines()[-1].startswith("equipoise: Spark's JVM did not start")
 
 

@@ -64,7 +64,7 @@ def test_a_file_of_another_type_is_named_and_with_nulls_or_narrower_numbers_is_n
     message = refusal(spark, kind="table", path=tmp_path, id="id", content="body")
     assert "1 of 4 files" in message and "d.parquet (its column 'id' is string, where most files have int" in message
     found = rows(spark, kind="table", path=tmp_path, id="id", content="body", damaged="skip")
-    assert sorted(str(row[Col.reason]) for row in found) == ["None", "None", "None", "damaged_file"]
+    assert sorted(str(row[Col.reason]) for row in found) == ["None", "None", "damaged_file", "missing_id"]
 
 
 def test_a_folder_of_damaged_files_alone_is_refused_either_way(spark, tmp_path):
