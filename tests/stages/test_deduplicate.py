@@ -8,7 +8,7 @@ from PIL import Image
 
 from equipoise.errors import ConfigError
 from equipoise.runs.context import Context
-from equipoise.schemas import DUPLICATE_EDGES, DUPLICATES, METRICS, Col
+from equipoise.schemas import DUPLICATE_EDGES, DUPLICATES, EMBEDDINGS, METRICS, Col
 from equipoise.stages.configuration import config_from, graph_of
 from equipoise.stages.deduplicate import pairs, semdedup
 from stages.fakes import Lab
@@ -194,6 +194,16 @@ def test_what_does_not_fit_is_refused_before_any_work(folder, deduplicate, said)
     with pytest.raises(ConfigError) as error:
         graph(folder, **deduplicate)
     assert said in str(error.value)
+
+
+@pytest.mark.parametrize("keep", ["lowest_id", "closest_to_mean"])
+def test_every_step_needs_each_slice_once_and_no_set_to_choose_what_stays(folder, keep):
+    made = graph(folder, keep=keep, against={"sources": ["test"]})
+    for node in made.order:
+        paths = [part.path for part in node.needs]
+        assert len(set(paths)) == len(paths), node.name
+    sources = [part.where.get(Col.source) for part in made["deduplicate:groups"].needs if part.table is EMBEDDINGS]
+    assert sources == (["pool"] if keep == "closest_to_mean" else [])
 
 
 def test_sets_of_another_encoder_are_refused_by_name(folder):

@@ -9,7 +9,7 @@ from equipoise.runs.graph import Graph
 from equipoise.runs.node import Node
 from equipoise.runs.stage import Stage
 from equipoise.runs.vectors import vectors_of
-from equipoise.schemas import DUPLICATE_EDGES, DUPLICATES, METRICS, POOL, Col, Slice
+from equipoise.schemas import DUPLICATE_EDGES, DUPLICATES, EMBEDDINGS, METRICS, POOL, Col, Slice
 from equipoise.stages.deduplicate.section import Against, ByAttribute, Deduplicate, SemDedup
 
 
@@ -109,11 +109,16 @@ def _groups(section: Deduplicate, so_far: Graph, pairs: Node[Pairs]) -> Node[Gro
         Groups(threshold=section.above, keep=section.keep, target_keep=section.target_keep, against=section.against),
         "equipoise.stages.deduplicate.groups:group",
         sources=so_far.pool,
-        needs=(*pairs.makes, *_items(so_far), *(pairs.needs if section.keep == "closest_to_mean" else ())),
+        needs=(*pairs.makes, *_items(so_far), *(_vectors_of_pool(pairs) if section.keep == "closest_to_mean" else ())),
         after=so_far.sieves(so_far.pool),
         is_sieve=True,
         **_made(name),
     )
+
+
+def _vectors_of_pool(pairs: Node[Pairs]) -> tuple[Slice, ...]:
+    pool = pairs.settings.pool
+    return tuple(part for part in pairs.needs if part.table is EMBEDDINGS and part.where[Col.source] in pool)
 
 
 def _rounds(config: Config, section: Deduplicate, so_far: Graph) -> Node[Rounds]:
