@@ -76,7 +76,7 @@ class ComparedBlocks:
     def regions(self) -> Regions:
         """Where every block lies; runs a job, which makes the blocks. The driver gets a vector a block."""
         offset, sizes = self.placing.offset, np.zeros_like(self.placing.sizes)
-        found = self.stored.mapPartitions(_regions).collect()
+        found = self.stored.mapPartitions(_regions).collect()  # a mean and a number a block
         dim = len(found[0][2])
         centres, radii = np.zeros((len(sizes), dim), dtype=np.float32), np.zeros(len(sizes))
         for number, size, centre, radius in found:
@@ -129,7 +129,7 @@ def clustered_blocks(
     """
     own = clusters.select(Col.item_id, Col.cluster_id).where(F.col(Col.cluster_id).isNotNull())
     members = embeddings.select(Col.item_id, Col.embedding).join(own, Col.item_id, "inner")
-    counted = members.groupBy(Col.cluster_id).agg(F.count("*").alias(Col.n_items)).toPandas()
+    counted = members.groupBy(Col.cluster_id).agg(F.count("*").alias(Col.n_items)).toPandas()  # a row a cluster
     counted = counted.sort_values(Col.cluster_id)
     sizes = counted[Col.n_items].to_numpy(np.int64)
     where = placing(sizes, most=most, dim=dim, task_bytes=task_bytes, seed=seed)

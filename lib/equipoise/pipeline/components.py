@@ -18,6 +18,8 @@ from equipoise.schemas import Col
 DRIVER_EDGES = 50_000_000
 """Edges that the driver takes: some 6.5 GB of memory at the peak."""
 MEMBERS = t.StructType([t.StructField(Col.item_id, t.LongType()), t.StructField(Col.component_id, t.LongType())])
+WAYS = ((Col.src, Col.dst), (Col.dst, Col.src))
+"""The two directions of an edge."""
 _OWN, _OTHER, _FIRST, _NEW_SRC, _NEW_DST = "own", "other", "first", "new_src", "new_dst"
 
 Told = Callable[[str], None]
@@ -72,12 +74,9 @@ def connected_components(
 
 def both_ways(edges: DataFrame, *others: str) -> DataFrame:
     """Every edge (src, dst) in both directions, with its ``others``."""
-    ways = F.array(*(F.struct(F.col(a).alias(Col.src), F.col(b).alias(Col.dst)) for a, b in _WAYS))
+    ways = F.array(*(F.struct(F.col(a).alias(Col.src), F.col(b).alias(Col.dst)) for a, b in WAYS))
     way = edges.select(F.explode(ways).alias(_OWN), *others)
     return way.select(f"{_OWN}.{Col.src}", f"{_OWN}.{Col.dst}", *others)
-
-
-_WAYS = ((Col.src, Col.dst), (Col.dst, Col.src))
 
 
 def _on_driver(ends: DataFrame) -> DataFrame:

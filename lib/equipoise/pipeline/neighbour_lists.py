@@ -16,6 +16,7 @@ from equipoise.kernels.pairs import pairs_above
 from equipoise.kernels.vectors import Ids, unit_length
 from equipoise.pipeline.blocks import is_zero
 from equipoise.pipeline.comparing import PAIRS
+from equipoise.pipeline.components import WAYS
 from equipoise.pipeline.quotas import draw_of, ranked_by
 from equipoise.pipeline.search import Search
 from equipoise.pipeline.workers import settle
@@ -45,21 +46,17 @@ def nearest_pairs(pairs: DataFrame, k: int = NEAREST) -> DataFrame:
     """The pairs among the ``k`` most similar of one of their two items, at least; ties go to the lower id.
 
     Args:
-        pairs: src, dst BIGINT, similarity FLOAT, of one set of items, each pair once.
+        pairs: src, dst BIGINT, similarity FLOAT, each pair once; of one set of items, or of two with no id in common.
         k: neighbours of an item, at most.
 
     Returns:
         The same columns; an item may be in more than k pairs, as a neighbour of others.
     """
-    there, back = ((F.col(one).alias(_ITEM), F.col(other).alias(_OTHER)) for one, other in _both_ways())
+    there, back = ((F.col(one).alias(_ITEM), F.col(other).alias(_OTHER)) for one, other in WAYS)
     ends = pairs.select(*PAIRS.names, F.inline(F.array(F.struct(*there), F.struct(*back))))
     rank = F.row_number().over(ranked_by(F.desc(Col.similarity), _OTHER, _ITEM))
     kept = ends.withColumn(Col.rank, rank).where(F.col(Col.rank) <= k)
     return kept.groupBy(Col.src, Col.dst).agg(F.max(Col.similarity).alias(Col.similarity)).select(*PAIRS.names)
-
-
-def _both_ways() -> tuple[tuple[str, str], tuple[str, str]]:
-    return (Col.src, Col.dst), (Col.dst, Col.src)
 
 
 def recall_on_sample(
