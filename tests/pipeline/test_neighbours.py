@@ -90,7 +90,7 @@ def test_a_cluster_of_everything_is_split_and_no_task_is_given_more_than_it_may_
     cells = []
 
     def noted(*given):
-        cells.append((neighbours_cells := original(*given), given[0][0].placing))
+        cells.append((neighbours_cells := original(*given), given[0][0].sizes))
         return neighbours_cells
 
     original = neighbours.cells_among
@@ -99,11 +99,32 @@ def test_a_cluster_of_everything_is_split_and_no_task_is_given_more_than_it_may_
     found = collected(neighbour_pairs(vectors_frame(spark, IDS, alike), Search(**{**vars(SMALL), "threshold": 0.97})))
     unit = unit_length(alike).astype(np.float64)
     assert len(found) == np.count_nonzero(np.triu((unit @ unit.T).astype(np.float32) > 0.97, 1)) > 10_000
-    ((held, placing),) = cells
-    assert placing.sizes.max() <= 25
+    ((held, sizes),) = cells
+    assert sizes.max() <= 25
     for cell in range(held.count):
         blocks = {int(one) for side in held.pairs for one in side[held.starts[cell] : held.starts[cell + 1]]}
-        assert placing.sizes[sorted(blocks)].sum() <= 2 * (SMALL.group_items(DIM) + 2 * 25)
+        assert sizes[sorted(blocks)].sum() <= 2 * (SMALL.group_items(DIM) + 2 * 25)
+
+
+@pytest.mark.parametrize("n_sets", [1, 2])
+def test_vectors_in_all_directions_are_compared_as_they_lie(spark, monkeypatch, n_sets):
+    from equipoise.kernels import cells
+
+    monkeypatch.setattr(cells, "LEAST_PRODUCTS", 1000)  # several blocks of few vectors
+    vectors, said = np.random.default_rng(1).normal(size=(2500, 384)).astype(np.float32), list[str]()
+    halves = [
+        vectors_frame(spark, np.arange(1500), vectors[:1500]),
+        vectors_frame(spark, IDS[:900] ** 2, vectors[1500:2400]),
+    ]
+    search = Search(0.15, say=said.append)
+    made = neighbour_pairs(halves[0], search) if n_sets == 1 else neighbour_pairs_between(*halves, search)
+    unit = unit_length(vectors).astype(np.float64)
+    others = unit[:1500] if n_sets == 1 else unit[1500:2400]
+    cosines = (unit[:1500] @ others.T).astype(np.float32)
+    wanted = np.argwhere((np.triu(cosines, 1) if n_sets == 1 else cosines) > 0.15)
+    names = np.arange(1500) if n_sets == 1 else IDS[:900] ** 2
+    assert collected(made).keys() == {(int(i), int(names[j])) for i, j in wanted} and len(wanted) > 1000
+    assert said == ["all pairs of items: none lie so far apart that they could be skipped"]
 
 
 def test_inside_clusters_alone(embeddings, clusters):

@@ -9,12 +9,14 @@ from pyspark.sql import SparkSession
 from equipoise.kernels.cells import Cells, cells_of, grouped, groups_wanted, products_of
 from equipoise.kernels.levels import KMeans
 from equipoise.kernels.nearest import Floats
+from equipoise.kernels.packing import rows_by
 from equipoise.kernels.regions import (
     BlockPairs,
     Regions,
     centres_of_clusters,
     near_blocks,
     neighbouring,
+    region_of,
     same_cluster,
 )
 from equipoise.kernels.splitting import fit_part
@@ -24,10 +26,12 @@ from equipoise.pipeline.search import Search
 
 COARSE = KMeans("cosine", iterations=8)
 """It is for skipping alone: what it finds changes how long a search takes, not what an exact one finds."""
+LEAST_SKIPPED = 0.15
+"""Of all pairs: to look at fewer costs less than to sort all vectors into blocks."""
 
 
 def cells_among(blocks: Sequence[ComparedBlocks], counts: Sequence[int], search: Search, spark: SparkSession) -> Cells:
-    """The cells of one set of blocks, held against itself, or of two; runs a job where there are several blocks.
+    """The cells of one set of blocks, held against itself, or of two, but for what cones prove apart; runs a job.
 
     Args:
         blocks: of one set, or of two.
@@ -35,10 +39,7 @@ def cells_among(blocks: Sequence[ComparedBlocks], counts: Sequence[int], search:
         search: what is sought.
         spark: the session.
     """
-    n_first, sizes = len(blocks[0].placing.sizes), np.concatenate([one.placing.sizes for one in blocks])
-    if len(sizes) <= len(blocks):
-        only = BlockPairs(np.zeros(1, np.int32), np.full(1, len(blocks) - 1, np.int32))
-        return cells_of(only, sizes, np.arange(len(sizes)))
+    n_first, sizes = len(blocks[0].sizes), np.concatenate([one.sizes for one in blocks])
     regions = [one.regions() for one in blocks]
     left, right = regions[0], regions[1] if len(regions) > 1 else None
     allowed = None if search.is_exact(counts[0], counts[-1]) else _allowed(left, right, search.probes)
@@ -48,9 +49,38 @@ def cells_among(blocks: Sequence[ComparedBlocks], counts: Sequence[int], search:
     return _cells(pairs, regions, search, spark)
 
 
+def cells_of_all(blocks: Sequence[ComparedBlocks], search: Search) -> Cells:
+    """The cells of all pairs of blocks, of one set or of two: one each."""
+    n_first, sizes = len(blocks[0].sizes), np.concatenate([one.sizes for one in blocks])
+    search.say("all pairs of items: none lie so far apart that they could be skipped")
+    lefts, rights = np.triu_indices(n_first) if len(blocks) == 1 else np.indices((n_first, len(blocks[1].sizes)))
+    offset = 0 if len(blocks) == 1 else n_first
+    pairs = BlockPairs(lefts.ravel().astype(np.int32), rights.ravel().astype(np.int32) + np.int32(offset))
+    return cells_of(pairs, sizes, np.arange(len(sizes)))
+
+
+def groups_of_all(counts: Sequence[int], search: Search, spark: SparkSession, *, dim: int) -> list[int]:
+    """How many blocks each set is to have, where all pairs of items are to be looked at."""
+    n_products = counts[0] * (counts[0] - 1) // 2 if len(counts) == 1 else counts[0] * counts[1]
+    return [_groups(n_products, n, search, spark, dim=dim) for n in counts]
+
+
+def can_skip(sample: Floats, coarse: Floats, threshold: float) -> bool:
+    """Whether blocks along coarse clusters (k, d) are worth their making: cones prove enough of them apart.
+
+    Seen on the clusters of a sample (n, d), whose cones are narrower than those of all: it may say yes in vain.
+    """
+    labels = ArrayVectors(sample).assignments(coarse).labels
+    found = [region_of(sample[rows]) for _, rows in rows_by(labels)]
+    sizes = np.bincount(labels)[np.unique(labels)]
+    centres, radii = np.stack([one.centre for one in found]), np.array([one.radius for one in found])
+    near = near_blocks(Regions(np.arange(len(found)), sizes, centres, radii), None, threshold)
+    return bool(products_of(near, sizes).sum() < (1 - LEAST_SKIPPED) * len(sample) * (len(sample) - 1) / 2)
+
+
 def cells_inside(blocks: ComparedBlocks, search: Search, spark: SparkSession, *, dim: int) -> Cells:
     """The cells of blocks of the same cluster alone."""
-    pairs, sizes = same_cluster(blocks.placing.clusters), blocks.placing.sizes
+    pairs, sizes = same_cluster(blocks.clusters), blocks.sizes
     n_products = int(products_of(pairs, sizes).sum())
     n_groups = _groups(n_products, int(sizes.sum()), search, spark, dim=dim)
     return cells_of(pairs, sizes, grouped(sizes, np.arange(len(sizes)), n_groups))

@@ -55,7 +55,7 @@ class SparkCandidates:
         if self._states:
             stepped = self._zipped().mapPartitions(all_looked_at)
         else:
-            stepped = self._vectors.pieces(lambda parts: all_looked_at((packed, None) for packed in parts))
+            stepped = self._vectors.pieces(lambda _, parts: all_looked_at((packed, None) for packed in parts))
         kept = stepped._reserialize(NoOpSerializer()).persist(StorageLevel.MEMORY_AND_DISK_DESER)
         self._states.append(kept)
         self._k += len(centroids)

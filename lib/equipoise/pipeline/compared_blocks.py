@@ -68,41 +68,59 @@ def placing(sizes: Ids, *, most: int, dim: int, task_bytes: int, seed: int, offs
 
 @dataclass(frozen=True)
 class ComparedBlocks:
-    """Blocks on the executors, as long as the context lasts that made them: packed, each with its number before it."""
+    """Blocks on the executors, as long as the context lasts that made them: packed, each with its number before it.
+
+    ``sizes`` (b,) are the items that a block is to have, ``clusters`` (b,) those that they are parts of. Blocks are
+    numbered from ``offset``.
+    """
 
     stored: "RDD[bytes]"
-    placing: Placing
+    sizes: Ids
+    clusters: Ids
+    offset: int = 0
 
     def regions(self) -> Regions:
         """Where every block lies; runs a job, which makes the blocks. The driver gets a vector a block."""
-        offset, sizes = self.placing.offset, np.zeros_like(self.placing.sizes)
+        offset, sizes = self.offset, np.zeros_like(self.sizes)
         found = self.stored.mapPartitions(_regions).collect()  # a mean and a number a block
         dim = len(found[0][2])
         centres, radii = np.zeros((len(sizes), dim), dtype=np.float32), np.zeros(len(sizes))
         for number, size, centre, radius in found:
             sizes[number - offset], centres[number - offset], radii[number - offset] = size, centre, radius
-        return Regions(self.placing.clusters, sizes, centres, radii)
+        return Regions(self.clusters, sizes, centres, radii)
+
+
+def packed_blocks(vectors: SparkVectors, n_blocks: int, *, offset: int = 0) -> ComparedBlocks:
+    """About equal blocks of vectors that no cone would prove apart, as they are packed: none moves, no job is run."""
+    most = rows_per_block(vectors.dim)
+    in_partition = -(-vectors.count // vectors.n_partitions // most) + 1  # ids are spread by hash: about so many
+    n_packed = in_partition * vectors.n_partitions
+
+    def numbered_ones(place: int, parts: Iterable[bytes]) -> Iterator[bytes]:
+        for number, packed in enumerate(parts):
+            at = place * in_partition + min(number, in_partition - 1)
+            yield _with_number(packed, offset + at * n_blocks // n_packed)
+
+    sizes = np.full(n_blocks, -(-vectors.count // n_blocks))
+    return ComparedBlocks(vectors.pieces(numbered_ones), sizes, np.zeros(n_blocks, np.int64), offset)
 
 
 @contextmanager
 def fitted_blocks(
     vectors: SparkVectors, coarse: Floats, *, most: int, task_bytes: int, seed: int, offset: int = 0
 ) -> Iterator[ComparedBlocks]:
-    """Blocks along coarse clusters around centroids (k, d); runs a job where there is more than one."""
+    """Blocks along coarse clusters around centroids (k, d); runs a job."""
     near = vectors.assigner(coarse)
 
-    def labelled(parts: Iterable[bytes]) -> Iterator[bytes]:
+    def labelled(_: int, parts: Iterable[bytes]) -> Iterator[bytes]:
         settle()
         for packed in parts:
             block = unpack(packed)
-            labels = near.nearest(block.vectors)[0] if len(coarse) > 1 else np.zeros(len(block.item_ids))
-            yield labels.astype(np.int32).tobytes()
+            yield near.nearest(block.vectors)[0].astype(np.int32).tobytes()
 
     beside = vectors.pieces(labelled)._reserialize(NoOpSerializer()).persist(StorageLevel.MEMORY_AND_DISK_DESER)
     try:
-        k, sizes = len(coarse), np.array([vectors.count])
-        if k > 1:
-            sizes = np.sum(beside.mapPartitions(lambda parts: [_counts(parts, k)]).collect(), axis=0)
+        sizes = np.sum(beside.mapPartitions(lambda parts: [_counts(parts, len(coarse))]).collect(), axis=0)
         where = placing(sizes, most=most, dim=vectors.dim, task_bytes=task_bytes, seed=seed, offset=offset)
         pieces = vectors.zipped(beside).mapPartitions(
             lambda pairs: _routed(((unpack(one), np.frombuffer(other, np.int32)) for one, other in pairs), where)
@@ -161,6 +179,10 @@ def numbered(packed: bytes) -> tuple[int, bytes]:
     return number_of(packed), packed[_NUMBER.size :]
 
 
+def _with_number(packed: bytes, number: int) -> bytes:
+    return _NUMBER.pack(number) + packed
+
+
 def _labelled(block: Block, labels: NDArray[np.int32]) -> bytes:
     return _NUMBER.pack(len(labels)) + labels.tobytes() + pack(block)
 
@@ -192,7 +214,7 @@ def _made(pieces: "RDD[Piece]", where: Placing) -> Iterator[ComparedBlocks]:
     made = routed.mapPartitions(lambda found: _sorted_blocks(found, where.offset))
     stored = made._reserialize(NoOpSerializer()).persist(StorageLevel.MEMORY_AND_DISK_DESER)
     try:
-        yield ComparedBlocks(stored, where)
+        yield ComparedBlocks(stored, where.sizes, where.clusters, where.offset)
     finally:
         stored.unpersist()
 
@@ -207,9 +229,9 @@ def _sorted_blocks(pieces: Iterable[Piece], offset: int) -> Iterator[bytes]:
     order = np.argsort(block.item_ids, kind="stable")
     for number, places in rows_by(numbers[order]):
         rows = order[places]
-        head, step = _NUMBER.pack(number + offset), rows_per_block(block.vectors.shape[1])
+        step = rows_per_block(block.vectors.shape[1])
         for packed in packed_rows(block.item_ids[rows], block.vectors[rows], rows=step):
-            yield head + packed
+            yield _with_number(packed, number + offset)
 
 
 def _regions(stored: Iterable[bytes]) -> Iterator[tuple[int, int, Floats, float]]:

@@ -36,22 +36,27 @@ JOINED_ITEMS = 2048
 class Comparison:
     """``cells`` of blocks to hold against each other, the ``basis`` of the bound, and the ``threshold``.
 
-    ``is_ordered``: src is the item of a pair's first block; else that with the lower id.
+    ``is_ordered``: src is the item of a pair's first block; else that with the lower id. ``has_cones``: blocks lie
+    close together, so that their cones may rule items of others out.
     """
 
     cells: Cells
     basis: Basis
     threshold: float
     is_ordered: bool
+    has_cones: bool = True
 
 
 class _Held(NamedTuple):
-    """What a task holds: the items of its blocks, group by group, block b from ``starts[b]`` to ``starts[b + 1]``."""
+    """What a task holds: the items of its blocks, group by group, block b from ``starts[b]`` to ``starts[b + 1]``.
+
+    ``regions``: their cones that rule items out; None where one does not.
+    """
 
     item_ids: Ids
     projected: Projected
     starts: Ids
-    regions: list[Region]
+    regions: list[Region | None]
 
 
 class _Found(NamedTuple):
@@ -75,6 +80,7 @@ def compared(spark: SparkSession, stored: "RDD[bytes]", comparison: Comparison) 
     arrays = {**vars(cells), **cells.pairs._asdict(), "directions": comparison.basis.directions}
     shared = {name: share(context, array) for name, array in arrays.items() if isinstance(array, np.ndarray)}
     widths, threshold, is_ordered = comparison.basis.widths, comparison.threshold, comparison.is_ordered
+    narrow_below = threshold if comparison.has_cones else None
 
     def sent(parts: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
         routes, targets = shared["routes"].value, shared["targets"].value
@@ -92,7 +98,7 @@ def compared(spark: SparkSession, stored: "RDD[bytes]", comparison: Comparison) 
         numbers = np.array([number_of(part) for part in parts])
         order = np.unique(numbers)
         order = order[np.argsort(shared["groups"].value[order], kind="stable")]
-        held = _held(parts, numbers, order, Basis(shared["directions"].value, widths))
+        held = _held(parts, numbers, order, basis=Basis(shared["directions"].value, widths), threshold=narrow_below)
         begin, end = shared["starts"].value[cell : cell + 2]
         pairs = BlockPairs(*(shared[name].value[begin:end] for name in BlockPairs._fields))
         for batch in _batches(_pairs_of(held, _beside(pairs, order), threshold), is_ordered=is_ordered):
@@ -106,8 +112,8 @@ def compared(spark: SparkSession, stored: "RDD[bytes]", comparison: Comparison) 
             array.destroy()
 
 
-def _held(parts: list[bytes], numbers: Ids, order: Ids, basis: Basis) -> _Held:
-    """The blocks in this order; ``parts`` are used up, so that a task holds them once."""
+def _held(parts: list[bytes], numbers: Ids, order: Ids, *, basis: Basis, threshold: float | None) -> _Held:
+    """The blocks in this order; ``parts`` are used up, so that a task holds them once. No threshold: no cones."""
     places = np.argsort(order)[np.searchsorted(np.sort(order), numbers)]
     by_place = np.argsort(places, kind="stable")
     pieces = [unpack(numbered(parts[piece])[1]) for piece in by_place.tolist()]
@@ -117,22 +123,29 @@ def _held(parts: list[bytes], numbers: Ids, order: Ids, basis: Basis) -> _Held:
     block = concatenated(pieces)
     del pieces
     vectors = np.ascontiguousarray(block.vectors, dtype=np.float32)
-    regions = [region_of(vectors[begin:end]) for begin, end in itertools.pairwise(starts.tolist())]
+    bounds = itertools.pairwise(starts.tolist())
+    regions = [None if threshold is None else _cone(vectors[begin:end], threshold) for begin, end in bounds]
     return _Held(block.item_ids, project(vectors, basis), starts, regions)
 
 
+def _cone(vectors: Floats, threshold: float) -> Region | None:
+    region = region_of(vectors)
+    return region if is_narrow(region, threshold) else None
+
+
 def _beside(pairs: BlockPairs, order: Ids) -> dict[int, Ids]:
-    """Of every block, by its place in ``order``, those that it is held against, ascending."""
+    """Of every block that is there, by its place in ``order``, those that it is held against, ascending."""
     place_of = {number: place for place, number in enumerate(order.tolist())}
     found: dict[int, set[int]] = {}
-    for pair in zip(pairs.lefts.tolist(), pairs.rights.tolist(), strict=True):
-        first, second = sorted(place_of[number] for number in pair)
-        found.setdefault(first, set()).add(second)
+    for left, right in zip(pairs.lefts.tolist(), pairs.rights.tolist(), strict=True):
+        if left in place_of and right in place_of:
+            first, second = sorted((place_of[left], place_of[right]))
+            found.setdefault(first, set()).add(second)
     return {first: np.array(sorted(others)) for first, others in sorted(found.items())}
 
 
 def _pairs_of(held: _Held, beside: dict[int, Ids], threshold: float) -> Iterator[_Found]:
-    for blocks in _joined(held, beside, threshold):
+    for blocks in _joined(held, beside):
         others = beside[blocks.start]
         if others[0] == blocks.start:
             own, places = _near(held, blocks, None, threshold)
@@ -143,7 +156,7 @@ def _pairs_of(held: _Held, beside: dict[int, Ids], threshold: float) -> Iterator
             yield from _pairs_of_run(held, blocks, run, threshold)
 
 
-def _joined(held: _Held, beside: dict[int, Ids], threshold: float) -> Iterator[slice]:
+def _joined(held: _Held, beside: dict[int, Ids]) -> Iterator[slice]:
     """Blocks in a row that are held against each other, or none of them is, and against the same others.
 
     One product of matrices costs less than several; where cones rule items out blocks stay apart.
@@ -152,12 +165,12 @@ def _joined(held: _Held, beside: dict[int, Ids], threshold: float) -> Iterator[s
     while blocks:
         first = blocks.pop(0)
         stop = first + 1
-        while blocks and blocks[0] == stop and _is_alike(held, beside, (first, stop), threshold):
+        while blocks and blocks[0] == stop and _is_alike(held, beside, (first, stop)):
             stop = blocks.pop(0) + 1
         yield slice(first, stop)
 
 
-def _is_alike(held: _Held, beside: dict[int, Ids], blocks: tuple[int, int], threshold: float) -> bool:
+def _is_alike(held: _Held, beside: dict[int, Ids], blocks: tuple[int, int]) -> bool:
     """Whether what is held against the first of two blocks, from the second on, is what is held against that."""
     first, other = blocks
     if held.starts[other + 1] - held.starts[first] > JOINED_ITEMS:
@@ -167,7 +180,7 @@ def _is_alike(held: _Held, beside: dict[int, Ids], blocks: tuple[int, int], thre
         return False
     is_same = np.array_equal(beside[other], beside[first][beside[first] >= other])
     is_inside_too = (beside[other][0] == other) == is_inside
-    return bool(is_same and is_inside_too) and not any(is_narrow(held.regions[one], threshold) for one in blocks)
+    return bool(is_same and is_inside_too) and all(held.regions[one] is None for one in blocks)
 
 
 def _pairs_of_run(held: _Held, blocks: slice, run: slice, threshold: float) -> Iterator[_Found]:

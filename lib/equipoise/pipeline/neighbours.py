@@ -19,9 +19,16 @@ from equipoise.kernels.bounds import fit_basis
 from equipoise.kernels.draws import Purpose, derived_seed, draw_up_to
 from equipoise.kernels.nearest import Floats
 from equipoise.kernels.vectors import unit_length
-from equipoise.pipeline.block_plan import cells_among, cells_inside, coarse_centroids
-from equipoise.pipeline.blocks import count_and_dim, is_zero
-from equipoise.pipeline.compared_blocks import ComparedBlocks, clustered_blocks, fitted_blocks
+from equipoise.pipeline.block_plan import (
+    can_skip,
+    cells_among,
+    cells_inside,
+    cells_of_all,
+    coarse_centroids,
+    groups_of_all,
+)
+from equipoise.pipeline.blocks import count_and_dim, is_zero, rows_per_block
+from equipoise.pipeline.compared_blocks import ComparedBlocks, clustered_blocks, fitted_blocks, packed_blocks
 from equipoise.pipeline.comparing import Comparison, compared
 from equipoise.pipeline.quotas import draw_of
 from equipoise.pipeline.search import Search
@@ -94,20 +101,34 @@ def _sought(sets: Sequence[DataFrame], search: Search) -> Iterator[DataFrame]:
         k = -(-max(counts) // search.items_of_block(max(counts), dim))
         sample = _sample(opened[0], k, seed=search.seed)
         coarse = coarse_centroids(sample, k, seed=derived_seed(search.seed, Purpose.SEEDING))
-        blocks: list[ComparedBlocks] = []
-        for one in opened:
-            made = fitted_blocks(
-                one,
-                coarse,
-                most=search.most_of_block(max(counts), dim),
-                task_bytes=search.making_bytes,
-                seed=search.seed,
-                offset=sum(len(before.placing.sizes) for before in blocks),
-            )
-            blocks.append(stack.enter_context(made))
-        cells = cells_among(blocks, counts, search, spark)
-        comparison = Comparison(cells, fit_basis(sample[:SAMPLED]), search.threshold, is_ordered=len(sets) > 1)
+        must_move = not search.is_exact(counts[0], counts[-1]) or rows_per_block(dim) > search.fitting_block(dim)
+        has_cones = must_move or can_skip(sample, coarse, search.threshold)
+        if has_cones:
+            blocks = _along(opened, coarse, search, stack)
+            cells = cells_among(blocks, counts, search, spark)
+        else:
+            blocks = _anyhow(opened, groups_of_all(counts, search, spark, dim=dim))
+            cells = cells_of_all(blocks, search)
+        basis = fit_basis(sample[:SAMPLED])
+        comparison = Comparison(cells, basis, search.threshold, is_ordered=len(sets) > 1, has_cones=has_cones)
         yield stack.enter_context(compared(spark, _together(blocks), comparison))
+
+
+def _along(opened: Sequence[SparkVectors], coarse: Floats, search: Search, stack: ExitStack) -> list[ComparedBlocks]:
+    """Blocks along coarse clusters, as long as the stack is open."""
+    most = search.most_of_block(max(one.count for one in opened), opened[0].dim)
+    blocks: list[ComparedBlocks] = []
+    for one in opened:
+        offset = sum(len(before.sizes) for before in blocks)
+        made = fitted_blocks(one, coarse, most=most, task_bytes=search.making_bytes, seed=search.seed, offset=offset)
+        blocks.append(stack.enter_context(made))
+    return blocks
+
+
+def _anyhow(opened: Sequence[SparkVectors], n_blocks: Sequence[int]) -> list[ComparedBlocks]:
+    """Blocks of the vectors as they lie."""
+    offsets = [sum(n_blocks[:place]) for place in range(len(opened))]
+    return [packed_blocks(one, n, offset=at) for one, n, at in zip(opened, n_blocks, offsets, strict=True)]
 
 
 def _together(blocks: Sequence[ComparedBlocks]) -> "RDD[bytes]":

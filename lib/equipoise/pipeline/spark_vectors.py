@@ -1,6 +1,7 @@
 """Vectors on Spark: a persisted RDD of packed blocks. What comes back to the driver is statistics, never rows."""
 
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from operator import itemgetter
 from typing import Self, TypeVar
 
@@ -39,9 +40,9 @@ from equipoise.pipeline.sharing import SharedArray, share
 from equipoise.pipeline.workers import (
     Assigner,
     assigner,
-    drawn_ids,
     farthest,
     farthest_rows,
+    rows_drawn,
     rows_of,
     unpacked,
 )
@@ -116,10 +117,12 @@ class SparkVectors:
 
     def sample(self, n: int, *, seed: int) -> Floats:
         """``n`` vectors, uniform, without replacement, in the order of their ids."""
-        share, item_ids = (n + 6 * n**0.5 + 16) / self.count, np.empty(0, np.int64)
-        while len(item_ids) < min(n, self.count):  # hardly ever more than once
-            item_ids, share = self._ids_drawn(draw_up_to(share), seed=seed), 2 * share
-        return self.take(item_ids[smallest_draws(item_ids, n, seed=seed)])
+        share = (n + 6 * n**0.5 + 16) / self.count
+        drawn = self._found(partial(rows_drawn, limit=draw_up_to(share), seed=seed))
+        while len(drawn.item_ids) < min(n, self.count):  # hardly ever
+            share *= 2
+            drawn = self._found(partial(rows_drawn, limit=draw_up_to(share), seed=seed))
+        return drawn.vectors[np.sort(smallest_draws(drawn.item_ids, n, seed=seed))]
 
     def candidates(self) -> SparkCandidates:
         """Candidates for centroids, none so far."""
@@ -201,9 +204,9 @@ class SparkVectors:
         packed = self.spark.createDataFrame(self._packed.mapPartitions(streams), BLOCK_SCHEMA)
         return packed.mapInArrow(from_streams, schema)
 
-    def pieces(self, of_partition: Callable[[Iterable[bytes]], Iterable[Result]]) -> "RDD[Result]":
-        """What a function makes of the packed blocks of every partition, to be moved on."""
-        return self._packed.mapPartitions(of_partition)
+    def pieces(self, of_partition: Callable[[int, Iterable[bytes]], Iterable[Result]]) -> "RDD[Result]":
+        """What a function makes of the number and the packed blocks of every partition, to be moved on."""
+        return self._packed.mapPartitionsWithIndex(of_partition)
 
     def zipped(self, beside: "RDD[bytes]") -> "RDD[tuple[bytes, bytes]]":
         """The packed blocks, each with what :meth:`pieces` made of it alone."""
@@ -224,10 +227,6 @@ class SparkVectors:
 
         return self.batches(rows, ASSIGNED)
 
-    def _ids_drawn(self, limit: int, *, seed: int) -> Ids:
-        """Ids whose draw is at most ``limit``."""
-        return np.concatenate(self._run(lambda parts: [drawn_ids(parts, limit, seed=seed)]))
-
     def take(self, item_ids: Ids) -> Floats:
         """The vectors of these items (n, d), in the order of the ids."""
         return self._take(item_ids).vectors
@@ -235,16 +234,17 @@ class SparkVectors:
     def _take(self, item_ids: Ids) -> Block:
         """Ids and vectors of these items, float32, in the order of the ids."""
         if not len(item_ids):
-            return Block(np.empty(0, np.int64), np.empty((0, self.dim), np.float32))
-        wanted = np.sort(item_ids)
-        found = concatenated(self._run(lambda parts: rows_of(parts, wanted)))
+            return Block(item_ids, np.empty((0, self.dim), np.float32))
+        return self._found(partial(rows_of, wanted=np.sort(item_ids)))
+
+    def _found(self, function: Callable[[Iterable[Block]], Iterable[Block]]) -> Block:
+        """What a function leaves of the blocks, float32, in the order of the ids; runs a job."""
+        empty = Block(np.empty(0, np.int64), np.empty((0, self.dim), np.float32))
+        left = self._packed.mapPartitions(lambda parts: function(unpacked(parts))).collect()  # a sample, or a few
+        found = concatenated([empty, *left])
         order = np.argsort(found.item_ids)
         return Block(found.item_ids[order], found.vectors[order].astype(np.float32))
 
     def assigner(self, centroids: Floats) -> Assigner:
         """Shares centroids (k, d) with the workers that assign to them."""
         return assigner(self.spark, centroids, self.backend)
-
-    def _run(self, function: Callable[[Iterator[Block]], Iterable[Result]]) -> list[Result]:
-        """Results of all partitions, in their order."""
-        return self._packed.mapPartitions(lambda parts: function(unpacked(parts))).collect()

@@ -107,7 +107,7 @@ def split(vectors: SparkVectors, coarse: Floats, inside: Inside, *, most_bytes: 
     routes = routing(sizes, most=most, n_tasks=TASKS_PER_CORE * vectors.spark.sparkContext.defaultParallelism)
     near = assigner(vectors.spark, coarse, vectors.backend)
     vectors.lend(near.centroids)
-    pieces = vectors.pieces(lambda parts: _routed(near.labelled(parts), routes, inside.seed))
+    pieces = vectors.pieces(lambda _, parts: _routed(near.labelled(parts), routes, inside.seed))
     routed = pieces.partitionBy(routes.n_tasks, int)
     fitted = routed.mapPartitions(lambda found: _fitted(found, routes, inside, most=most, near=near))
     stored = fitted._reserialize(NoOpSerializer()).persist(StorageLevel.MEMORY_AND_DISK_DESER)

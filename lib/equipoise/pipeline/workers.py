@@ -112,11 +112,12 @@ def _freeze() -> None:
     gc.freeze()
 
 
-def drawn_ids(blocks: Iterable[Block], limit: int, *, seed: int) -> Ids:
-    """Ids whose draw is at most ``limit``."""
-    ids = [block.item_ids.copy() for block in blocks]  # a view would keep the vectors of its block
-    every = np.concatenate(ids) if ids else np.empty(0, np.int64)
-    return every[draws(seed, Purpose.SAMPLE, every) <= limit]
+def rows_drawn(blocks: Iterable[Block], *, limit: int, seed: int) -> Iterator[Block]:
+    """The vectors of the items whose draw is at most ``limit``."""
+    for block in blocks:
+        chosen = draws(seed, Purpose.SAMPLE, block.item_ids) <= limit
+        if chosen.any():
+            yield Block(block.item_ids[chosen], block.vectors[chosen])
 
 
 def rows_of(blocks: Iterable[Block], wanted: Ids) -> Iterator[Block]:
