@@ -57,9 +57,10 @@ check: $(VENV)/.test ## Lint, formatting, types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-bench: $(VENV)/.test ## Measure on this machine: k-means beside faiss, sizes, selections, the report (an hour)
+bench: $(VENV)/.test ## Measure on this machine: k-means beside faiss, sizes, copies, selections, the report (an hour)
 	$(BIN)/python tests/benchmarks/bench_kmeans.py
 	$(BIN)/python tests/benchmarks/bench_scale.py
+	$(BIN)/python tests/benchmarks/bench_deduplicate.py --size full
 	$(BIN)/python tests/benchmarks/bench_select.py
 	$(BIN)/python tests/benchmarks/bench_report.py
 

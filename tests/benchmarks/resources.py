@@ -9,15 +9,24 @@ import psutil
 
 
 class Peak:
-    """The most memory that was seen, in bytes."""
+    """The most memory that was seen, in bytes: of all processes, and of the largest Python worker of Spark."""
 
     bytes = 0
+    worker_bytes = 0
+
+    def look(self, root: int) -> None:
+        """Looks at a process and its descendants; what several of them share counts once."""
+        whole = psutil.Process(root)
+        below = [(process, _proportional_bytes(process)) for process in whole.children(recursive=True)]
+        self.bytes = max(self.bytes, _proportional_bytes(whole) + sum(size for _, size in below))
+        self.worker_bytes = max([self.worker_bytes, *(size for process, size in below if not _is_java(process))])
 
 
-def resident_bytes(root: int) -> int:
-    """Resident memory of a process and its descendants; what several of them share counts once."""
-    whole = psutil.Process(root)
-    return sum(_proportional_bytes(process) for process in [whole, *whole.children(recursive=True)])
+def _is_java(process: psutil.Process) -> bool:
+    try:
+        return process.name() == "java"
+    except psutil.Error:  # it has just ended
+        return False
 
 
 def _proportional_bytes(process: psutil.Process) -> int:
@@ -34,7 +43,7 @@ def watched(every: float = 0.5) -> Iterator[Peak]:
 
     def watch() -> None:
         while not done.wait(every):
-            peak.bytes = max(peak.bytes, resident_bytes(os.getpid()))
+            peak.look(os.getpid())
 
     thread = threading.Thread(target=watch, daemon=True)
     thread.start()
