@@ -12,10 +12,7 @@ from equipoise.report.content import (
     Balance,
     ClassSizes,
     Cluster,
-    DuplicateGroup,
-    Duplicates,
     Failure,
-    Item,
     Largest,
     Rejects,
     Report,
@@ -26,6 +23,8 @@ from equipoise.report.content import (
     StageFacts,
     Tree,
 )
+from equipoise.report.duplicates import DuplicateGroup, Duplicates
+from equipoise.report.items import Item
 from equipoise.report.measurements import Metric, Metrics, VotedClasses
 from equipoise.schemas import Col
 

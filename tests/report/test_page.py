@@ -13,12 +13,12 @@ from equipoise.report.content import (
     Balance,
     ClassSizes,
     Failure,
-    Item,
     Report,
     SelectionFacts,
     Spread,
     StageFacts,
 )
+from equipoise.report.items import Item
 from equipoise.report.measurements import Metric, Metrics
 from equipoise.report.page import render
 from equipoise.report.plots import MOST_POINTS, classes_plot, fit_plot, lorenz_plot

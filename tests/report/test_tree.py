@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from equipoise.report.content import Item
+from equipoise.report.items import Item
 from equipoise.report.tree import MOST_ABOVE, cluster_tree
 from equipoise.schemas import Col
 

@@ -8,6 +8,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from equipoise.report.duplicates import Duplicates
+from equipoise.report.items import Item
 from equipoise.report.measurements import Metrics, VotedClasses
 
 
@@ -124,28 +126,6 @@ class SelectionFacts:
 
 
 @dataclass(frozen=True)
-class Item:
-    """One item as it is shown: WebP ``thumbnail`` or text ``snippet``; ``copies`` in the first selection.
-
-    Its id is a number in a pool, in a benchmark any text.
-    """
-
-    item_id: int | str
-    key: str | None = None
-    thumbnail: bytes | None = None
-    snippet: str | None = None
-    label: str | None = None
-    uri: str | None = None
-    copies: int = 0
-    distance_sq: float | None = None
-
-    @property
-    def name(self) -> str:
-        """What its owner calls it, else the pool."""
-        return self.key if self.key and self.key != str(self.item_id) else f"item {self.item_id}"
-
-
-@dataclass(frozen=True)
 class Cluster:
     """A node of the tree: its items in the pool and in every selection, its children, and examples by kind."""
 
@@ -189,28 +169,6 @@ class Rejects:
     reason: str
     n_items: int
     examples: Sequence[tuple[str, str]]
-
-
-@dataclass(frozen=True)
-class DuplicateGroup:
-    """A group of items that are the same to the eye: ``kept`` and some of the others with their similarity to it."""
-
-    n_items: int
-    kept: Item | None
-    others: Sequence[tuple[Item, float | None]]
-
-
-@dataclass(frozen=True)
-class Duplicates:
-    """Groups of duplicates, largest first; ``counts[i]`` similarities lie between ``edges[i]`` and ``edges[i + 1]``."""
-
-    n_items: int
-    n_groups: int
-    n_removed: int
-    groups: Sequence[DuplicateGroup]
-    edges: Sequence[float]
-    counts: Sequence[int]
-    threshold: float | None
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,8 @@ from equipoise.evaluation.names import (
     in_words,
 )
 from equipoise.report import formats
-from equipoise.report.content import Balance, Item, Report, Spread
+from equipoise.report.content import Balance, Report, Spread
+from equipoise.report.items import Item
 from equipoise.report.measurements import VotedClasses
 from equipoise.report.plots import classes_plot, fit_plot, lorenz_plot, objective_plot, similarity_plot
 from equipoise.schemas import POOL_NAME, Col

@@ -13,7 +13,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from equipoise.report.content import Duplicates, Spread
+from equipoise.report.content import Spread
+from equipoise.report.duplicates import Duplicates
 from equipoise.schemas import Col
 
 Doubles = NDArray[np.float64]

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pandas as pd
 
-from equipoise.report.content import Cluster, Item
+from equipoise.report.content import Cluster
+from equipoise.report.items import Item
 from equipoise.schemas import POOL_NAME, Col
 
 MOST_ABOVE = 8  # examples of a cluster above level 1

@@ -19,8 +19,9 @@ from equipoise.studies.report.balance import (
     level_balances,
     sizes_of,
 )
+from equipoise.studies.report.duplicates import read_duplicates
 from equipoise.studies.report.failures import read_failures
-from equipoise.studies.report.lists import read_duplicates, read_rejects, read_selections
+from equipoise.studies.report.lists import read_rejects, read_selections
 from equipoise.studies.report.metrics import read_metrics, read_voted_classes
 from equipoise.studies.report.run import run_facts
 from equipoise.studies.report.tree import MOST_TOP, read_tree, shown_rows

@@ -7,7 +7,8 @@ from pyspark.sql import Row
 from pyspark.sql import functions as F
 
 from equipoise.pipeline.examples import previews
-from equipoise.report.content import Failure, Item
+from equipoise.report.content import Failure
+from equipoise.report.items import Item
 from equipoise.report.thumbnails import is_image_name, preview, snippet
 from equipoise.runs.tables import RunTables
 from equipoise.schemas import FAILURES, Col

@@ -12,7 +12,8 @@ from pyspark.sql import functions as F
 from equipoise.evaluation.tree import largest_children, most_shrunk
 from equipoise.pipeline.examples import EXAMPLES, examples, members_of, previews
 from equipoise.pipeline.frames import persisted
-from equipoise.report.content import Item, Tree
+from equipoise.report.content import Tree
+from equipoise.report.items import Item
 from equipoise.report.thumbnails import preview, snippet
 from equipoise.report.tree import Examples, cluster_tree
 from equipoise.runs.tables import RunTables
