@@ -23,7 +23,7 @@ from equipoise.report.content import (
     StageFacts,
     Tree,
 )
-from equipoise.report.duplicates import DuplicateGroup, Duplicates
+from equipoise.report.duplicates import DuplicateGroup, Duplicates, Member, Pair, Pairs
 from equipoise.report.items import Item
 from equipoise.report.measurements import Metric, Metrics, VotedClasses
 from equipoise.schemas import Col
@@ -78,6 +78,31 @@ def failure(model: str, rank: int, *, is_text: bool) -> Failure:
     return Failure(model, "landmarks", rank, query, predicted, Item(QUOTED), 0.25, 0.75)
 
 
+def copies(*, is_text: bool = False) -> Duplicates:
+    """Of a run that looked for copies, and for those of two sets, of which one has a hostile name."""
+    first, second, third, of_set = (item(number, is_text=is_text) for number in (1, 2, 3, 4))
+    near = {"above": [Pair(first, second, 0.8125)], "below": [Pair(first, third, 0.7875)]}
+    return Duplicates(
+        n_in=1000,
+        n_out=980,
+        drops={"copies": 12, f"against:{ATTACK}": 8, "not_seen": 0},
+        n_items=30,
+        n_groups=10,
+        groups=[
+            DuplicateGroup(3, first, [Member(second, 0.9)]),
+            DuplicateGroup(2, of_set, [Member(third, 0.85), Member(second, None, "in the group")], of=ATTACK),
+        ],
+        pairs=[
+            Pairs(1015, [0.6, 0.8, 1.0], [1000, 15], 0.8, stored_above=0.6, recall=0.9876, **near),
+            Pairs(1, [0.9, 0.91], [1], 0.45, of=ATTACK, stored_above=0.45, above=[Pair(first, of_set, 0.905)]),
+            Pairs(0, [], [], 0.45, of="val", stored_above=0.45),
+        ],
+        n_copies=7,
+        neighbours=64,
+        n_kinds_left_out=2,
+    )
+
+
 def facts() -> RunFacts:
     stages = [
         StageFacts("ingest", "done", 2.5, 1, 1010, 1000, 10, {}),
@@ -129,9 +154,7 @@ def whole_report(*, is_text: bool = False) -> Report:
             n_shrunk=2,
         ),
         rejects=[Rejects("ingest", "unreadable_file", 10, [(ATTACK, QUOTED), ("b.png", "")])],
-        duplicates=Duplicates(
-            30, 10, 20, [DuplicateGroup(3, item(1), [(item(2), 0.9)])], [0.6, 0.8, 1.0], [5, 15], 0.6
-        ),
+        duplicates=copies(is_text=is_text),
         metrics=Metrics(
             [Metric("level_1", "gini", {"pool": 0.5, "even": float("nan")}), Metric(ATTACK, "x", {"pool": 1e9})],
             ["pool", "even"],

@@ -6,6 +6,8 @@ from pyspark.sql import functions as F
 from equipoise.pipeline.quotas import ranked_by
 from equipoise.schemas import Col
 
+IS_NEAR = "is_near"
+
 
 def duplicate_totals(duplicates: DataFrame) -> DataFrame:
     """Count groups and items: one row.
@@ -14,50 +16,48 @@ def duplicate_totals(duplicates: DataFrame) -> DataFrame:
         duplicates: rows of the table ``duplicates`` of one run; every stage has components of its own.
 
     Returns:
-        n_items, n_groups, n_rejected (removed) BIGINT.
+        n_items (kept ones included), n_groups BIGINT.
     """
-    removed = F.count(F.when(~F.col(Col.is_kept), 1))
-    return duplicates.agg(
-        F.count("*").alias(Col.n_items),
-        F.countDistinct(Col.stage, Col.component_id).alias(Col.n_groups),
-        removed.alias(Col.n_rejected),
-    )
+    groups = F.countDistinct(Col.stage, Col.component_id)
+    return duplicates.agg(F.count("*").alias(Col.n_items), groups.alias(Col.n_groups))
 
 
-def similarity_counts(duplicates: DataFrame, bins: int) -> DataFrame:
-    """Count removed items by similarity in ``bins`` equal steps from -1 to 1: rows of those that have items.
+def largest_duplicates(duplicates: DataFrame, near: DataFrame, *, groups: int, items: int) -> DataFrame:
+    """Take the largest groups, and the first items of each.
 
-    Returns:
-        bucket INT (0 to bins - 1), n_items BIGINT.
-    """
-    bucket = F.least(F.floor((F.col(Col.similarity) + 1) / 2 * bins), F.lit(bins - 1)).cast("int")
-    removed = duplicates.where(~F.col(Col.is_kept) & F.col(Col.similarity).isNotNull())
-    return removed.groupBy(bucket.alias(Col.bucket)).agg(F.count("*").alias(Col.n_items))
-
-
-def largest_duplicates(duplicates: DataFrame, *, groups: int, items: int) -> DataFrame:
-    """Take the largest groups, and the first items of each: the kept one, then the least similar.
+    The kept one is first, then the least similar. Of a group that went whole, those come first that are themselves like
+    an item of an evaluation set, the most similar before.
 
     Args:
         duplicates: as :func:`duplicate_totals` takes it.
+        near: the stored pairs with evaluation sets: src (an item of the pool), dst (one of a set) BIGINT, each once.
         groups: how many, at most.
         items: of each, at most.
 
     Returns:
-        stage STRING, component_id, item_id BIGINT, is_kept BOOLEAN, similarity DOUBLE, n_items BIGINT (of the whole
-        group), rank INT.
+        stage STRING, component_id, item_id BIGINT, is_kept BOOLEAN, kept_id BIGINT, similarity DOUBLE, method STRING,
+        is_near BOOLEAN (there is such a pair of the item and its kept_id), n_items BIGINT (of the whole group),
+        rank INT.
     """
     group = [Col.stage, Col.component_id]
     sizes = duplicates.groupBy(*group).agg(F.count("*").alias(Col.n_items))
     largest = F.broadcast(sizes.orderBy(F.desc(Col.n_items), *group).limit(groups))
-    order = F.struct(~F.col(Col.is_kept), F.col(Col.similarity))  # the kept one is first, then nulls, then the least
-    rank = F.row_number().over(ranked_by(order, Col.item_id, *group))
-    ranked = duplicates.join(largest, group, "inner").withColumn(Col.rank, rank)
+    to_sets = near.select(
+        F.col(Col.src).alias(Col.item_id), F.col(Col.dst).alias(Col.kept_id), F.lit(True).alias(IS_NEAR)
+    )
+    members = duplicates.join(largest, group, "inner").join(to_sets, [Col.item_id, Col.kept_id], "left")
+    is_near, similarity = F.coalesce(IS_NEAR, F.lit(False)), F.col(Col.similarity).cast("double")
+    # nulls come first of those that are not near
+    order = F.struct(~F.col(Col.is_kept), ~is_near, F.when(is_near, -similarity).otherwise(similarity))
+    ranked = members.withColumn(Col.rank, F.row_number().over(ranked_by(order, Col.item_id, *group)))
     return ranked.where(F.col(Col.rank) <= items).select(
         *group,
         Col.item_id,
         Col.is_kept,
-        F.col(Col.similarity).cast("double").alias(Col.similarity),
+        Col.kept_id,
+        similarity.alias(Col.similarity),
+        Col.method,
+        is_near.alias(IS_NEAR),
         Col.n_items,
         Col.rank,
     )

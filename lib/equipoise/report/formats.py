@@ -1,6 +1,8 @@
 """Numbers and times as a reader expects them."""
 
 import math
+from collections import Counter
+from collections.abc import Mapping
 
 MISSING = "\N{EN DASH}"
 TIMES = "\N{MULTIPLICATION SIGN}"
@@ -34,6 +36,20 @@ def measure(value: float | None) -> str:
     if abs(value) >= 100:
         return f"{value:,.1f}"
     return f"{value:.3f}" if abs(value) >= 0.01 else f"{value:.3g}"
+
+
+def cosine(value: float | None) -> str:
+    """Four digits that count: thresholds lie close to 1."""
+    return MISSING if value is None else f"{value:.4g}"
+
+
+def reasons(drops: Mapping[str, int]) -> list[tuple[str, int]]:
+    """Why items were left out, in words, and how many; those of numbered rounds are one."""
+    told: Counter[str] = Counter()
+    for reason, n in sorted(drops.items()):
+        name, _, of = reason.partition(":")
+        told[" ".join([*name.split("_"), "" if of.isdigit() else of]).rstrip()] += n
+    return [(words, n) for words, n in told.items() if n]
 
 
 def times(ratio: float | None) -> str:

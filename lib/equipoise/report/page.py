@@ -26,9 +26,10 @@ from equipoise.evaluation.names import (
 )
 from equipoise.report import formats
 from equipoise.report.content import Balance, Report, Spread
+from equipoise.report.duplicates import Duplicates
 from equipoise.report.items import Item
 from equipoise.report.measurements import VotedClasses
-from equipoise.report.plots import classes_plot, fit_plot, lorenz_plot, objective_plot, similarity_plot
+from equipoise.report.plots import classes_plot, fit_plot, lorenz_plot, objective_plot, remaining_plot, similarity_plot
 from equipoise.schemas import POOL_NAME, Col
 
 CLASS, BENCHMARK = "class", "benchmark"
@@ -51,7 +52,7 @@ def render(report: Report) -> str:
         balances=[_panel(balance, place) for place, balance in enumerate(report.balances)],
         legend=_legend(report.balances),
         objectives=_objectives(report),
-        similarity=Markup(similarity_plot(report.duplicates, key="similarity")) if report.duplicates else None,
+        copies=_copies(report.duplicates),
         voted=_voted(report.voted),
         failures=[
             (of, list(rows)) for of, rows in groupby(report.failures, key=lambda one: (one.benchmark, one.model))
@@ -199,6 +200,16 @@ def _objective_row(name: str, steps: Any) -> dict[str, Any]:
     }
 
 
+def _copies(found: Duplicates | None) -> dict[str, Any]:
+    """Of what a run found of copies the plots: a histogram of every kind of pairs that has some, and the rounds."""
+    pairs, remaining = (found.pairs, found.remaining) if found else ((), ())
+    plots = [
+        Markup(similarity_plot(one, key=f"similarity{place}")) if one.n else None for place, one in enumerate(pairs)
+    ]
+    curve = Markup(remaining_plot(remaining, key="remaining")) if len(remaining) > 2 else None
+    return {"histograms": [*zip(pairs, plots, strict=True)], "curve": curve}
+
+
 def _measured(measures: Mapping[str, float], name: str) -> str:
     value = measures.get(name)
     if name == N_PRESENT and value is not None:
@@ -218,6 +229,8 @@ def _environment() -> Environment:
         "whole": formats.whole,
         "share": formats.share,
         "measure": formats.measure,
+        "cosine": formats.cosine,
+        "reasons": formats.reasons,
         "times": formats.times,
         "duration": formats.duration,
         "words": in_words,

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from equipoise.report.content import Spread
-from equipoise.report.duplicates import Duplicates
+from equipoise.report.duplicates import Pairs
 from equipoise.schemas import Col
 
 Doubles = NDArray[np.float64]
@@ -22,6 +22,8 @@ Doubles = NDArray[np.float64]
 SIZE = (3.5, 2.7)  # inches of 72 units: about its own size on a phone, several side by side elsewhere
 MOST_POINTS = 160
 MOST_TINTS = 6
+MOST_MARKED = 30  # rounds that have a point each
+SMALLEST_BAR = 100  # of the largest one, below which half of the bars would be hard to see
 _INK, _MUTED, _POOL = "#010101", "#010102", "#010103"
 _TINTS = tuple(f"#0102{number:02x}" for number in range(1, MOST_TINTS + 1))
 _VARIABLES = {_INK: "currentColor", _MUTED: "var(--muted)", _POOL: "var(--pool)"} | {
@@ -85,14 +87,34 @@ def objective_plot(iterations: pd.DataFrame, *, key: str) -> str:
         return _svg(figure, key)
 
 
-def similarity_plot(duplicates: Duplicates, *, key: str) -> str:
-    """The histogram of similarities, with the threshold as a line."""
+def similarity_plot(pairs: Pairs, *, key: str) -> str:
+    """The histogram of the similarities of some pairs, with the threshold as a line.
+
+    Bars that would be too small to be seen beside the largest are made larger: by factors of ten.
+    """
+    counts = np.asarray(pairs.counts, dtype=float)
     with _style():
         figure, axes = _panel()
-        axes.stairs(np.asarray(duplicates.counts, dtype=float), duplicates.edges, fill=True, color=_POOL)
-        if duplicates.threshold is not None:
-            axes.axvline(duplicates.threshold, color=_TINTS[0], linewidth=1.2)
-        axes.set(xlabel="similarity", ylabel="items", ylim=(0, None))
+        axes.stairs(counts, pairs.edges, fill=True, color=_POOL)
+        if pairs.threshold is not None:
+            axes.axvline(pairs.threshold, color=_TINTS[0], linewidth=1.2)
+        axes.set(xlabel="cosine", ylabel="pairs", ylim=(0, None))
+        if counts.max() > SMALLEST_BAR * np.median(counts[counts > 0]):
+            axes.set(yscale="log", ylim=(0.7, 2 * counts.max()))
+        axes.yaxis.set_major_formatter("{x:,g}")
+        axes.locator_params(axis="x", nbins=5)
+        return _svg(figure, key)
+
+
+def remaining_plot(remaining: Sequence[int], *, key: str) -> str:
+    """The items that remain after each round, from those before the first one."""
+    with _style():
+        figure, axes = _panel()
+        marker = "." if len(remaining) <= MOST_MARKED else ""
+        axes.plot(range(len(remaining)), remaining, color=_TINTS[0], marker=marker, markersize=5)
+        axes.set(xlabel="round", ylabel="items that remain", ylim=(0, None))
+        axes.xaxis.get_major_locator().set_params(integer=True)  # type: ignore[call-arg]
+        axes.yaxis.set_major_formatter("{x:,g}")
         return _svg(figure, key)
 
 
