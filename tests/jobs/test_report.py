@@ -1,6 +1,7 @@
 """The report of real runs, through the command line: of images, and of texts that try to run scripts."""
 
 import re
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from browser import Visit, started
 from equipoise import schemas
 from equipoise.cli import main
 from equipoise.report import formats
-from equipoise.schemas import DUPLICATES, FAILURES, METRICS, POOL, Col
+from equipoise.schemas import FAILURES, METRICS
 from equipoise.studies.report.failures import MOST_FAILURES
 from equipoise.studies.report.metrics import MOST_METRICS
 from equipoise.studies.report.tree import MOST_CHILDREN, MOST_LOWEST, MOST_TOP, children_a_parent
@@ -34,6 +35,7 @@ def write_images(folder: Path) -> None:
             pixels = (bright + rng.integers(0, 90, (4, 4))).astype(np.uint8)
             Image.fromarray(pixels).save(folder / label / f"{number}.png")
     (folder / "odd/broken.png").write_bytes(b"no image")
+    shutil.copy(folder / "many/0.png", folder / "many/0-copy.png")
 
 
 @pytest.fixture(scope="module")
@@ -45,6 +47,7 @@ def config(spark, tmp_path_factory) -> str:
         "workspace": str(folder / "workspace"),
         "source": {"kind": "images", "path": str(folder / "in"), "label": "parent_folder"},
         "embed": {"encoder": "pixels", "size": 2, "mode": "L"},
+        "deduplicate": {"threshold": 1.0, "stored_above": 0.99},  # equal files alone are copies
         "cluster": {"iterations": 5, "levels": [{"k": 12}, {"k": 4, "resampling": {"rounds": 2, "points": 2}}]},
         "select": [
             {"name": "balanced", "target": 20},
@@ -83,10 +86,10 @@ def plain(path: Path) -> str:
 
 def test_the_report_of_images_has_the_numbers_of_the_run(images):
     text = plain(images)
-    assert "57 items were read; the selection balanced keeps 20." in text
+    assert "58 items were read; the selection balanced keeps 20." in text
     assert "Over 3 classes, normalised entropy goes from " in text
     assert "Shown are 4 of 4 clusters of level 2, 12 of 12 clusters of level 1." in text
-    assert re.search(r"ingest 57 56 1 ", text)
+    assert re.search(r"ingest 58 57 1 ", text)
     assert re.search(r"select:balanced cluster 56 20 0 36 not selected", text)
     assert "many 40 " in text and "unreadable image 1 " in text
     assert "2 rounds of resampling" in text
@@ -225,18 +228,14 @@ def test_a_run_without_selections_shows_its_clusters(config, tmp_path):
     )
 
 
-def test_duplicates_are_shown_where_there_are_any(spark, config, tmp_path):
-    workspace = Workspace(spark, yaml.safe_load(Path(config).read_text())["workspace"])
-    first, *others = [row[Col.item_id] for row in workspace.read(POOL).orderBy(Col.item_id).limit(4).collect()]
-    rows = [("r", "deduplicate", first, first, True, first, None, "copies")]
-    rows += [
-        ("r", "deduplicate", one, first, False, first, 0.7 + place / 10, "copies") for place, one in enumerate(others)
-    ]
-    workspace.append(schemas.Slice(DUPLICATES), spark.createDataFrame(rows, DUPLICATES.schema))
-    assert main(["report", "--config", config, "--run-id", "r", "--out", str(tmp_path)]) == 0
-    text = plain(tmp_path / "r.html")
-    assert "4 items lie in 1 groups of duplicates; 3 of them were removed." in text
-    assert "kept, of 4 0.700 0.800 0.900" in text
+def test_copies_are_shown_with_what_stays_and_the_pairs_below_the_threshold(images):
+    text = plain(images)
+    assert "deduplicate:groups deduplicate:pairs 57 56 0 1 copies" in text
+    assert "1 of 57 items does not go on. 2 items lie in 1 group of duplicates." in text
+    assert "Equal contents 1 " in text and re.search(r"Inside the pool [1-9]\d* 0.99 1 all pairs were compared", text)
+    assert re.search(r"No pair lies above the threshold. Just below: not [01]\.\d{4}", text)
+    assert "kept, of 2 1 Metrics" in text
+    assert images.read_text().count('aria-label="Histogram of similarities: Inside the pool"') == 1
 
 
 def test_a_run_that_is_not_there_is_named_with_those_that_are(config, capsys):

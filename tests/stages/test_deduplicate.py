@@ -8,9 +8,12 @@ from PIL import Image
 
 from equipoise.errors import ConfigError
 from equipoise.runs.context import Context
-from equipoise.schemas import DUPLICATE_EDGES, DUPLICATES, EMBEDDINGS, METRICS, Col
+from equipoise.runs.record import event_of
+from equipoise.runs.tables import RunTables
+from equipoise.schemas import CURATED, DUPLICATE_EDGES, DUPLICATES, EMBEDDINGS, METRICS, RUNS, Col
 from equipoise.stages.configuration import config_from, graph_of
 from equipoise.stages.deduplicate import pairs, semdedup
+from equipoise.studies.report.duplicates import read_duplicates
 from stages.fakes import Lab
 
 ANGLES = (0, 10, 90, 100, 200, 205, 209)
@@ -97,6 +100,32 @@ def test_of_what_hangs_together_one_item_stays_and_the_likes_of_a_set_go_with_th
     assert (groups.n_in, groups.n_out, dict(groups.drops)) == (7, 2, {"copies": 3, "against:test": 2})
 
 
+def reported(run):
+    """What the report of the run shows of copies."""
+    history = sorted((event_of(row.asDict()) for row in run.rows(RUNS)), key=lambda event: event.at)
+    with RunTables(run.spark, run.workspace, run.run_id, history) as tables:
+        return read_duplicates(tables, curated=tables.rows(CURATED))
+
+
+def ids(pairs):
+    return [(pair.one.item_id, pair.other.item_id) for pair in pairs]
+
+
+def test_the_report_has_the_pairs_about_the_threshold_and_the_groups(run):
+    found = reported(run)
+    assert (found.n_in, found.n_out, dict(found.drops)) == (7, 2, {"copies": 3, "against:test": 2})
+    assert (found.n_items, found.n_groups, found.n_copies, found.neighbours) == (7, 3, 0, 64)
+    own, of_set = found.pairs
+    assert (own.n, own.threshold, own.stored_above, own.of, own.recall) == (5, NEAR, 0.9, None, None)
+    assert sum(own.counts) == 5 and own.edges[0] <= np.cos(np.radians(10)) <= own.edges[1]
+    assert ids(own.above)[:2] == [(0, 1), (2, 3)] and ids(own.above)[-1] == (5, 6) and not own.below
+    assert (of_set.n, of_set.threshold, of_set.of) == (2, NEARER, "test") and len(of_set.above) == 2
+    chain, *_, whole = sorted(found.groups, key=lambda group: (group.of is not None, -group.n_items))
+    assert (chain.n_items, chain.head.item_id, [one.item.item_id for one in chain.others]) == (3, 4, [6, 5])
+    assert whole.of == "test" and whole.head.key == "0" and {one.item.item_id for one in whole.others} == {2, 3}
+    assert [round(one.similarity, 4) for one in whole.others] == [0.9962, 0.9962]
+
+
 def test_what_is_dropped_is_not_clustered(run):
     assert (run.accounts["cluster"].n_in, run.accounts["cluster"].n_out) == (2, 2)
 
@@ -130,6 +159,8 @@ def test_another_threshold_reads_no_vector_and_one_below_the_stored_pairs_is_ref
 def test_the_threshold_that_leaves_so_many_is_found(stored, folder):
     found = again(stored, folder, threshold=0.9, target_keep=5)  # pairs of 4 and of 5 degrees go first
     assert kept(found) == [0, 1, 2, 3, 4]
+    (own,) = reported(found).pairs
+    assert own.threshold > 0.9 and ids(own.below)[0] == (4, 6) and ids(own.above) == [(4, 5), (5, 6)]
     value = next(row[Col.value] for row in found.rows(METRICS) if row[Col.name] == "threshold")
     assert np.cos(np.radians(9)) <= value < np.cos(np.radians(5))
 
@@ -153,6 +184,9 @@ def test_semdedup_leaves_one_of_a_group_in_rounds_and_goes_on_after_a_kill(spark
     whole = Lab(spark, folder).run("r", **sections_of_semdedup(folder, rule))
     account = whole.bring("deduplicate:semdedup")["deduplicate:semdedup"]
     assert account.n_out == wanted and sum(account.drops.values()) == 8 - wanted
+    found = reported(whole)
+    assert found.remaining[0] == 8 and found.remaining[-1] == wanted and found.n_items == 7
+    assert [(one.n, one.is_of_drops, len(one.above), len(one.below)) for one in found.pairs] == [(4, True, 4, 0)]
     killed = Lab(spark, folder).run("r", **sections_of_semdedup(folder, rule))
     write, written = semdedup._written, []
 
