@@ -32,12 +32,14 @@ class Family:
     config may give: ``Annotated[int, Field(gt=0, le=512)]``. A keyword ``gpu`` says
     where it runs and is no option. Static methods may be there: ``revision_of(argument)`` stands for a
     revision of the model, ``check(argument, **options)`` looks before Spark starts whether it is to be had;
-    the class's ``code_revision`` (1 without) is raised when it makes other vectors of the same.
+    the class's ``code_revision`` (1 without) is raised when it makes other vectors of the same. ``is_file``: the
+    argument is a path, and the revision alone says which model it is, wherever that lies.
     """
 
     module: str
     name: str
     argument: str | None = None
+    is_file: bool = False
 
     def load(self) -> Callable[..., Encoder]:
         """The class: imported only when it is asked for, since its libraries are heavy."""
@@ -49,6 +51,7 @@ FAMILIES = {
     "sentence-transformers": Family(
         "sentence_transformers", "SentenceTransformersEncoder", "<name, folder or package/module>"
     ),
+    "torchscript": Family("torchscript", "TorchScriptEncoder", "<file>", is_file=True),
 }
 _PLACEMENT = "gpu"
 
@@ -57,7 +60,8 @@ def load_encoder(name: str, *, gpu: int | None = None, **options: Any) -> Encode
     """The encoder, with its model loaded.
 
     Args:
-        name: a family, and after a colon which one of it: ``pixels``, ``sentence-transformers:<model>``.
+        name: a family, and after a colon which one of it: ``pixels``, ``sentence-transformers:<model>``,
+            ``torchscript:<file>``.
         gpu: the CUDA device to use, modulo their number; ignored by encoders that need none.
         options: the encoder's own.
 
@@ -106,7 +110,7 @@ def encoder_options(name: str) -> Mapping[str, inspect.Parameter]:
 def encoder_id(name: str, options: Mapping[str, Any]) -> str:
     """A stable, readable id: the name and a hash of name, revisions and the options that differ from the defaults.
 
-    So an option that comes later changes no id where nobody sets it.
+    So an option that comes later changes no id where nobody sets it, nor does the folder that a model's file lies in.
 
     Only letters, digits, ``.``, ``_`` and ``-``: a partition value and a part of paths. Loads no model.
 
@@ -118,7 +122,8 @@ def encoder_id(name: str, options: Mapping[str, Any]) -> str:
     revision = make.revision_of(argument) if hasattr(make, "revision_of") else None
     defaults = _bind(name, make, {})
     own = {option: value for option, value in _bind(name, make, options).items() if value != defaults[option]}
-    identity = json.dumps([name, revision, getattr(make, "code_revision", 1), own], sort_keys=True, default=str)
+    model = name.partition(":")[0] if family.is_file else name
+    identity = json.dumps([model, revision, getattr(make, "code_revision", 1), own], sort_keys=True, default=str)
     parts = [name.partition(":")[0], *([argument.rstrip("/").rpartition("/")[2]] if argument else [])]
     return f"{_safe('-'.join(parts))[:80]}-{_short_hash(identity)}"
 

@@ -2,10 +2,13 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from importlib.util import find_spec
 from typing import Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
+from equipoise.errors import ConfigError
 
 Kind = Literal["images", "texts"]
 
@@ -45,3 +48,21 @@ class Encoder(Protocol):
 
     def encode(self, items: Sequence[Any]) -> NDArray[np.float32]:
         """The vectors of a batch of decoded items, (n, d) float32, in the order of ``items``."""
+
+
+def needs(*modules: str, extra: str, encoder: str) -> None:
+    """Looks whether libraries are installed, without the seconds that importing them takes.
+
+    Raises:
+        ConfigError: one is not; names the extra that brings it.
+    """
+    for module in modules:
+        if find_spec(module) is None:
+            raise ConfigError(f"encoder {encoder} needs the library {module}: pip install 'equipoise[{extra}]'")
+
+
+def unit_vectors(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Each divided by its length, (n, d) float32; zeros stay zeros."""
+    norms: NDArray[np.float32] = np.linalg.norm(vectors, axis=1, keepdims=True)
+    norms[norms == 0] = 1
+    return vectors / norms

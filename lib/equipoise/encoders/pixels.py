@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from pydantic import Field
 
-from equipoise.encoders.base import Kind
+from equipoise.encoders.base import Kind, unit_vectors
 from equipoise.encoders.images import decode_image
 from equipoise.errors import ConfigError
 
@@ -48,7 +48,4 @@ class PixelsEncoder:
 
     def encode(self, items: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
         """Unit vectors (or zero), (n, d) float32."""
-        pixels: NDArray[np.float32] = np.stack(items).astype(np.float32)
-        norms: NDArray[np.float32] = np.linalg.norm(pixels, axis=1, keepdims=True)
-        norms[norms == 0] = 1
-        return pixels / norms
+        return unit_vectors(np.stack(items).astype(np.float32))

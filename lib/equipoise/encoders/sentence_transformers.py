@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from equipoise.encoders.base import Kind, UnreadableItem
+from equipoise.encoders.base import Kind, UnreadableItem, needs
 from equipoise.encoders.hub import MODEL_FILES, check_hub, holds_model, is_cached
 from equipoise.errors import ConfigError
 
@@ -40,20 +40,16 @@ class SentenceTransformersEncoder:
         self, model: str, *, normalise: bool = True, revision: str | None = None, gpu: int | None = None
     ) -> None:
         self.check(model, revision=revision)
-        try:
-            import torch
-            from sentence_transformers import SentenceTransformer
-        except ImportError as error:
-            raise ConfigError(
-                f"encoder sentence-transformers:{model} needs the library: pip install 'equipoise[text]'"
-            ) from error
-        n_gpus = torch.cuda.device_count()
-        device = f"cuda:{(gpu or 0) % n_gpus}" if n_gpus else "cpu"
+        from sentence_transformers import SentenceTransformer
+
+        from equipoise.encoders.torch_models import device_for
+
+        device = device_for(gpu)
         self._model = _loaded(
-            model, revision, lambda place, **where: SentenceTransformer(place, device=device, **where)
+            model, revision, lambda place, **where: SentenceTransformer(place, device=str(device), **where)
         )
         self._normalise = normalise
-        self._pass = _PASS[device.partition(":")[0]]
+        self._pass = _PASS[device.type]
 
     @staticmethod
     def check(model: str, *, revision: str | None = None, **options: object) -> None:
@@ -63,6 +59,7 @@ class SentenceTransformersEncoder:
             ConfigError: it is not.
         """
         place = model_place(model)
+        needs("sentence_transformers", extra="text", encoder=f"sentence-transformers:{model}")
         if isinstance(place, str) and not is_cached(place, revision):
             check_hub(place, revision, encoder=f"sentence-transformers:{model}")
 
