@@ -123,6 +123,10 @@ def test_sections_that_do_not_fit_are_refused(tmp_path, sections, said):
         ({"source": {"kind": "embeddings", "path": "v.npy"}}, "drop the section embed"),
         ({"source": {"kind": "texts", "path": "t"}}, "embed.encoder: 'pixels' reads images, the source holds texts"),
         (
+            {"source": {"kind": "texts", "path": "t"}, "embed": {"encoder": "torchscript:m.pt"}},
+            "embed.encoder: 'torchscript:m.pt' reads images, the source holds texts",
+        ),
+        (
             {"embed": None},
             "cluster needs embeddings, which no section of config 'small' makes: add 'embed'",
         ),

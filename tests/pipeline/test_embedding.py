@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from equipoise.encoders import UnreadableItem, load_encoder
+from equipoise.encoders import UnreadableItem, encoder_id, load_encoder
 from equipoise.errors import ConfigError
 from equipoise.pipeline import embedding as em
 from equipoise.schemas import Col
@@ -26,7 +26,8 @@ def noise(seed):
 
 
 def vectors(items, batch_size=2):
-    rows = em.vectors(items, "pixels", OPTIONS, n_items=8, batch_size=batch_size).collect()
+    wanted_id = encoder_id("pixels", OPTIONS)
+    rows = em.vectors(items, "pixels", OPTIONS, wanted_id=wanted_id, n_items=8, batch_size=batch_size).collect()
     return {row[Col.item_id]: row for row in rows}
 
 
@@ -85,8 +86,14 @@ def test_the_model_is_loaded_once_a_process(monkeypatch):
     monkeypatch.setattr(em, "load_encoder", load)
     em._loaded.cache_clear()
     for _ in range(3):
-        em._loaded("pixels", '{"size": 3}')
+        em._loaded("pixels", '{"size": 3}', encoder_id("pixels", {"size": 3}))
     assert loads == ["pixels"]
+
+
+def test_a_worker_whose_model_is_another_than_the_drivers_says_so():
+    """As where a file was replaced, or machines have other files under one path."""
+    with pytest.raises(ConfigError, match=r"encoder pixels: a worker has another model .* \(pixels-\w{8}, not other\)"):
+        em._loaded("pixels", '{"size": 3}', "other")
 
 
 def test_chunks_are_stable_and_cover_all(spark):

@@ -121,6 +121,28 @@ def test_what_the_workers_find_wrong_with_the_encoder_is_said_in_one_line(lab, m
         embed(ingested(lab, "a.png"))
 
 
+def test_a_torchscript_is_embedded_by_the_workers_and_a_wrong_one_is_said_in_one_line(lab, tmp_path):
+    pytest.importorskip("torch")
+    from torchscripts import Means, Whole, saved
+
+    name = saved(Means(), tmp_path / "model.pt")
+    options = {"size": 4, "mean": [0.0] * 3, "std": [1.0] * 3, "normalise": False}
+    embedding = {"encoder": name, "batch_size": 2, **options}
+    run = ingested(lab, *(f"{number}.png" for number in range(5)), embed=embedding)
+    assert embed(run).n_out == 5
+    found = sorted(vectors(run).values())  # grey n, and one pixel of 16 white
+    assert found == [pytest.approx([(15 * grey + 255) / 16 / 255] * 3, rel=1e-5) for grey in range(5)]
+    assert {encoder for encoder, _ in vectors(run)} == {encoder_id(name, options)}
+    saved(Whole(), tmp_path / "model.pt")  # another id: all is embedded again
+    with pytest.raises(
+        ConfigError, match=r"^encoder torchscript:.*/model.pt: of \d pictures the model gives float32 of"
+    ):
+        embed(ingested(lab, "0.png", "1.png", run_id="s", embed=embedding))
+    (tmp_path / "model.pt").unlink()
+    with pytest.raises(ConfigError, match=r"^encoder torchscript:.*: the file .*/model.pt does not exist"):
+        ingested(lab, "0.png", run_id="t", embed=embedding)
+
+
 def test_an_item_that_could_not_be_embedded_does_not_go_on_and_is_counted_once(lab, tmp_path):
     (tmp_path / "in").mkdir()
     (tmp_path / "in/cut.png").write_bytes(png(size=(64, 64))[:-40])

@@ -121,9 +121,10 @@ def encoder_id(name: str, options: Mapping[str, Any]) -> str:
     make = family.load()
     revision = make.revision_of(argument) if hasattr(make, "revision_of") else None
     defaults = _bind(name, make, {})
-    own = {option: value for option, value in _bind(name, make, options).items() if value != defaults[option]}
+    given = _bind(name, make, options)
+    own = {option: value for option, value in given.items() if _json(value) != _json(defaults[option])}
     model = name.partition(":")[0] if family.is_file else name
-    identity = json.dumps([model, revision, getattr(make, "code_revision", 1), own], sort_keys=True, default=str)
+    identity = _json([model, revision, getattr(make, "code_revision", 1), own])
     parts = [name.partition(":")[0], *([argument.rstrip("/").rpartition("/")[2]] if argument else [])]
     return f"{_safe('-'.join(parts))[:80]}-{_short_hash(identity)}"
 
@@ -159,6 +160,11 @@ def _bind(name: str, make: Callable[..., Encoder], options: Mapping[str, Any]) -
     for option in options.keys() - known.keys():
         raise ConfigError(f"encoder {name!r} has no option {option!r}; {nearest(option, known)}")
     return {**known, **options}
+
+
+def _json(value: Any) -> str:
+    """The same for a tuple and the list that it becomes on its way to a worker."""
+    return json.dumps(value, sort_keys=True, default=str)
 
 
 def _safe(text: str) -> str:

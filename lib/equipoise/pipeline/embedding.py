@@ -1,7 +1,7 @@
 """Items -> vectors: the encoder runs in the Python workers, its model loaded once in each."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache, partial
 from typing import Any
@@ -14,10 +14,10 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql import types as t
 
-from equipoise.encoders import Encoder, UnreadableItem, load_encoder
+from equipoise.encoders import Encoder, UnreadableItem, encoder_id, load_encoder
 from equipoise.encoders.base import unreadable
 from equipoise.encoders.images import quiet_pillow
-from equipoise.errors import EquipoiseError
+from equipoise.errors import ConfigError, EquipoiseError
 from equipoise.kernels.threads import limit_worker_threads
 from equipoise.kernels.vectors import largest_value
 from equipoise.pipeline.content import READERS, content_of, slices
@@ -48,7 +48,9 @@ _ARROW = pa.schema(
 )
 
 
-def vectors(items: DataFrame, encoder: str, options: Mapping[str, Any], *, n_items: int, batch_size: int) -> DataFrame:
+def vectors(
+    items: DataFrame, encoder: str, options: Mapping[str, Any], *, wanted_id: str, n_items: int, batch_size: int
+) -> DataFrame:
     """One row an item: item_id, key, uri, and ``embedding`` or the ``reason`` and ``detail`` why there is none.
 
     Which items share a batch depends on the ids and ``n_items`` alone, so a repeated run gives the same bits.
@@ -56,12 +58,14 @@ def vectors(items: DataFrame, encoder: str, options: Mapping[str, Any], *, n_ite
     Args:
         items: item_id, key, uri, content (null: read from the uri).
         encoder: a name for :func:`equipoise.encoders.load_encoder`, with its ``options``.
+        wanted_id: its id, by which the workers know that their model is the one that is meant.
         n_items: about how many there are; sets the number of tasks.
         batch_size: items that are decoded and encoded at once.
     """
     n_tasks = max(1, -(-n_items // (batch_size * _BATCHES_PER_TASK)))
     spread = items.select(Col.item_id, Col.key, Col.uri, Col.content).repartition(n_tasks, Col.item_id)
-    encode = partial(_encode, encoder=encoder, options=json.dumps(dict(options)), batch_size=batch_size)
+    of_worker = partial(_loaded, encoder, json.dumps(dict(options)), wanted_id)
+    encode = partial(_encode, of_worker=of_worker, batch_size=batch_size)
     return spread.sortWithinPartitions(Col.item_id).mapInArrow(encode, _VECTORS)  # type: ignore[arg-type]
 
 
@@ -72,9 +76,9 @@ def with_chunk(items: DataFrame, n_chunks: int) -> DataFrame:
 
 
 def _encode(
-    batches: Iterable[pa.RecordBatch], *, encoder: str, options: str, batch_size: int
+    batches: Iterable[pa.RecordBatch], *, of_worker: Callable[[], Encoder], batch_size: int
 ) -> Iterator[pa.RecordBatch]:
-    loaded = _loaded(encoder, options)
+    loaded = of_worker()
     task = TaskContext.get()
     # After the model is loaded: only libraries that are there can be told.
     limit_worker_threads(task.cpus() if task else 1)
@@ -173,8 +177,20 @@ def _unusable(vector: NDArray[np.floating]) -> UnreadableItem | None:
 
 
 @cache
-def _loaded(name: str, options: str) -> Encoder:
-    return load_encoder(name, gpu=_gpu(), **json.loads(options))
+def _loaded(name: str, options: str, wanted_id: str) -> Encoder:
+    """Once a worker; again where the same name has become another model.
+
+    Raises:
+        ConfigError: the model cannot be loaded, or is another than the driver's.
+    """
+    given = json.loads(options)
+    loaded = load_encoder(name, gpu=_gpu(), **given)
+    if (own_id := encoder_id(name, given)) != wanted_id:
+        raise ConfigError(
+            f"encoder {name}: a worker has another model than this run was started with ({own_id}, not {wanted_id}): "
+            "give all machines the same file or version, and start it again"
+        )
+    return loaded
 
 
 def _gpu() -> int:

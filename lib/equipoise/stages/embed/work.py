@@ -89,6 +89,7 @@ def _embed_chunks(context: Context, settings: Embedding, todo: Todo) -> tuple[in
                 items.where(F.col(Col.chunk) == chunk) if n_chunks > 1 else items,
                 settings.encoder,
                 settings.options,
+                wanted_id=settings.encoder_id,
                 n_items=-(-todo.n_fresh // n_chunks),
                 batch_size=settings.batch_size,
             )
