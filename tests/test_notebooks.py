@@ -143,15 +143,46 @@ def test_curation_gives_back_to_the_small_classes():
     assert (small["hierarchical"] > small["random"]).all()
 
 
+@pytest.fixture(scope="module")
+def specialisation() -> dict[str, pd.DataFrame]:
+    """What the notebook of that name finds, run once."""
+    totals = "pd.Series({spread: len(made.images) for spread, made in sets.items()}, name='n')"
+    slopes = "pd.Series(slopes, name='slope').rename_axis(['level', 'by'])"
+    frames = {"results": "results", "totals": totals, "largest": "largest_clusters", "slopes": slopes}
+    return dict(zip(frames, results("specialisation", *frames.values()), strict=True))
+
+
 @pytest.mark.slow
-def test_copies_leave_fewer_different_images():
-    found, totals = results(
-        "specialisation", "results", "pd.Series({spread: len(made.images) for spread, made in sets.items()}, name='n')"
-    )
+def test_copies_leave_fewer_different_images(specialisation):
+    found, totals = specialisation["results"], specialisation["totals"]
     assert totals.set_index("index")["n"].to_dict() == dict.fromkeys(SPREADS, 6 * 1047)
     of_random = found[found.selection == "random"].set_index("spread")["effective number of images"]
     uniform, exponential, heavy = of_random[list(SPREADS)]
     assert uniform > 1.05 * exponential > 1.05 * 1.05 * heavy
+
+
+@pytest.mark.slow
+def test_what_is_left_of_the_largest_cluster_is_bounded_under_hierarchical_sampling_and_not_under_semdedup(
+    specialisation,
+):
+    largest = specialisation["largest"].set_index(["pool", "by"])
+    for pool in ("digits", "long_tail"):
+        sampled, deduplicated = largest.loc[(pool, "hierarchical")], largest.loc[(pool, "SemDeDup")]
+        assert sampled.n_kept == deduplicated.n_kept and sampled.bound == deduplicated.bound
+        assert sampled.most_survivors <= sampled.bound < deduplicated.most_survivors
+    # By construction: ten copies of each of 400, half of them and more in the first of 20 clusters.
+    sampled, deduplicated = largest.loc[("long_tail", "hierarchical")], largest.loc[("long_tail", "SemDeDup")]
+    assert 400 <= deduplicated.n_kept <= 410  # a border of its own clusters may part a few copies
+    assert deduplicated.of_the_largest == pytest.approx(deduplicated.largest_cluster / 10, rel=0.05)
+    assert deduplicated.of_the_largest > 9 * sampled.bound
+    assert deduplicated.slope == pytest.approx(1, abs=0.05) and abs(sampled.slope) < 0.1
+
+
+@pytest.mark.slow
+def test_survivors_follow_the_size_of_their_cluster_less_under_hierarchical_sampling(specialisation):
+    slopes = specialisation["slopes"].set_index(["level", "by"])["slope"]
+    assert slopes[2, "hierarchical"] < 0.25 < 0.5 < slopes[2, "SemDeDup"]
+    assert slopes[2, "random"] == pytest.approx(1, abs=0.2)
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.name)
