@@ -1,7 +1,5 @@
 """A workspace: slices written, replaced, read at a version and removed; on Delta, and in memory for other tests."""
 
-from pathlib import Path
-
 import pytest
 from delta.tables import DeltaTable
 
@@ -139,53 +137,6 @@ def test_a_quote_in_a_value_stays_a_value(spark, workspace):
     assert items_of(workspace, REJECTS) == [1] == items_of(workspace, part(REJECTS, run_id="it's"))
 
 
-@pytest.fixture(params=["folder", "catalog"])
-def on_delta(request, spark, delta):
-    if request.param == "folder":
-        yield delta
-        return
-    spark.sql("create schema if not exists births_test")
-    yield Workspace(spark, "spark_catalog.births_test")
-    spark.sql("drop schema births_test cascade")
-
-
-def test_a_table_is_born_with_its_first_rows(spark, on_delta):
-    on_delta.append(A, rows_of(spark, 1))
-    assert operations(on_delta, CURATED) == ["CREATE TABLE AS SELECT"]
-    detail = table_of(on_delta, CURATED).detail().collect()[0]
-    assert detail["partitionColumns"] == [Col.run_id, Col.selection]
-    assert detail["description"] == CURATED.meaning
-    assert detail["properties"] == {
-        "equipoise.schemaVersion": str(SCHEMA_VERSION),
-        "delta.logRetentionDuration": "interval 30 days",
-        "delta.deletedFileRetentionDuration": "interval 30 days",
-    }
-    assert on_delta.read(CURATED).schema == CURATED.schema
-
-
-def test_a_birth_that_was_broken_off_is_begun_again(spark, delta):
-    """A kill leaves files where no table is, and Spark takes any for one."""
-    folder = Path(delta.place(CURATED).removeprefix("file:"))
-    (folder / "_delta_log/_staged_commits").mkdir(parents=True)
-    (folder / "run_id=a").mkdir()
-    (folder / "run_id=a/part-0.parquet").write_bytes(b"cut off")
-    assert delta.append(A, rows_of(spark, 1)).version == 0
-    delta.append(B, rows_of(spark, 2))
-    assert items_of(delta) == [1, 2]
-    detail = table_of(delta, CURATED).detail().collect()[0]
-    assert detail["partitionColumns"] == [Col.run_id, Col.selection]
-    assert detail["properties"]["equipoise.schemaVersion"] == str(SCHEMA_VERSION)
-
-
-def test_a_table_that_another_process_bore_in_the_same_moment_is_kept(spark, delta, monkeypatch):
-    other = Workspace(spark, delta.location)
-    other.append(A, rows_of(spark, 1))
-    answers = iter([False, False])  # not when it is asked for, nor after the birth is refused
-    monkeypatch.setattr(Workspace, "exists", lambda self, table: next(answers, True))
-    delta.append(B, rows_of(spark, 2))
-    assert items_of(delta) == [1, 2]
-
-
 def test_a_catalog_or_schema_that_is_not_there_is_named_with_the_way_out(spark):
     with pytest.raises(TableError, match=r"workspace 'cat.sch' is a schema of a catalog, .* write \./cat.sch"):
         Workspace(spark, "cat.sch").append(A, rows_of(spark, 1))
@@ -212,16 +163,6 @@ def test_every_table_can_be_born(spark, delta):
         empty = spark.createDataFrame([], table.schema)
         delta.append(Slice(table), empty)
         assert delta.read(table).schema == table.schema
-
-
-def test_a_table_that_another_process_made_in_the_same_moment_is_added_to(spark, delta, monkeypatch):
-    Workspace(spark, delta.location).append(A, rows_of(spark, 1))
-    seen = []
-    exists = Workspace.exists
-    # the first look comes before the other process, all others after
-    monkeypatch.setattr(Workspace, "exists", lambda self, table: (bool(seen) and exists(self, table)) or seen.append(1))
-    delta.append(B, rows_of(spark, 2))
-    assert items_of(delta) == [1, 2]
 
 
 def test_rows_are_appended_where_nobody_wrote_meanwhile_and_merged_where_somebody_did(spark, delta):

@@ -1,16 +1,19 @@
 """Commits to Delta tables: tried again where another writer was faster, and what the log says of them."""
 
 import re
-import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TypeVar
+from time import sleep
+from typing import Any, TypeVar
 
+from delta import exceptions as conflicts
 from delta.tables import DeltaTable
+from py4j.java_gateway import is_instance_of
 from py4j.protocol import Py4JJavaError
+from pyspark import SparkContext
 from pyspark.errors import PySparkException
 from pyspark.sql import Row, SparkSession
 
@@ -20,6 +23,27 @@ ATTEMPTS = 3
 _METADATA = "spark.databricks.delta.commitInfo.userMetadata"
 _LOOKED_AT = (20, 1000)
 """Commits of others that may have come after one's own until it is looked for: the second look is for busy tables."""
+_CONFLICTS = (
+    conflicts.DeltaConcurrentModificationException,
+    conflicts.ConcurrentWriteException,
+    conflicts.MetadataChangedException,
+    conflicts.ProtocolChangedException,
+    conflicts.ConcurrentAppendException,
+    conflicts.ConcurrentDeleteReadException,
+    conflicts.ConcurrentDeleteDeleteException,
+    conflicts.ConcurrentTransactionException,
+)
+"""Of Python's classes for them none is the parent of the others."""
+_JAVA_CONFLICT = "java.util.ConcurrentModificationException"
+"""The parent of all of Delta's conflicts, for those that Spark hands over as they are."""
+_DEEPEST = 20  # causes of causes
+_IN_THE_WAY = (
+    "TABLE_OR_VIEW_ALREADY_EXISTS",
+    "LOCATION_ALREADY_EXISTS",
+    "DELTA_TABLE_ALREADY_EXISTS",
+    "DELTA_CREATE_TABLE_WITH_NON_EMPTY_LOCATION",
+)
+"""Spark's and Delta's names for a birth where there is something: a table, or files that are none yet."""
 
 Result = TypeVar("Result")
 
@@ -71,7 +95,26 @@ def marked(spark: SparkSession) -> Iterator[str]:
             spark.conf.set(_METADATA, before)
 
 
-def retried(action: Callable[[], Result], complaint: str) -> Result:
+def lost_a_race(error: Exception) -> bool:
+    """Whether another writer was faster, by the class of the error or of one of its causes."""
+    if isinstance(error, _CONFLICTS):
+        return True
+    gateway = SparkContext._gateway
+    causes = _java_causes(error) if gateway is not None else ()
+    return any(is_instance_of(gateway, cause, _JAVA_CONFLICT) for cause in causes)
+
+
+def is_in_the_way(error: BaseException | None) -> bool:
+    """Whether a table was not made because something is there already: another process may be making it."""
+    if not isinstance(error, PySparkException):
+        return False
+    named = getattr(error, "getCondition", error.getErrorClass)  # as Spark 4 and as 3.5 have it
+    return named() in _IN_THE_WAY
+
+
+def retried(
+    action: Callable[[], Result], complaint: str, *, is_to_retry: Callable[[Exception], bool] = lost_a_race
+) -> Result:
     """Runs a commit, again where another writer was faster; says plainly why it cannot be done.
 
     Raises:
@@ -81,8 +124,8 @@ def retried(action: Callable[[], Result], complaint: str) -> Result:
         try:
             return action()
         except (PySparkException, Py4JJavaError) as error:
-            if _lost_a_race(error) and attempt < ATTEMPTS:
-                time.sleep(attempt)
+            if is_to_retry(error) and attempt < ATTEMPTS:
+                sleep(attempt)
                 continue
             if _is_task_failure(error):
                 raise
@@ -98,11 +141,14 @@ def short(error: object) -> str:
     return re.sub(r"^:? ?(?:[\w$]+\.)+[\w$]+: ", "", text)[:300]
 
 
-def _lost_a_race(error: Exception) -> bool:
-    """Whether Delta's class of errors for conflicts is among the causes: ConcurrentAppendException and its kin."""
-    return (
-        re.search(r"\bConcurrent\w*Exception|DELTA_CONCURRENT_", f"{type(error).__name__} {error}"[:4000]) is not None
-    )
+def _java_causes(error: Exception) -> Iterator[Any]:
+    """What Java threw, and what that came of."""
+    cause = error.java_exception if isinstance(error, Py4JJavaError) else getattr(error, "_origin", None)
+    for _ in range(_DEEPEST):
+        if cause is None:
+            return
+        yield cause
+        cause = cause.getCause()
 
 
 def _is_task_failure(error: Exception) -> bool:

@@ -1,11 +1,13 @@
-"""Values of columns as SQL."""
+"""Values of columns as SQL, and what makes a table."""
 
 from collections.abc import Mapping
 
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
+from equipoise.schemas import SCHEMA_VERSION, Table
 from equipoise.schemas.table import Value
+from equipoise.tables.local import VERSION_PROPERTY
 
 
 def predicate(where: Mapping[str, Value], *, of: str = "") -> str:
@@ -27,3 +29,17 @@ def _test(value: Value) -> str:
     if isinstance(value, tuple):
         return f"in ({', '.join(literal(one) for one in value)})"
     return f"= {literal(value)}"
+
+
+def table_head(table: Table, name: str) -> str:
+    """Of the statement that makes a table, named as in SQL: all but its first rows, in the form that they fill in."""
+    kept = f"interval {table.retention_days} days"
+    properties = {
+        VERSION_PROPERTY: str(SCHEMA_VERSION),
+        "delta.logRetentionDuration": kept,
+        "delta.deletedFileRetentionDuration": kept,
+    }
+    settings = ", ".join(f"{literal(key)} = {literal(value)}" for key, value in properties.items())
+    partitions = f"partitioned by ({', '.join(table.partitions)})" if table.partitions else ""
+    about = f"comment {literal(table.meaning)} tblproperties ({settings})"
+    return f"table {name} using delta {partitions} {about}".replace("{", "{{").replace("}", "}}")

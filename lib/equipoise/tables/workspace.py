@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping
+from functools import partial
 
 from delta.tables import DeltaTable
 from py4j.protocol import Py4JJavaError
@@ -12,10 +13,10 @@ from pyspark.sql import functions as F
 from equipoise.errors import TableError
 from equipoise.pipeline.locating import CATALOG_NAME, check_workspace
 from equipoise.schemas import SCHEMA_VERSION, Slice, Table
-from equipoise.tables.commits import Commit, marked, retried, short
+from equipoise.tables.commits import Commit, is_in_the_way, lost_a_race, marked, retried, short
 from equipoise.tables.local import VERSION_PROPERTY
 from equipoise.tables.places import qualified
-from equipoise.tables.predicates import is_in, literal, predicate
+from equipoise.tables.predicates import is_in, predicate, table_head
 
 
 class Workspace:
@@ -163,46 +164,36 @@ class Workspace:
         return Commit(self._delta(part.table), mark)
 
     def _born(self, table: Table, rows: DataFrame) -> Commit | None:
-        """Makes the table, with its first rows in it; None where another process was faster."""
-        kept = f"interval {table.retention_days} days"
-        properties = {
-            VERSION_PROPERTY: str(SCHEMA_VERSION),
-            "delta.logRetentionDuration": kept,
-            "delta.deletedFileRetentionDuration": kept,
-        }
-        settings = ", ".join(f"{literal(key)} = {literal(value)}" for key, value in properties.items())
-        partitions = f"partitioned by ({', '.join(table.partitions)})" if table.partitions else ""
-        about = f"comment {literal(table.meaning)} tblproperties ({settings})"
-        head = f"table {self._sql_name(table)} using delta {partitions} {about}"
-        statement = f"{head.replace('{', '{{').replace('}', '}}')} as select * from {{rows}}"
-        complaint = f"table {self.place(table)} cannot be created or opened"
-        try:
-            with marked(self.spark) as mark:
-                retried(lambda: self.spark.sql(f"create {statement}", rows=rows), complaint)
-        except TableError as error:
-            if not self.exists(table):
-                return self._born_again(table, rows, statement=statement, error=error)
-            return None
-        self._there.add(table.name)
-        return Commit(self._delta(table), mark, is_birth=True)
+        """Makes the table, with its first rows in it; None where another process was faster.
 
-    def _born_again(self, table: Table, rows: DataFrame, *, statement: str, error: TableError) -> Commit | None:
-        """The same where files of a birth that was broken off lie, which Spark takes for a table; else raises."""
-        if "ALREADY_EXISTS" not in str(error.__cause__):
-            raise error
+        What lies in its place and is none yet is another process's, which is waited for as for any commit; where it
+        stays, it is of a birth that was broken off, and is replaced.
+        """
+        complaint = f"table {self.place(table)} cannot be created or opened"
+        create, replace = (partial(self._created, table, rows, verb) for verb in ("create", "create or replace"))
         try:
-            with marked(self.spark) as mark:
-                self.spark.sql(f"create or replace {statement}", rows=rows)
-        except (PySparkException, Py4JJavaError) as failure:
-            if not self.exists(table):
-                raise TableError(f"table {self.place(table)} cannot be created: {short(failure)}") from failure
-            return None  # another process was faster
-        self._there.add(table.name)
-        commit = Commit(self._delta(table), mark)
-        if commit.version:  # it came in between: its rows are not to be replaced
+            return retried(create, complaint, is_to_retry=lambda error: lost_a_race(error) or is_in_the_way(error))
+        except TableError as error:
+            if not is_in_the_way(error.__cause__):
+                raise
+        commit = retried(replace, complaint)
+        if commit and commit.version:  # it came in between: its rows are not to be replaced
             self._delta(table).restoreToVersion(commit.version - 1)
             return None
         return commit
+
+    def _created(self, table: Table, rows: DataFrame, verb: str) -> Commit | None:
+        """One attempt; None where the table is there by now."""
+        statement = f"{verb} {table_head(table, self._sql_name(table))} as select * from {{rows}}"
+        try:
+            with marked(self.spark) as mark:
+                self.spark.sql(statement, rows=rows)
+        except (PySparkException, Py4JJavaError):
+            if self.exists(table):
+                return None
+            raise
+        self._there.add(table.name)
+        return Commit(self._delta(table), mark, is_birth=verb == "create")
 
     def _sql_name(self, table: Table) -> str:
         """The table in a statement."""
