@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from equipoise.cli.arguments import parsed
+from equipoise.runs.node import loaded
 from equipoise.stages import STAGES
 
 ROOT = Path(__file__).parents[1]
@@ -47,3 +48,31 @@ def test_the_map_for_contributors_has_a_line_for_every_room():
     rooms = {path.parent.name for path in (ROOT / "lib/equipoise").glob("*/__init__.py")}
     told = set(re.findall(r"^\| `lib/equipoise/(\w+)/` \|", (ROOT / "CONTRIBUTING.md").read_text(), flags=re.MULTILINE))
     assert told == rooms
+
+
+@pytest.mark.parametrize("stage, question", [(stage, one) for stage in STAGES for one in stage.asks])
+def test_a_question_is_an_option_of_its_stage_alone_and_goes_with_no_other(stage, question, capsys):
+    given = [question.flag, question.example]
+    options = parsed([stage.family, "--config", "c.yaml", *given, "seed=1"])
+    assert getattr(options, question.key) == question.value(question.example) and options.questions == stage.asks
+    assert callable(loaded(question.answer))
+    other = next(one for one in FAMILIES if one != stage.family)
+    for refused in (
+        [other, "--config", "c.yaml", *given],
+        [stage.family, "--config", "c", "--force", "select", *given],
+    ):
+        with pytest.raises(SystemExit) as ended:
+            parsed(refused)
+        assert ended.value.code == 2 and question.flag in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        parsed([stage.family, "--help"])
+    assert f"{question.meaning} (for example {question.example})" in " ".join(capsys.readouterr().out.split())
+
+
+@pytest.mark.parametrize("given", ["0", "1.5", "-0.1", "nan", "inf", "a tenth", ""])
+def test_a_share_that_is_none_is_refused_by_its_option(given, capsys):
+    with pytest.raises(SystemExit) as ended:
+        parsed(["deduplicate", "--config", "c.yaml", f"--calibrate={given}"])
+    assert ended.value.code == 2
+    said = f"argument --calibrate: {given!r} is no share of the items: give a number above 0 and up to 1"
+    assert said in capsys.readouterr().err

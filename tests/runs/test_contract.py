@@ -1,11 +1,13 @@
 """What every stage of the registry keeps to: killed, resumed, forced, made on other partitions, it makes the same."""
 
+import io
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
+from rich.console import Console
 
 import equipoise.runs.run
 from equipoise.runs.account import SILENT
@@ -83,14 +85,13 @@ class Lab:
 
     def rows(self):
         """All rows of all tables but the events, without times."""
-        tables = Workspace(self.spark, str(self.workspace))
-        found = {}
-        for table in TABLES.values():
-            if table is RUNS:
-                continue
-            kept = [name for name in table.columns if name not in VOLATILE]
-            found[table.name] = sorted(str(row) for row in tables.read(Slice(table)).select(*kept).collect())
-        return found
+        return {table.name: self.rows_of(table) for table in TABLES.values() if table is not RUNS}
+
+    def rows_of(self, table):
+        """All rows of one table, without times."""
+        kept = [name for name in table.columns if name not in VOLATILE]
+        rows = Workspace(self.spark, str(self.workspace)).read(Slice(table)).select(*kept)
+        return sorted(str(row) for row in rows.collect())
 
     def accounts(self):
         """What every step says of its rows."""
@@ -141,6 +142,17 @@ def test_in_is_out_and_rejected_and_dropped(spark, whole):
 def test_a_second_time_nothing_is_done(whole, expected):
     assert all(outcome.was_skipped for outcome in whole.bring())
     assert whole.rows() == expected
+
+
+@pytest.mark.parametrize("question", [one for stage in STAGES for one in stage.asks], ids=lambda one: one.flag)
+def test_a_question_is_answered_by_a_printed_text_and_writes_nothing(whole, expected, question):
+    graph = graph_of(config_of(whole.folder, whole.workspace))
+    run = Run(graph, spark=whole.spark, workspace=Workspace(whole.spark, str(whole.workspace)), run_id="r")
+    printed = Console(file=io.StringIO())
+    before = whole.rows_of(RUNS)
+    overrides = run.answer(question, question.value(question.example), printed)
+    assert printed.file.getvalue() and all("=" in text for text in overrides)
+    assert whole.rows_of(RUNS) == before and whole.rows() == expected
 
 
 @pytest.mark.slow

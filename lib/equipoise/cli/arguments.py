@@ -1,10 +1,13 @@
 """The one parser of the jobs and of the ``equipoise`` command."""
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from equipoise import __version__
 from equipoise.cli.plan_arguments import add_plan_arguments, row_count
+from equipoise.errors import ConfigError
+from equipoise.runs.question import Question
 from equipoise.stages import STAGES
 
 CURATE = {"curate": "run all stages of a config, or bring an earlier run up to date"}
@@ -27,11 +30,12 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("equipoise", description=meaning, allow_abbrev=False)
     parser.add_argument("--version", action="version", version=f"equipoise {__version__}")
     jobs = parser.add_subparsers(dest="job", required=True, metavar="COMMAND")
+    asked = {stage.family: stage.asks for stage in STAGES}
     for name, what in (CURATE | {stage.family: stage.meaning for stage in STAGES}).items():
         job = jobs.add_parser(name, help=what, description=what, allow_abbrev=False)
         _add_config(job)
         job.add_argument("--run-id", help="go on with this run (default: a new one, named by the config and the time)")
-        job.add_argument("--force", metavar="STAGE", help="replace a finished stage and all that stands on it")
+        _add_purpose(job, asked.get(name, ()))
     _add_graph(jobs)
     _add_compare(jobs)
     _add_plan(jobs)
@@ -39,6 +43,28 @@ def _parser() -> argparse.ArgumentParser:
     _add_sql(jobs)
     _add_demo_data(jobs)
     return parser
+
+
+def _add_purpose(job: argparse.ArgumentParser, questions: Sequence[Question]) -> None:
+    """What is done in place of bringing up to date: one thing at a time."""
+    purpose = job.add_mutually_exclusive_group()
+    purpose.add_argument("--force", metavar="STAGE", help="replace a finished stage and all that stands on it")
+    for one in questions:
+        meaning = f"{one.meaning} (for example {one.example})"
+        purpose.add_argument(one.flag, dest=one.key, type=_judged(one.value), metavar=one.metavar, help=meaning)
+    job.set_defaults(questions=tuple(questions))
+
+
+def _judged(value: Callable[[str], Any]) -> Callable[[str], Any]:
+    """What a question makes of the text behind its flag; what it refuses is refused as any argument is."""
+
+    def judged(text: str) -> Any:
+        try:
+            return value(text)
+        except ConfigError as error:
+            raise argparse.ArgumentTypeError(str(error)) from error
+
+    return judged
 
 
 def _add_graph(jobs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
     from equipoise.config import Config
+    from equipoise.runs.question import Question
     from equipoise.runs.tables import RunTables
 
 RUN_ID = re.compile(r"(?!\.{1,2}$)[\w\-.]+")
@@ -22,7 +23,15 @@ LONGEST_RUN_ID = 200
 
 
 def stage(options: argparse.Namespace) -> None:
-    """Brings the nodes of one family, or of all, up to date."""
+    """Brings the nodes of one family, or of all, up to date; or answers a question about what is there."""
+    asked = [one for one in options.questions if getattr(options, one.key) is not None]
+    if asked:
+        _answer(asked[0], options)
+    else:
+        _bring(options)
+
+
+def _bring(options: argparse.Namespace) -> None:
     from equipoise.cli.progress import ConsoleProgress
     from equipoise.stages.configuration import load_config
     from equipoise.stages.running import new_run_id, perform, planned
@@ -51,6 +60,26 @@ def stage(options: argparse.Namespace) -> None:
             summarise(run, plan.graph, job=options.job, path=options.config, console=plain_console())
         if is_reported:
             _last_report(run, config, options)
+
+
+def _answer(question: "Question", options: argparse.Namespace) -> None:
+    """Prints what is asked, whatever ``--quiet`` says, and the command that acts on it."""
+    from equipoise.cli.progress import ConsoleProgress
+    from equipoise.stages.configuration import load_config
+    from equipoise.stages.running import Asked, new_run_id, planned
+
+    config = load_config(options.config, options.overrides)
+    asked = Asked(planned(config, family=options.job).graph, question, getattr(options, question.key))
+    is_new = options.run_id is None
+    run_id = _checked_run_id(new_run_id(config) if options.run_id is None else options.run_id)
+    asked.check(run_id, is_new=is_new)
+    with ConsoleProgress(is_quiet=options.quiet) as progress:
+        spark = _session(config, f"{options.job} {run_id}")
+        overrides = asked.answer(spark=spark, progress=progress, run_id=run_id, console=plain_console())
+    keys = {text.partition("=")[0] for text in overrides}
+    kept = [text for text in options.overrides if text.partition("=")[0] not in keys]
+    words = ["equipoise", options.job, "--config", options.config, "--run-id", run_id, *kept, *overrides]
+    _tell(f"next: {shlex.join(words)}")
 
 
 def _last_report(run: "RunTables", config: "Config", options: argparse.Namespace) -> None:

@@ -39,6 +39,7 @@ class Purpose(IntEnum):
     BLOCK = 13  # which part of a large cluster an item is compared in
     CONTRACTION = 14  # where items go in a round of connected components
     SEMDEDUP = 15  # the seed of a round of SemDeDup, and its order at random
+    CALIBRATION = 16  # which items tell what thresholds would remove
 
 
 def draws(seed: int, purpose: Purpose, *keys: ArrayLike) -> NDArray[np.int64]:

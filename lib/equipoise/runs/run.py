@@ -4,16 +4,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from typing import Any
 
 from pyspark.sql import SparkSession
+from rich.console import Console
 
 from equipoise.pipeline.frames import for_few_rows, grouped_jobs
 from equipoise.runs.account import SILENT, Account, Progress
 from equipoise.runs.context import Context, RunView
 from equipoise.runs.graph import AnyNode, Graph
 from equipoise.runs.node import loaded
+from equipoise.runs.question import Question
 from equipoise.runs.record import DONE, FAILED, FORGOTTEN, REMOVED, REPLACED, Event, Record, begun, ended, event_of
-from equipoise.runs.steps import Outside, State, Step, check_steps, steps_of
+from equipoise.runs.steps import Outside, State, Step, check_parents, check_steps, steps_of
 from equipoise.schemas import RUNS, Col, Slice, slice_of
 from equipoise.tables import Workspace
 
@@ -77,6 +80,19 @@ class Run:
                 yield self._brought(steps[name])
         finally:
             self._write_down()
+
+    def answer(self, question: Question, value: Any, console: Console) -> Sequence[str]:
+        """Answers a question about what the run has so far; nothing of it is written down.
+
+        Raises:
+            RunError: what it stands on is not finished, or with other settings.
+        """
+        name = question.node(self.graph.config)
+        check_parents(self.steps(), name, self.graph, record=self.record, run_id=self.run_id)
+        node = self.graph[name]
+        with grouped_jobs(self.spark, f"{self.run_id}/{node.name}"), self._planned_by_size(node):
+            overrides: Sequence[str] = loaded(question.answer)(self._context(node), value, console)
+        return overrides
 
     def _check(self, node: AnyNode) -> None:
         node.checked()

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from equipoise.config import Config
+from equipoise.runs.question import Question
 from equipoise.schemas import Table
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ class Stage(Generic[S]):
         key: of its section, where that is not the family's name.
         query: SQL over what it makes, with ``{run_id}``: the next thing to look at.
         idle: what to say where its section is there and makes no node.
+        asks: what its command answers in the place of working.
         on_request: no part of ``curate``: it has a job of its own alone.
     """
 
@@ -49,6 +51,7 @@ class Stage(Generic[S]):
     idle: str | None = None
     on_request: bool = False
     key: str | None = None
+    asks: tuple[Question, ...] = ()
 
     def of(self, config: Config) -> S:
         """Its section of a config."""

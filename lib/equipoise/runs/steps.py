@@ -74,18 +74,31 @@ def check_steps(
     """
     for place, name in enumerate(targets):
         for one in (*graph.parents(name), name):
-            if steps[one].state is State.REFUSED:
-                raise RunError(_refusal(steps[one], run_id=run_id))
-        _check_parents(steps[name], graph, record, run_id=run_id, soon=targets[:place])
+            _check_not_refused(steps[one], run_id=run_id)
+        check_parents(steps, name, graph, record=record, run_id=run_id, soon=targets[:place])
 
 
-def _check_parents(step: Step, graph: Graph, record: Record, *, run_id: str, soon: Collection[str]) -> None:
-    for name in graph.parents(step.node.name):
-        if name not in soon and not record.is_done(name):
+def check_parents(
+    steps: Mapping[str, Step], name: str, graph: Graph, *, record: Record, run_id: str, soon: Collection[str] = ()
+) -> None:
+    """Checks that what a node stands on is finished, with the settings of the graph; ``soon``: will be.
+
+    Raises:
+        RunError: it is not.
+    """
+    for parent in graph.parents(name):
+        _check_not_refused(steps[parent], run_id=run_id)
+    for parent in graph.parents(name):
+        if parent not in soon and not record.is_done(parent):
             raise RunError(
-                f"run {run_id!r} has not finished stage {name}, which {step.node.name} stands on: "
+                f"run {run_id!r} has not finished stage {parent}, which {name} stands on: "
                 f"run that stage first, or pass the --run-id of a run that has it"
             )
+
+
+def _check_not_refused(step: Step, *, run_id: str) -> None:
+    if step.state is State.REFUSED:
+        raise RunError(_refusal(step, run_id=run_id))
 
 
 def _refusal(step: Step, *, run_id: str) -> str:

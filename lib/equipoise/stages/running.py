@@ -1,21 +1,24 @@
 """A config -> a run of its stages: all checks before any work, then one after the other."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from equipoise.config import Config
 from equipoise.errors import ConfigError, EquipoiseError, TableError, nearest
 from equipoise.pipeline.locating import check_writable, is_local_alone
 from equipoise.runs.early import early_record
 from equipoise.runs.graph import Graph
+from equipoise.runs.question import Question
 from equipoise.runs.record import Record
-from equipoise.runs.steps import State, check_steps, steps_of
+from equipoise.runs.steps import State, check_parents, check_steps, steps_of
 from equipoise.stages import STAGES
 from equipoise.stages.configuration import graph_of
 
 if TYPE_CHECKING:  # Spark takes seconds to import
     from pyspark.sql import SparkSession
+    from rich.console import Console
 
     from equipoise.runs.account import Progress
     from equipoise.runs.run import Outcome
@@ -77,6 +80,41 @@ def planned(config: Config, *, family: str | None = None, force: str | None = No
     if force and force not in known:
         raise ConfigError(f"--force {force}: not a stage of this job; {nearest(force, known)}")
     return Planned(graph, tuple(node.name for node in targets), (force,) if force else ())
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A question to a run, with its value, and the graph of the config that it is about."""
+
+    graph: Graph
+    question: Question
+    value: Any
+
+    def check(self, run_id: str, *, is_new: bool = False) -> None:
+        """Checks without Spark that the run has what the answer reads; where that needs Spark, nothing.
+
+        Raises:
+            ConfigError: the config's section leaves nothing to ask.
+            RunError: what it reads is not finished, or with other settings.
+        """
+        name = self.question.node(self.graph.config)
+        _check_file_system(self.graph.config)
+        record = Record() if is_new else early_record(self.graph.config.workspace, run_id)
+        if record is not None:
+            check_parents(steps_of(self.graph, record), name, self.graph, record=record, run_id=run_id)
+
+    def answer(self, *, spark: "SparkSession", progress: "Progress", run_id: str, console: "Console") -> Sequence[str]:
+        """Prints the answer; returns the overrides with which the stage's command would act on it.
+
+        Raises:
+            ConfigError, InputError, RunError: see the question.
+        """
+        from equipoise.runs.run import Run
+        from equipoise.tables import Workspace
+
+        workspace = Workspace(spark, self.graph.config.workspace)
+        run = Run(self.graph, spark=spark, workspace=workspace, run_id=run_id, progress=progress)
+        return run.answer(self.question, self.value, console)
 
 
 def perform(plan: Planned, *, spark: "SparkSession", progress: "Progress", run_id: str) -> "list[Outcome]":

@@ -7,10 +7,13 @@ from equipoise.config import HOW, Config, Section
 from equipoise.errors import ConfigError, nearest
 from equipoise.runs.graph import Graph
 from equipoise.runs.node import Node
+from equipoise.runs.question import Question
 from equipoise.runs.stage import Stage
 from equipoise.runs.vectors import vectors_of
 from equipoise.schemas import DUPLICATE_EDGES, DUPLICATES, EMBEDDINGS, METRICS, POOL, Col, Slice
 from equipoise.stages.deduplicate.section import Against, ByAttribute, Deduplicate, SemDedup
+
+_PAIRS = "deduplicate:pairs"
 
 
 class Pairs(Section):
@@ -79,7 +82,7 @@ def _check_attribute(config: Config, section: Deduplicate, so_far: Graph) -> Non
 def _pairs(config: Config, section: Deduplicate, so_far: Graph) -> Node[Pairs]:
     sets = section.against.sources if section.against else ()
     vectors = vectors_of(so_far, (*so_far.pool, *sets), section.encoder, key=f"{DEDUPLICATE.family}.encoder")
-    name = f"{DEDUPLICATE.family}:pairs"
+    name = _PAIRS
     return Node(
         name,
         Pairs(
@@ -172,6 +175,36 @@ def _sets(config: Config) -> Iterable[str]:
     return sets
 
 
+def _share(text: str) -> float:
+    """A share of the items.
+
+    Raises:
+        ConfigError: it is none.
+    """
+    try:
+        share = float(text)
+    except ValueError:
+        share = 0.0
+    if not 0 < share <= 1:
+        raise ConfigError(f"{text!r} is no share of the items: give a number above 0 and up to 1")
+    return share
+
+
+def _calibrated(config: Config) -> str:
+    """The node that reads what thresholds are tried on.
+
+    Raises:
+        ConfigError: SemDeDup has no threshold of the pool.
+    """
+    section = DEDUPLICATE.of(config)
+    if section and section.semdedup:
+        raise ConfigError(
+            "--calibrate tells what thresholds remove of a whole pool; deduplicate.semdedup removes inside clusters, "
+            "in rounds: set deduplicate.semdedup.target_keep, at which its rounds end"
+        )
+    return _PAIRS
+
+
 DEDUPLICATE: Stage[Deduplicate | None] = Stage(
     "deduplicate",
     "find copies of items, and of evaluation sets, and leave them out",
@@ -180,6 +213,17 @@ DEDUPLICATE: Stage[Deduplicate | None] = Stage(
     tables=(DUPLICATE_EDGES, DUPLICATES),
     refers_to=_sets,
     told="equipoise.stages.deduplicate.told:print_duplicates",
+    asks=(
+        Question(
+            "--calibrate",
+            "SHARE",
+            "print what thresholds would remove, told from this share of the items of a run; writes nothing",
+            "0.1",
+            _share,
+            _calibrated,
+            "equipoise.stages.deduplicate.calibrate:calibrate",
+        ),
+    ),
     query="select method, is_kept, count(*) as n_items from duplicates where run_id = '{run_id}' "
     "group by method, is_kept",
 )

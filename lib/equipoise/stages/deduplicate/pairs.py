@@ -33,10 +33,10 @@ def find(context: Context, settings: Pairs) -> Account:
         context.workspace.clear(context.own(DUPLICATE_EDGES))
     n_items = context.n_items()
     with ExitStack() as stack:
-        copies = stack.enter_context(persisted(_copies(context, settings)))
+        copies = stack.enter_context(persisted(copies_of(context, settings)))
         vectors = filter_without(context.vectors(*settings.pool), copies.select(F.col(Col.dst).alias(Col.item_id)))
         alike = _alike(context, settings, vectors, stack)
-        if is_partly := not _search(context, settings, settings.floor).is_exact(n_items, n_items):
+        if is_partly := not search_of(context, settings, settings.floor).is_exact(n_items, n_items):
             alike[POOL] = stack.enter_context(persisted(alike[POOL]))
         nearest = {kind: nearest_pairs(pairs, settings.neighbours) for kind, pairs in alike.items()}
         stored = {COPIES: copies, **nearest}
@@ -57,12 +57,13 @@ def _measured(context: Context, settings: Pairs) -> list[tuple[str, str, float]]
 
 
 def _recall(context: Context, settings: Pairs, vectors: DataFrame, pairs: DataFrame) -> list[tuple[str, str, float]]:
-    found = recall_on_sample(vectors, pairs, _search(context, settings, settings.floor))
+    found = recall_on_sample(vectors, pairs, search_of(context, settings, settings.floor))
     context.progress.message(f"{context.node.name}: {found.share:.2%} of the pairs of {found.n_items:,} items found")
     return [(PAIR_RECALL, POOL, found.share)]
 
 
-def _copies(context: Context, settings: Pairs) -> DataFrame:
+def copies_of(context: Context, settings: Pairs) -> DataFrame:
+    """Pairs of items with equal contents, each copy in one."""
     items = context.items()
     if settings.exact_copies == "none":
         return copy_edges(items.limit(0))
@@ -71,15 +72,16 @@ def _copies(context: Context, settings: Pairs) -> DataFrame:
 
 def _alike(context: Context, settings: Pairs, vectors: DataFrame, stack: ExitStack) -> dict[str, DataFrame]:
     """The pairs by kind: lazy, as long as the stack is open."""
-    found = {POOL: stack.enter_context(neighbour_pairs(vectors, _search(context, settings, settings.floor)))}
+    found = {POOL: stack.enter_context(neighbour_pairs(vectors, search_of(context, settings, settings.floor)))}
     for name in settings.against:
-        search = _search(context, settings, settings.against_floor)
+        search = search_of(context, settings, settings.against_floor)
         between = neighbour_pairs_between(vectors, context.vectors(name), search)
         found[f"{AGAINST}{name}"] = stack.enter_context(between)
     return found
 
 
-def _search(context: Context, settings: Pairs, threshold: float) -> Search:
+def search_of(context: Context, settings: Pairs, threshold: float) -> Search:
+    """What is sought above a threshold."""
     assert context.node.seed is not None
     return Search(
         threshold,
