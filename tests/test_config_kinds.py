@@ -52,7 +52,7 @@ SHORT: dict[str, Any] = {
     "workspace": "w",
     "source": {"kind": "images", "path": "p"},
     "embed": {"encoder": "pixels"},
-    "deduplicate": {"semdedup": {"k": 2}},
+    "deduplicate": {"semdedup": {"k": 2, "clusters": {"run": "r"}, "rounds": 2}},
 }
 HUGE = 10**30
 BAD = {

@@ -17,6 +17,14 @@ class InputError(EquipoiseError):
     """The data cannot be used as asked: missing paths, vectors of different lengths, fewer items than clusters."""
 
 
+class NoVectorsError(InputError):
+    """There is no vector to work with."""
+
+
+class EqualVectorsError(InputError):
+    """All vectors are equal: they are one cluster, and no more."""
+
+
 class TableError(EquipoiseError):
     """The workspace or one of its tables cannot be read or written."""
 

@@ -8,6 +8,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from equipoise.errors import ConfigError
+from equipoise.kernels.vectors import unit_length
+from equipoise.pipeline.blocks import vectors_frame
 from equipoise.pipeline.components import connected_components
 from equipoise.pipeline.duplicates import (
     ROWS,
@@ -20,7 +22,9 @@ from equipoise.pipeline.duplicates import (
 )
 from equipoise.pipeline.frames import for_few_rows
 from equipoise.pipeline.keeping import Keep
+from equipoise.pipeline.neighbours import neighbour_pairs
 from equipoise.pipeline.samples import cut_plan
+from equipoise.pipeline.search import Search
 
 EDGES = "src long, dst long, similarity float"
 ROW_TYPES = "item_id long, component_id long, is_kept boolean, kept_id long, similarity float, method string"
@@ -192,3 +196,13 @@ def test_one_item_a_component_stays_and_none_that_stay_are_alike(spark, drawn):
     assert {row[0] for row in once} == {item for pair in alike for item in pair}
     gone = {row[0] for row in once if not row[2]}
     assert not [pair for pair in alike if not gone & set(pair)]
+
+
+def test_of_exact_pairs_no_two_that_stay_are_alike_by_brute_force(spark):
+    vectors = unit_length(np.random.default_rng(4).normal(size=(300, 5)).astype(np.float32))
+    with neighbour_pairs(vectors_frame(spark, np.arange(300), vectors), Search(0.8, block_items=40)) as pairs:
+        rows = rows_of(duplicates(pairs, components=COMPONENTS, keep=LOWEST))
+    gone = [row[0] for row in rows if not row[2]]
+    stays = np.setdiff1d(np.arange(300), gone)
+    assert np.triu(vectors[stays] @ vectors[stays].T, 1).max() <= 0.8
+    assert len(stays) + len(gone) == 300 and 20 < len(stays) < 280

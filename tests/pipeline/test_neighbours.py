@@ -170,7 +170,10 @@ def test_thresholds_that_are_no_cosines_sets_that_do_not_fit_and_empty_ones_are_
     with pytest.raises(InputError, match=said), neighbour_pairs_between(embeddings, shorter, SMALL):
         pass
     zeros = vectors_frame(spark, IDS[300:303], DATA[300:303])
-    with pytest.raises(InputError, match="no embeddings"), neighbour_pairs(zeros, SMALL):
+    with (
+        pytest.raises(InputError, match="no vectors but zeros, which have no direction"),
+        neighbour_pairs(zeros, SMALL),
+    ):
         pass
     with pytest.raises(InputError, match=r"2,000,000,000 vectors .* give tasks [\d,]+ bytes"):
         Search(0.8, task_bytes=2**20).items_of_block(2 * 10**9, 384)

@@ -108,6 +108,12 @@ def test_k_falls_with_what_remains_once_clusters_are_small(n_items, k, smallest_
     assert Schedule(rounds=1, k=k, smallest_mean=smallest_mean).clusters_of(n_items) == wanted
 
 
+def test_what_is_in_no_cluster_takes_none():
+    assert Schedule(rounds=1, k=10, n_apart=3).clusters_of(5) == 2
+    assert Schedule(rounds=1, k=10, smallest_mean=4, n_apart=3).clusters_of(11) == 2
+    assert Schedule(rounds=1, k=10, n_apart=3).clusters_of(3) == 1
+
+
 def test_a_schedule_without_rounds_and_a_target_above_the_pool_are_refused(line):
     with pytest.raises(ConfigError, match=r"^rounds is 0; it must be at least 1$"):
         Schedule(rounds=0, k=1)

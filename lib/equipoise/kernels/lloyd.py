@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from equipoise.errors import InputError
+from equipoise.errors import EqualVectorsError, InputError
 from equipoise.kernels.nearest import Floats
 from equipoise.kernels.statistics import ClusterStats
 from equipoise.kernels.vectors import Vectors, unit_length
@@ -86,7 +86,7 @@ def _refuse_degenerate_vectors(vectors: Vectors, stats: ClusterStats) -> None:
             "float32); leave such items out"
         )
     if len(stats.counts) > 1 and stats.objective == 0 and stats.counts.max() == vectors.count > 1:
-        raise InputError(
+        raise EqualVectorsError(
             f"all {vectors.count} vectors are equal, k = {len(stats.counts)} clusters cannot be told apart: "
             "check the embeddings, or remove copies first"
         )

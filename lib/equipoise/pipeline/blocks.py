@@ -10,7 +10,7 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql import types as t
 
-from equipoise.errors import InputError
+from equipoise.errors import InputError, NoVectorsError
 from equipoise.kernels.nearest import Floats
 from equipoise.kernels.packing import Block, pack
 from equipoise.kernels.statistics import ROWS_PER_BLOCK
@@ -68,7 +68,7 @@ def count_and_dim(embeddings: DataFrame, *, spherical: bool, half: bool = False)
     found = embeddings.agg(F.count("*"), *there, F.min(size), F.max(size), zero, large).collect()[0]  # one row
     count, n_ids, n_vectors, shortest, longest, zero_id, large_id = found
     if not count:
-        raise InputError("there are no embeddings to cluster: check the source and what became of it in rejects")
+        raise NoVectorsError("there are no embeddings to cluster: check the source and what became of it in rejects")
     for name, n_there in ((Col.item_id, n_ids), (Col.embedding, n_vectors)):
         if n_there < count:
             raise InputError(f"{name} is null in {count - n_there:,} of {count:,} rows: leave them out")

@@ -14,7 +14,7 @@ from pyspark import RDD
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from equipoise.errors import InputError
+from equipoise.errors import InputError, NoVectorsError
 from equipoise.kernels.bounds import fit_basis
 from equipoise.kernels.draws import Purpose, derived_seed, draw_up_to
 from equipoise.kernels.nearest import Floats
@@ -38,6 +38,10 @@ from equipoise.schemas import Col
 SAMPLED = 4096
 """Vectors that the basis of the bound is fitted on, and the clusters on no fewer."""
 SAMPLED_PER_CLUSTER = 32
+ZEROS_ALONE = (
+    "there are no vectors but zeros, which have no direction and are like none: check the encoder and what it was "
+    "given, or the vectors as they came"
+)
 
 
 def neighbour_pairs(embeddings: DataFrame, search: Search) -> AbstractContextManager[DataFrame]:
@@ -137,7 +141,10 @@ def _together(blocks: Sequence[ComparedBlocks]) -> "RDD[bytes]":
 
 
 def _opened(embeddings: DataFrame) -> SparkVectors:
-    return SparkVectors.from_embeddings(embeddings.where(~is_zero(Col.embedding)), spherical=True)
+    try:
+        return SparkVectors.from_embeddings(embeddings.where(~is_zero(Col.embedding)), spherical=True)
+    except NoVectorsError as error:
+        raise NoVectorsError(ZEROS_ALONE) from error
 
 
 def _refuse_lengths(opened: Sequence[SparkVectors]) -> None:

@@ -40,6 +40,8 @@ class Schedule:
         smallest_mean: items a cluster, on average, below which k falls with what remains; absent: it never does.
         target_keep: items that are to remain; absent: as many as all rounds leave.
         seed: every round has one of its own from it.
+        n_apart: items that are in no cluster, and never go: vectors of zeros.
+        k_given: clusters of the first round, where they are there already, however many.
 
     Raises:
         ConfigError: one is below 1.
@@ -50,15 +52,19 @@ class Schedule:
     smallest_mean: int | None = None
     target_keep: int | None = None
     seed: int = 0
+    n_apart: int = 0
+    k_given: int | None = None
 
     def __post_init__(self) -> None:
         check_at_least_one(rounds=self.rounds, k=self.k, smallest_mean=self.smallest_mean, target_keep=self.target_keep)
 
     def clusters_of(self, n_items: int) -> int:
-        """The k of a round over so many items: never more than there are."""
-        if self.smallest_mean is None:
-            return max(1, min(self.k, n_items))
-        return max(1, min(self.k, n_items // self.smallest_mean))
+        """The k of a round over so many items: never more than there are to cluster."""
+        return max(1, min(self.k, (n_items - self.n_apart) // (self.smallest_mean or 1)))
+
+    def k_of(self, number: int, n_items: int) -> int:
+        """The k of a round, from 1, over so many items."""
+        return self.k_given if number == 1 and self.k_given is not None else self.clusters_of(n_items)
 
     def seed_of(self, number: int) -> int:
         """The seed of a round, from 1."""
@@ -95,6 +101,8 @@ class Steps:
     decide: Decide
     components: Components
     checkpoint: Checkpoint
+    cluster_first: Cluster | None = None
+    """In the first round, where that is another."""
 
 
 def in_rounds(
@@ -159,8 +167,9 @@ def _is_enough(rounds: Sequence[Round], n_items: int, schedule: Schedule) -> boo
 
 
 def _round(remaining: DataFrame, n_before: int, number: int, *, schedule: Schedule, steps: Steps) -> Round:
-    k, seed = schedule.clusters_of(n_before), schedule.seed_of(number)
-    assignments = steps.cluster(remaining, k, seed)
+    k, seed = schedule.k_of(number, n_before), schedule.seed_of(number)
+    cluster = steps.cluster_first if steps.cluster_first and number == 1 else steps.cluster
+    assignments = cluster(remaining, k, seed)
     rows = steps.decide(steps.pairs(remaining, assignments), assignments, seed)
     method = F.lit(f"{SEMDEDUP}:{number}").alias(Col.method)
     dropped = steps.checkpoint(rows.where(~F.col(Col.is_kept)).select(Col.item_id, Col.kept_id, Col.similarity, method))

@@ -10,6 +10,7 @@ from equipoise.config import shown
 from equipoise.errors import RunError
 from equipoise.runs.graph import AnyNode, Graph
 from equipoise.runs.record import DONE, Event, Record
+from equipoise.schemas import TABLES
 
 Outside = Mapping[str, int | None]
 
@@ -49,16 +50,18 @@ def steps_of(
         graph: what the config asks for.
         record: what the run did.
         force: families or single nodes to replace, with all that stands on them.
-        outside: states of data outside the workspace, by node and path; None: that one is not known, and no change.
+        outside: states of data outside the run, by node and path; None: that one is not known, and no change. Absent:
+            nobody looked, and none has changed.
     """
     steps: dict[str, Step] = {}
     for node in graph.order:
-        states = _known(record.get(node.name), (outside or {}).get(node.name, {}))
+        event = record.get(node.name)
+        states = _known(event, _as_before(event) if outside is None else outside.get(node.name, {}))
         parents = [steps[name] for name in graph.parents(node.name)]
         fingerprint = node.fingerprint([parent.fingerprint for parent in parents], states)
         is_forced = bool({node.family, node.name} & set(force)) or any(parent.is_forced for parent in parents)
         names = [parent.node.name for parent in parents]
-        state, why = _state(node, record.get(node.name), fingerprint, parents=names, is_forced=is_forced)
+        state, why = _state(node, event, fingerprint, parents=names, states=states, is_forced=is_forced)
         steps[node.name] = Step(node, state, why, fingerprint, states, is_forced)
     return steps
 
@@ -109,7 +112,13 @@ def _refusal(step: Step, *, run_id: str) -> str:
 
 
 def _state(
-    node: AnyNode, event: Event | None, fingerprint: str, *, parents: Sequence[str], is_forced: bool
+    node: AnyNode,
+    event: Event | None,
+    fingerprint: str,
+    *,
+    parents: Sequence[str],
+    states: Mapping[str, int],
+    is_forced: bool,
 ) -> tuple[State, str]:
     if event is None or not event.has_begun:
         return State.TO_DO, ""
@@ -118,8 +127,13 @@ def _state(
     is_same, is_done = event.fingerprint == fingerprint, event.status == DONE
     if is_same:
         return (State.DONE, "") if is_done else (State.CONTINUE, "it was broken off")
-    why = _changes(event, node, parents)
+    why = _changes(event, node, parents, states)
     return (State.REFUSED if is_done and not node.judges else State.AGAIN), why
+
+
+def _as_before(event: Event | None) -> Outside:
+    """What is pinned beside the versions of tables."""
+    return dict.fromkeys(path for path in event.pins if path not in TABLES) if event else {}
 
 
 def _known(event: Event | None, states: Outside) -> dict[str, int]:
@@ -128,7 +142,7 @@ def _known(event: Event | None, states: Outside) -> dict[str, int]:
     return {path: state for path, state in found.items() if state is not None}
 
 
-def _changes(event: Event, node: AnyNode, parents: Sequence[str]) -> str:
+def _changes(event: Event, node: AnyNode, parents: Sequence[str], states: Mapping[str, int]) -> str:
     before, now = _flat(json.loads(event.config)), _flat(json.loads(json.dumps(shown(node.settings), default=str)))
     changes = [
         f"{key} was {before.get(key)!r}, is {now.get(key)!r}"
@@ -137,6 +151,7 @@ def _changes(event: Event, node: AnyNode, parents: Sequence[str]) -> str:
     ]
     if event.seed != node.seed:
         changes.append(f"seed was {event.seed!r}, is {node.seed!r}")
+    changes += [f"{path} changed" for path, state in states.items() if event.pins.get(path, state) != state]
     changes += [f"it did not stand on {name}" for name in parents if name not in event.stands_on]
     changes += [f"it stood on {name}" for name in event.stands_on if name not in parents]
     return "; ".join(changes) or "what it stands on, or how it works, changed"

@@ -139,6 +139,8 @@ def _rounds(config: Config, section: Deduplicate, so_far: Graph) -> Node[Rounds]
         after=so_far.sieves(so_far.pool),
         is_sieve=True,
         seed=config.seed,
+        check_on_spark="equipoise.stages.deduplicate.other_run:check" if section.semdedup.clusters else None,
+        outside="equipoise.stages.deduplicate.other_run:states" if section.semdedup.clusters else None,
         **made,
     )
 

@@ -5,7 +5,7 @@ from functools import partial
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from equipoise.errors import ConfigError
+from equipoise.errors import ConfigError, InputError
 from equipoise.evaluation.names import STORED_ABOVE, THRESHOLD
 from equipoise.pipeline.components import connected_components
 from equipoise.pipeline.duplicates import against_sets, duplicates, filter_above
@@ -24,9 +24,12 @@ def group(context: Context, settings: Groups) -> Account:
 
     Raises:
         ConfigError: pairs are stored from above the threshold on, or no threshold leaves so many items.
+        InputError: the attribute that tells which item stays has no value.
     """
     edges, is_of_set = context.rows(DUPLICATE_EDGES), F.col(Col.kind).startswith(AGAINST)
     _check_stored(context, settings)
+    if not isinstance(settings.keep, str):
+        _check_filled(context, settings.keep.attribute)
     n_items, own = context.n_items(), edges.where(~is_of_set)
     threshold = settings.threshold
     if settings.target_keep is not None:
@@ -53,6 +56,16 @@ def _rows(context: Context, settings: Groups, edges: DataFrame) -> DataFrame:
         items=context.items(),
         vectors=context.vectors() if has_vectors else None,
     )
+
+
+def _check_filled(context: Context, attribute: str) -> None:
+    """An attribute that no item has would leave the lowest ids, which nobody asked for. Some items may lack it."""
+    value = F.col(Col.attributes).getItem(F.lit(attribute))
+    if context.items().where(value.isNotNull()).isEmpty():
+        raise InputError(
+            f"deduplicate.keep.attribute: no item has a value of {attribute!r}, so that it cannot tell which "
+            "one stays: check the source's data, or take another rule"
+        )
 
 
 def _check_stored(context: Context, settings: Groups) -> None:

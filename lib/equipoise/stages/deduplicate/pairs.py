@@ -6,6 +6,7 @@ from functools import reduce
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from equipoise.errors import InputError
 from equipoise.evaluation.names import N_PAIRS, PAIR_RECALL, STORED_ABOVE
 from equipoise.pipeline.duplicates import copy_edges
 from equipoise.pipeline.frames import persisted
@@ -27,7 +28,7 @@ def find(context: Context, settings: Pairs) -> Account:
     Exact copies come first: of these the one with the lowest id alone is held against others.
 
     Raises:
-        InputError: vectors of different lengths, or too many for the memory of a task.
+        InputError: no vectors but zeros, of the pool or of a set, or too many for the memory of a task.
     """
     if not context.is_first_attempt:
         context.workspace.clear(context.own(DUPLICATE_EDGES))
@@ -76,7 +77,11 @@ def _alike(context: Context, settings: Pairs, vectors: DataFrame, stack: ExitSta
     for name in settings.against:
         search = search_of(context, settings, settings.against_floor)
         between = neighbour_pairs_between(vectors, context.vectors(name), search)
-        found[f"{AGAINST}{name}"] = stack.enter_context(between)
+        try:
+            found[f"{AGAINST}{name}"] = stack.enter_context(between)
+        except InputError as error:
+            error.add_note(f"the pool was held against {name!r} of deduplicate.against.sources")
+            raise
     return found
 
 

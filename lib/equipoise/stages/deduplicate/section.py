@@ -23,6 +23,12 @@ class Against(Section):
     threshold: Cosine = 0.45
 
 
+class ClustersOfRun(Section):
+    """Clusters that are there: those of the items of a finished run of the same workspace, its level 1."""
+
+    run: Name
+
+
 class SemDedup(Section):
     """SemDeDup: copies are looked for inside clusters alone, in rounds that cluster what is left.
 
@@ -31,6 +37,7 @@ class SemDedup(Section):
             ``ranked`` (Abbas et al. 2023): an item goes when one before it is above the threshold.
         order: who comes before, by the distance to the centroid.
         k: clusters of the first round; 1: none, all items are one cluster.
+        clusters: in place of k, in the first round; those after it, if any, cluster what is left into k.
         rounds: at most.
         smallest_mean: items a cluster, on average, below which k falls with what is left.
         target_keep: rounds end when so many are left.
@@ -39,11 +46,25 @@ class SemDedup(Section):
 
     form: Literal["groups", "ranked"] = "groups"
     order: Literal["descending", "ascending", "random"] = "descending"
-    k: Annotated[int, Field(ge=1, le=10_000_000)]
+    k: Annotated[int | None, Field(ge=1, le=10_000_000)] = None
+    clusters: ClustersOfRun | None = None
     rounds: Annotated[int, Field(ge=1, le=1000)] = 1
     smallest_mean: Count | None = None
     target_keep: Count | None = None
     iterations: Annotated[int, Field(ge=1, le=1000)] = 20
+
+    @model_validator(mode="after")
+    def _every_round_has_clusters(self) -> Self:
+        if self.k is None and self.clusters is None:
+            raise ValueError("k is missing: say how many clusters, or by clusters: {run: ID} whose to use")
+        if self.k is None and self.rounds > 1:
+            raise ValueError(
+                f"k is missing: clusters are those of a run in the first round alone, and {self.rounds - 1:,} more "
+                "cluster what is left: add k, or set rounds: 1"
+            )
+        if self.k is not None and self.clusters is not None and self.rounds == 1:
+            raise ValueError("k and clusters are both there, and the only round takes one of them: drop the other")
+        return self
 
     @model_validator(mode="after")
     def _order_is_of_ranks(self) -> Self:

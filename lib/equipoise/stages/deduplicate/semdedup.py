@@ -6,12 +6,13 @@ from functools import partial
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from equipoise.errors import EqualVectorsError, NoVectorsError
 from equipoise.evaluation.names import N_REMAINING, THRESHOLD
 from equipoise.pipeline.blocks import is_zero
 from equipoise.pipeline.components import connected_components
 from equipoise.pipeline.hierarchy import fit_hierarchy
-from equipoise.pipeline.means import one_cluster
-from equipoise.pipeline.neighbours import neighbour_pairs_within
+from equipoise.pipeline.means import distances_to_means, one_cluster
+from equipoise.pipeline.neighbours import ZEROS_ALONE, neighbour_pairs_within
 from equipoise.pipeline.rounds import Round, Schedule, Steps, in_rounds
 from equipoise.pipeline.samples import cut_plan
 from equipoise.pipeline.search import Search
@@ -20,6 +21,7 @@ from equipoise.runs.account import Account
 from equipoise.runs.context import Context
 from equipoise.schemas import DUPLICATE_EDGES, METRICS, Col
 from equipoise.stages.deduplicate import Rounds
+from equipoise.stages.deduplicate.other_run import Given, clusters_given
 from equipoise.stages.deduplicate.rows import POOL, edge_rows, metric_rows, write_duplicates
 
 DROPPED = "dropped:"
@@ -31,15 +33,24 @@ def drop(context: Context, settings: Rounds) -> Account:
 
     Raises:
         ConfigError: more are to be kept than there are.
+        InputError: the run whose clusters are used has not all of the items.
+        NoVectorsError: all vectors are zeros.
     """
     n_items, rule = context.n_items(), settings.rule
     assert context.node.seed is not None
-    schedule = Schedule(rule.rounds, rule.k, rule.smallest_mean, rule.target_keep, seed=context.node.seed)
+    n_zeros = context.vectors().where(is_zero(Col.embedding)).count()
+    if n_zeros == n_items:
+        raise NoVectorsError(ZEROS_ALONE)
+    given = clusters_given(context, rule.clusters.run) if rule.clusters else None
+    schedule = Schedule(
+        rule.rounds, rule.k or 1, rule.smallest_mean, rule.target_keep, seed=context.node.seed, n_apart=n_zeros
+    )
+    schedule = replace(schedule, k_given=given.k if given else None)
     rows, rounds = in_rounds(
         context.vectors().select(Col.item_id),
         n_items,
         schedule,
-        steps=_steps(context, settings),
+        steps=_steps(context, settings, given),
         done=_done(context, schedule, n_items),
         ended=partial(_written, context, settings),
         told=context.progress.message,
@@ -50,7 +61,7 @@ def drop(context: Context, settings: Rounds) -> Account:
     return Account(n_items, n_items - sum(drops.values()), drops=drops)
 
 
-def _steps(context: Context, settings: Rounds) -> Steps:
+def _steps(context: Context, settings: Rounds, given: Given | None) -> Steps:
     components = partial(connected_components, checkpoint=cut_plan)
     rule = settings.rule
     vectors = context.vectors().where(~is_zero(Col.embedding))  # without a direction: like none, and in no cluster
@@ -59,11 +70,12 @@ def _steps(context: Context, settings: Rounds) -> Steps:
         return vectors.join(remaining.select(Col.item_id), Col.item_id, "left_semi")
 
     def cluster(remaining: DataFrame, k: int, seed: int) -> DataFrame:
-        if k == 1:
-            return cut_plan(one_cluster(of(remaining)))
-        fitted = fit_hierarchy(of(remaining), [k], metric="cosine", seed=seed, iterations=rule.iterations)
-        assert isinstance(fitted.assignments, DataFrame), "a DataFrame was clustered"
-        return fitted.assignments
+        return _clustered(of(remaining), k, seed=seed, iterations=rule.iterations)
+
+    def placed(remaining: DataFrame, k: int, seed: int) -> DataFrame:
+        assert given is not None, "there are clusters"
+        members = given.clusters.join(remaining.select(Col.item_id), Col.item_id, "left_semi")
+        return cut_plan(distances_to_means(members, of(remaining)))
 
     def pairs(remaining: DataFrame, assignments: DataFrame) -> DataFrame:
         search = Search(settings.threshold, seed=int(context.node.seed or 0))
@@ -75,7 +87,19 @@ def _steps(context: Context, settings: Rounds) -> Steps:
             return grouped(edges, assignments, components=components)
         return ranked(edges, assignments, components=components, order=rule.order, seed=seed)
 
-    return Steps(cluster, pairs, decide, components, cut_plan)
+    return Steps(cluster, pairs, decide, components, cut_plan, cluster_first=placed if given else None)
+
+
+def _clustered(vectors: DataFrame, k: int, *, seed: int, iterations: int) -> DataFrame:
+    """Assignments to k clusters; to one where vectors are all equal, as those are."""
+    if k == 1:
+        return cut_plan(one_cluster(vectors))
+    try:
+        fitted = fit_hierarchy(vectors, [k], metric="cosine", seed=seed, iterations=iterations)
+    except EqualVectorsError:
+        return cut_plan(one_cluster(vectors))
+    assert isinstance(fitted.assignments, DataFrame), "a DataFrame was clustered"
+    return fitted.assignments
 
 
 def _written(context: Context, settings: Rounds, one: Round) -> Round:
@@ -107,6 +131,6 @@ def _done(context: Context, schedule: Schedule, n_items: int) -> list[Round]:
     rounds: list[Round] = []
     for number in range(1, max(counts, default=0) + 1):
         n_before = rounds[-1].n_after if rounds else n_items
-        k, seed, n_dropped = schedule.clusters_of(n_before), schedule.seed_of(number), counts.get(number, 0)
+        k, seed, n_dropped = schedule.k_of(number, n_before), schedule.seed_of(number), counts.get(number, 0)
         rounds.append(Round(number, k, seed, n_before, n_dropped, _links(context, number)))
     return rounds
