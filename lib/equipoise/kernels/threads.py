@@ -1,6 +1,7 @@
 """The one place that sets how many threads BLAS and OpenMP use."""
 
 import os
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
@@ -11,6 +12,8 @@ from threadpoolctl import ThreadpoolController
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+_WITH_THREADS = ("torch", "faiss", "scipy", "sklearn")
+"""Libraries that bring a BLAS or OpenMP of their own."""
 _n_threads: int | None = None
 """Of this process; all cores where nothing else was said."""
 
@@ -25,11 +28,19 @@ def blas_threads(n_threads: int) -> AbstractContextManager[object]:
     return _controller().limit(limits=n_threads)
 
 
-@cache
 def limit_worker_threads(n_threads: int) -> None:
-    """Gives the process of a Spark task as many threads as the task has cores, once, for its whole life."""
+    """Gives the process of a Spark task as many threads as the task has cores, for its whole life.
+
+    Again where a library has come since: a worker that is used again may load a model, whose threads nobody limited.
+    """
+    _limit(n_threads, tuple(name for name in _WITH_THREADS if name in sys.modules))
+
+
+@cache
+def _limit(n_threads: int, loaded: tuple[str, ...]) -> None:
     global _n_threads
     _n_threads = n_threads
+    _controller.cache_clear()
     blas_threads(n_threads)
 
 
