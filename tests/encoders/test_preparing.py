@@ -86,7 +86,7 @@ def test_it_is_as_torchvision_does_it(interpolation, shape, resize, crop):
     """To the bit, with the scaling of the model's side."""
     transforms = pytest.importorskip("torchvision.transforms")
     torch = pytest.importorskip("torch")
-    from equipoise.encoders.torch_models import ImageModel
+    from equipoise.encoders.torch_models import torch_image_model
 
     mode = transforms.InterpolationMode[interpolation.upper()]
     steps = [transforms.Resize(48 if resize == "shortest_side" else (48, 48), mode)]
@@ -94,7 +94,7 @@ def test_it_is_as_torchvision_does_it(interpolation, shape, resize, crop):
     preparation = Preparation(size=48, resize=resize, crop=crop, interpolation=interpolation)
     steps += [transforms.ToTensor(), transforms.Normalize(preparation.mean, preparation.std)]
     expected = transforms.Compose(steps)(Image.fromarray(noise(*shape))).flatten()
-    model = ImageModel(
+    model = torch_image_model(
         lambda pictures: pictures.flatten(1),
         encoder="e", device=torch.device("cpu"), preparation=preparation, half=False,
     )  # fmt: skip

@@ -12,6 +12,7 @@ import pytest
 from scipy.sparse.csgraph import connected_components
 
 from equipoise.encoders import load_encoder
+from equipoise.kernels.threads import blas_threads
 from equipoise.schemas import DUPLICATES, POOL, Col
 from planted import planted, squares
 from stages.fakes import Lab
@@ -62,7 +63,8 @@ def calibrated(encoder):
     loaded = load_encoder(encoder, **OPTIONS)
     copies = {name: [*planted(square).values()] for name, square in squares(1).items()}
     originals = [name for name, files in copies.items() for _ in files]
-    vectors = loaded.encode([loaded.decode(file) for files in copies.values() for file in files])
+    with blas_threads(1):  # as a task has them
+        vectors = loaded.encode([loaded.decode(file) for files in copies.values() for file in files])
     cosines, scores = vectors @ vectors.T, {}
     for threshold in np.arange(0.5, 0.96, 0.01):
         precision, recall = precision_and_recall(connected_components(cosines > threshold)[1], originals)

@@ -69,11 +69,11 @@ class TorchScriptEncoder:
             "size": size, "resize": resize, "crop": crop, "interpolation": interpolation, "mean": mean, "std": std,
         }  # fmt: skip
         self.check(path, **options)
-        from equipoise.encoders.torch_models import ImageModel, device_for
+        from equipoise.encoders.torch_models import device_for, torch_image_model
 
         encoder, device = f"{FAMILY}:{path}", device_for(gpu)
         self._preparation = Preparation.of(options, encoder=encoder)
-        self._model = ImageModel(
+        self._model = torch_image_model(
             _loaded(path, device), encoder=encoder, device=device, preparation=self._preparation, half=half
         )
         self._normalise = normalise
