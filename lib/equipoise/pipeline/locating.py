@@ -13,6 +13,8 @@ from equipoise.errors import ConfigError
 CATALOG_NAME = re.compile(r"\w+\.\w+")
 """catalog.schema, in the place of a folder."""
 _SCHEME = re.compile(r"^([A-Za-z][A-Za-z0-9+.\-]+):")
+_TABLE_NAME = re.compile(r"\w[\w\-]*(\.\w[\w\-]*){1,2}")
+_ALIASES = {"s3a": "s3", "s3n": "s3"}
 _READ_ONLY = ("http", "https", "har", "jar")
 _WITH_BUCKETS = ("s3", "s3a", "s3n", "gs", "abfs", "abfss", "wasb", "wasbs")
 _ELSEWHERE = ("SPARK_HOME", "HADOOP_CONF_DIR", "YARN_CONF_DIR", "DATABRICKS_RUNTIME_VERSION")
@@ -29,6 +31,22 @@ def local_path(path: str) -> Path | None:
     if match:
         return Path("/" + path[match.end() :].lstrip("/")) if match[1].lower() == "file" else None
     return Path(path) if is_local_alone() else None
+
+
+def in_one_spelling(path: str) -> str:
+    """A path so that two spellings of one place are equal: relative, with ``file:``, or with slashes at the end.
+
+    Links are not followed. A name as of a catalog's table stays, unless something of that name is there; so does a
+    relative path that may be another file system's.
+    """
+    match = _SCHEME.match(path)
+    scheme, rest = (match[1].lower(), path[match.end() :]) if match else ("", path)
+    if scheme not in ("", "file", "dbfs"):
+        return f"{_ALIASES.get(scheme, scheme)}:{rest.rstrip('/')}"
+    if scheme or path.startswith("/"):
+        return os.path.normpath("/" + rest.lstrip("/"))
+    is_elsewhere = _TABLE_NAME.fullmatch(path) is not None or not is_local_alone()
+    return path.rstrip("/") if is_elsewhere and not Path(path).exists() else os.path.abspath(path)
 
 
 def check_workspace(place: str | os.PathLike[str]) -> str:
@@ -134,7 +152,7 @@ def locate(uri: str) -> tuple[fs.FileSystem, str]:
     if scheme == "dbfs":
         return fs.LocalFileSystem(), absolute if absolute.startswith("/Volumes/") else "/dbfs" + absolute
     authority, _, path = (rest[2:] if rest.startswith("//") else rest).partition("/")
-    filesystem, root = _remote({"s3a": "s3", "s3n": "s3"}.get(scheme, scheme), authority)
+    filesystem, root = _remote(_ALIASES.get(scheme, scheme), authority)
     return filesystem, f"{root.rstrip('/')}/{path}"
 
 

@@ -34,6 +34,7 @@ class Node(Generic[S]):
         judges: nothing stands on it; it is done again without being asked when what it stands on changed.
         check: settings -> None; needs no Spark, raises what the user can mend before any work.
         check_on_spark: (Context, settings) -> None; the same for what Spark alone can tell.
+        origin: the place outside the workspace that the items of its source come from, in one spelling.
         outside: (Context, settings) -> the states of data outside the workspace by path, None where one is not known.
     """
 
@@ -52,6 +53,7 @@ class Node(Generic[S]):
     check: str | None = None
     check_on_spark: str | None = None
     outside: str | None = None
+    origin: str | None = None
 
     @property
     def family(self) -> str:

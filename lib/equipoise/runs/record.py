@@ -22,8 +22,8 @@ REPLACED, FORGOTTEN, REMOVED = "replaced", "forgotten", "removed"
 class Event:
     """One row of ``runs``, without the run: what a node was and what became of it.
 
-    ``pins`` are versions of tables, and states of data outside, before it worked; ``made`` are the slices that are its
-    own, by path, with the versions of those that other runs share.
+    ``pins`` are versions of tables, states of data outside and the place of a source, before it worked; ``made`` are
+    the slices that are its own, by path, with the versions of those that other runs share.
     """
 
     stage: str

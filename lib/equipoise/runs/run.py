@@ -14,6 +14,8 @@ from equipoise.runs.account import SILENT, Account, Progress
 from equipoise.runs.context import Context, RunView
 from equipoise.runs.graph import AnyNode, Graph
 from equipoise.runs.node import loaded
+from equipoise.runs.origins import pin_of
+from equipoise.runs.origins import refuse as refuse_other_origins
 from equipoise.runs.question import Question
 from equipoise.runs.record import DONE, FAILED, FORGOTTEN, REMOVED, REPLACED, Event, Record, begun, ended, event_of
 from equipoise.runs.steps import Outside, State, Step, check_parents, check_steps, steps_of
@@ -68,9 +70,11 @@ class Run:
 
         Raises:
             RunError: that is not so, or one is finished with other settings and not forced: told before any work.
+            ConfigError: a source has its items from another place.
         """
         steps = self.steps(force)
         check_steps(steps, targets, self.graph, record=self.record, run_id=self.run_id)
+        refuse_other_origins(self.workspace, map(steps.__getitem__, targets))
         for name in targets:
             if steps[name].state is not State.DONE:
                 self._check(steps[name].node)
@@ -114,7 +118,7 @@ class Run:
         if not is_first_attempt:
             self._drop_copies(node)
         found = self._versions(node)
-        pins = dict(before.pins) if before and not is_first_attempt else {**found, **step.outside}
+        pins = dict(before.pins) if before and not is_first_attempt else {**found, **step.outside, **pin_of(node)}
         event = begun(node, step.fingerprint, self.graph.parents(node.name), pins)
         self._note(event)
         self._write_down()

@@ -10,6 +10,7 @@ from equipoise.errors import ConfigError, EquipoiseError, TableError, nearest
 from equipoise.pipeline.locating import check_writable, is_local_alone
 from equipoise.runs.early import early_record
 from equipoise.runs.graph import Graph
+from equipoise.runs.origins import refuse_early
 from equipoise.runs.question import Question
 from equipoise.runs.record import Record
 from equipoise.runs.steps import State, check_parents, check_steps, steps_of
@@ -59,6 +60,7 @@ class Planned:
             return
         steps = steps_of(self.graph, record, force=self.force)
         check_steps(steps, self.targets, self.graph, record=record, run_id=run_id)
+        refuse_early(self.graph.config.workspace, map(steps.__getitem__, self.targets))
         for step in map(steps.__getitem__, self.targets):
             is_known = step.node.outside is None  # else it may be done, and what it read may be gone
             if step.state is State.TO_DO or (step.state is not State.DONE and is_known):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from equipoise.errors import TableError
 from equipoise.pipeline.locating import CATALOG_NAME
-from equipoise.schemas import SCHEMA_VERSION, TABLES
+from equipoise.schemas import SCHEMA_VERSION, TABLES, Slice
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -72,6 +72,19 @@ def open_table(folder: Path, name: str) -> "DeltaTable":
     if settings.get(MAPPING_PROPERTY, "none") != "none":
         raise TableError(f"table {name} has {MAPPING_PROPERTY}")
     return table
+
+
+def has_rows(folder: Path, part: Slice) -> bool | None:
+    """Whether a slice of whole partitions has any; None where Spark has to tell."""
+    if part.table.name not in present_tables(folder):
+        return False
+    from deltalake.exceptions import DeltaError
+
+    try:
+        wanted = {name: str(value) for name, value in part.where.items()}
+        return any(wanted.items() <= values.items() for values in open_table(folder, part.table.name).partitions())
+    except (DeltaError, TableError, OSError):
+        return None
 
 
 def matching_rows(folder: Path, name: str, column: str, value: str) -> list[dict[str, Any]] | None:
