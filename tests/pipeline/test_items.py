@@ -9,7 +9,9 @@ from equipoise.kernels.vectors import largest_value
 from equipoise.pipeline import items as it
 from equipoise.schemas import EMBEDDINGS, POOL, REJECTS, Col
 
-IN_POOL = f"{Col.item_id} long, {Col.source} string, {Col.uri} string"
+IN_POOL = [Col.item_id, Col.source, Col.uri]
+READ = [*IN_POOL, Col.modified_at, Col.n_bytes, Col.content_hash]
+"""Columns of the pool that a verdict reads."""
 
 
 def raw(spark, *rows):
@@ -21,9 +23,16 @@ def verdicts(judged):
     return sorted((row[Col.key], row[Col.uri], row[Col.reason]) for row in judged.collect())
 
 
+def held(spark, *rows):
+    """The pool, of rows (item_id, source, uri)."""
+    wanted = [dict(zip(IN_POOL, row, strict=True)) for row in rows]
+    schema = POOL.schema
+    return spark.createDataFrame([tuple(row.get(name) for name in schema.names) for row in wanted], schema).select(READ)
+
+
 @pytest.fixture(scope="module")
 def no_pool(spark):
-    return spark.createDataFrame([], IN_POOL)
+    return held(spark)
 
 
 def test_a_given_id_is_the_id_and_other_keys_are_hashed_with_the_source(spark):
@@ -107,7 +116,7 @@ def test_a_broken_row_does_not_stand_in_for_a_good_one(spark, no_pool):
 
 
 def test_what_the_pool_holds_is_dropped_and_foreign_ids_collide(spark):
-    pool = spark.createDataFrame([(1, "web", "old-place"), (2, "maps", None), (3, "web", "file:/x")], IN_POOL)
+    pool = held(spark, (1, "web", "old-place"), (2, "maps", None), (3, "web", "file:/x"))
     rows = raw(
         spark,
         {"key": "1", "given_id": 1, "uri": "new-place"},  # the same item, moved
@@ -132,7 +141,7 @@ def test_without_a_pool_the_items_judge_each_other_alone(spark, no_pool):
 
 
 def test_verdicts_are_counted_in_one_row_a_reason(spark):
-    pool = spark.createDataFrame([(2, "maps", None), (3, "maps", None), (4, "web", None)], IN_POOL)
+    pool = held(spark, (2, "maps", None), (3, "maps", None), (4, "web", None))
     rows = raw(spark, *({"key": str(number), "given_id": number} for number in (1, 2, 3, 4, 5, 5)))
     vectors = spark.createDataFrame(
         [("1", [1.0, 2.0]), ("2", [1.0]), ("3", None), ("4", [])], "key string, embedding array<float>"
@@ -140,17 +149,17 @@ def test_verdicts_are_counted_in_one_row_a_reason(spark):
     judged = it.with_verdict(it.with_item_id(rows.join(vectors, Col.key, "left"), "web"), pool)
     found = {row[Col.reason]: tuple(row)[1:] for row in it.verdict_counts(judged).collect()}
     assert found == {
-        None: (2, 2, 2, 0, None),
-        it.ID_COLLISION: (2, 1, 1, 2, 2),  # two given ids are another source's, 2 for one; the null has no length
-        it.ALREADY_IN_POOL: (1, None, None, 0, None),
-        it.DUPLICATE_ID: (1, None, None, 0, None),
+        None: (2, 2, 2, 0, None, 0),
+        it.ID_COLLISION: (2, 1, 1, 2, 2, 0),  # two given ids are another source's, 2 for one; the null has no length
+        it.ALREADY_IN_POOL: (1, None, None, 0, None, 0),
+        it.DUPLICATE_ID: (1, None, None, 0, None, 0),
     }
 
 
 def test_verdicts_of_items_without_vectors_and_ids_are_counted_too(spark):
     items = spark.createDataFrame([(1, None), (2, "unreadable_file"), (3, None)], "item_id long, reason string")
     found = {row[Col.reason]: tuple(row)[1:] for row in it.verdict_counts(items).collect()}
-    assert found == {None: (2, None, None, 0, None), "unreadable_file": (1, None, None, 0, None)}
+    assert found == {None: (2, None, None, 0, None, 0), "unreadable_file": (1, None, None, 0, None, 0)}
 
 
 def test_rows_of_vectors_have_the_columns_of_the_table(spark):

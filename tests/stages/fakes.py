@@ -89,6 +89,13 @@ class MemoryWorkspace:
         self._committed(part.table, [row for row in self._rows(part.table) if key(row) not in keys], new)
         return self.version(part.table)
 
+    def delete_items(self, part, items):
+        if self.exists(part.table):
+            ids, mine = {row[0] for row in items.collect()}, [*self._rows(part.table)]
+            others = {id(row) for row in self._others(part)}
+            kept = [row for row in mine if id(row) in others or row["item_id"] not in ids]
+            self._committed(part.table, kept, [])
+
     def drop_copies(self, part):
         keys = [tuple(row[name] for name in part.table.key) for row in self._rows(part.table)]
         if len(keys) == len(set(keys)):

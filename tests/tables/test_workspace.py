@@ -118,6 +118,14 @@ def test_only_keys_that_others_did_not_add_meanwhile_are_inserted(spark, workspa
     assert items_of(workspace, POOL) == [1, 2, 3, 4]
 
 
+def test_items_of_a_slice_are_deleted_by_their_ids(spark, workspace):
+    workspace.delete_items(A, rows_of(spark, 1))  # a table that is not there has none
+    workspace.append(A, rows_of(spark, 1, 2, 3))
+    workspace.append(B, rows_of(spark, 1, 2))
+    workspace.delete_items(A, rows_of(spark, 1, 3, 9))
+    assert items_of(workspace, A) == [2] and items_of(workspace, B) == [1, 2]
+
+
 def test_what_is_kept_and_what_is_not_are_slices_of_their_own(spark, workspace):
     kept, dropped = (part(DUPLICATES, run_id="a", is_kept=value) for value in (True, False))
     workspace.append(kept, rows_of(spark, 1))

@@ -22,11 +22,15 @@ def is_npy_name(name: str) -> bool:
 
 
 class _Source(Section):
-    """``damaged: skip`` rejects a file that cannot be read as one row, and takes the others."""
+    """``damaged: skip`` rejects a file that cannot be read as one row, and takes the others.
+
+    ``changed: replace`` takes items anew whose file, contents or vector is another than the pool's.
+    """
 
     path: str
     name: Annotated[str | None, HOW] = None
     damaged: Literal["refuse", "skip"] = "refuse"
+    changed: Literal["keep", "replace"] = "keep"
 
     @property
     def own_name(self) -> str:

@@ -3,6 +3,9 @@
 A *raw item* is what a source yields (``RAW``); its ``reason`` is set where the source could not make it out.
 """
 
+from functools import reduce
+from operator import or_
+
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 from pyspark.sql import types as t
@@ -20,7 +23,7 @@ OTHER_LENGTH = "other_length"
 TOO_LARGE = "too_large"
 OF_VECTORS = (NOT_FINITE, EMPTY_VECTOR, OTHER_LENGTH, TOO_LARGE)
 """Reasons of vectors that cannot be used, whatever their items are."""
-_KNOWN = "known"
+_KNOWN, _VECTOR = "known", "vector"
 _TOLD = (Col.uri, Col.detail, Col.content, Col.embedding, Col.label)
 """What tells rows without an id apart."""
 
@@ -64,18 +67,26 @@ def other_ids(items: DataFrame, source: str, *, is_own_space: bool) -> DataFrame
     return given.select((F.col(Col.given_id) if is_own_space else _own_id(source)).alias(Col.item_id))
 
 
-def with_verdict(items: DataFrame, pool: DataFrame | None) -> DataFrame:
+def with_verdict(
+    items: DataFrame, pool: DataFrame | None, *, vectors: DataFrame | None = None, takes_changed: bool = False
+) -> DataFrame:
     """Fills ``reason`` (and ``detail``) of every item that is not to be taken; the new ones keep null.
+
+    Adds ``is_changed``: the pool holds the item with another time, size or content, or ``vectors`` another vector.
 
     ``already_in_pool``: the pool holds it. ``duplicate_id``: the same id and key came before, in an
     order in which the partitioning has no part. ``id_collision``: another key, or another source, has the id.
 
     Args:
         items: of one source, with ``item_id``.
-        pool: the table; only id, source and uri are read. None where there is none yet.
+        pool: the table, without contents. None where there is none yet.
+        vectors: of the items that the pool holds: item_id, embedding.
+        takes_changed: whether changed items are to be taken anew.
     """
     own = _with_own_verdict(items)
-    return own if pool is None else _with_pool_verdict(own, pool)
+    if pool is None:
+        return own.select("*", F.lit(False).alias(Col.is_changed))
+    return _with_pool_verdict(own, pool, vectors, takes_changed=takes_changed)
 
 
 def filter_new(items: DataFrame) -> DataFrame:
@@ -160,11 +171,12 @@ def verdict_counts(items: DataFrame) -> DataFrame:
     """One row a reason, null for the items that are taken, with all that is asked of them in one pass.
 
     ``n_items``; ``shortest`` and ``longest`` vector, null where there are none; ``n_clashes``, the ids that were given
-    and are another source's, and one of them as ``given_id``.
+    and are another source's, and one of them as ``given_id``; ``n_changed`` since the pool took them.
     """
     size = F.size(Col.embedding) if Col.embedding in items.columns else F.lit(None).cast("int")
     given = F.col(Col.given_id) if Col.given_id in items.columns else F.lit(None).cast("bigint")
     clash = F.when(F.col(Col.reason) == ID_COLLISION, given)
+    changed = F.col(Col.is_changed) if Col.is_changed in items.columns else F.lit(False)
     present = F.when(size > 0, size)  # of null it is -1, or null where Spark is told so
     return items.groupBy(Col.reason).agg(
         F.count(F.lit(1)).alias(Col.n_items),
@@ -172,6 +184,7 @@ def verdict_counts(items: DataFrame) -> DataFrame:
         F.max(present).alias(Col.longest),
         F.count(clash).alias(Col.n_clashes),
         F.min(clash).alias(Col.given_id),
+        F.count(F.when(changed, 1)).alias(Col.n_changed),
     )
 
 
@@ -202,19 +215,34 @@ def _with_own_verdict(items: DataFrame) -> DataFrame:
     )
 
 
-def _with_pool_verdict(items: DataFrame, pool: DataFrame) -> DataFrame:
+def _with_pool_verdict(
+    items: DataFrame, pool: DataFrame, vectors: DataFrame | None, *, takes_changed: bool
+) -> DataFrame:
     known = F.col(_KNOWN)
-    held = pool.select(Col.item_id, F.struct(Col.source, Col.uri).alias(_KNOWN))
-    joined = items.join(held, on=Col.item_id, how="left")
+    facts = F.struct(Col.source, Col.uri, Col.modified_at, Col.n_bytes, Col.content_hash)
+    joined = items.join(pool.select(Col.item_id, facts.alias(_KNOWN)), on=Col.item_id, how="left")
+    differences = [
+        (F.col(Col.modified_at), known[Col.modified_at]),
+        (F.col(Col.n_bytes), known[Col.n_bytes]),
+        (F.sha2(F.col(Col.content).cast("binary"), 256), known[Col.content_hash]),
+    ]
+    if vectors is not None:
+        hashed = vectors.select(Col.item_id, F.xxhash64(Col.embedding).alias(_VECTOR))
+        joined = joined.join(hashed, on=Col.item_id, how="left")
+        differences.append((F.xxhash64(Col.embedding), F.col(_VECTOR)))
     # Only a uri that is the key tells items of one source apart: an item with an id may have moved.
     other_file = F.col(Col.key).eqNullSafe(F.col(Col.uri)) & ~known[Col.uri].eqNullSafe(F.col(Col.uri))
     other = (known[Col.source] != F.col(Col.source)) | other_file
     origin = F.concat_ws(" ", F.lit("in the pool since before, from"), known[Col.source], known[Col.uri])
-    reason = F.when(known.isNotNull() & other, ID_COLLISION).when(known.isNotNull(), ALREADY_IN_POOL)
+    is_another = reduce(or_, [F.coalesce(now != before, F.lit(False)) for now, before in differences])
+    is_changed = F.col(Col.reason).isNull() & known.isNotNull() & ~other & is_another
+    is_there = known.isNotNull() & ~(F.lit(takes_changed) & is_changed)
+    reason = F.when(known.isNotNull() & other, ID_COLLISION).when(is_there, ALREADY_IN_POOL)
     return joined.select(
         *_except(items, Col.reason, Col.detail),
         F.coalesce(F.col(Col.reason), reason).alias(Col.reason),
-        F.when(F.col(Col.reason).isNull() & known.isNotNull(), origin).otherwise(F.col(Col.detail)).alias(Col.detail),
+        F.when(F.col(Col.reason).isNull() & reason.isNotNull(), origin).otherwise(F.col(Col.detail)).alias(Col.detail),
+        F.coalesce(is_changed, F.lit(False)).alias(Col.is_changed),
     )
 
 

@@ -27,6 +27,7 @@ class Col:
     shortest = "shortest"
     longest = "longest"
     n_clashes = "n_clashes"
+    n_changed = "n_changed"
     chunk = "chunk"
     # clusters
     run_id = "run_id"
@@ -64,6 +65,7 @@ class Col:
     # duplicates
     component_id = "component_id"
     is_kept = "is_kept"
+    is_changed = "is_changed"
     kept_id = "kept_id"
     similarity = "similarity"
     kind = "kind"

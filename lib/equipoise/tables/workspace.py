@@ -12,7 +12,7 @@ from pyspark.sql import functions as F
 
 from equipoise.errors import TableError
 from equipoise.pipeline.locating import CATALOG_NAME, check_workspace
-from equipoise.schemas import SCHEMA_VERSION, Slice, Table
+from equipoise.schemas import SCHEMA_VERSION, Col, Slice, Table
 from equipoise.tables.commits import Commit, is_in_the_way, lost_a_race, marked, retried, short
 from equipoise.tables.local import VERSION_PROPERTY
 from equipoise.tables.places import qualified
@@ -116,6 +116,14 @@ class Workspace:
     def replace_rows(self, part: Slice, rows: DataFrame) -> int:
         """Adds rows to a slice, in the place of those that have their keys; returns the version."""
         return self._merged(part, rows, is_replacing=True).version
+
+    def delete_items(self, part: Slice, items: DataFrame) -> None:
+        """Deletes the rows of a slice whose item_id is among ``items``."""
+        if not self.exists(part.table):
+            return
+        tests = [f"old.`{Col.item_id}` = new.`{Col.item_id}`", predicate(part.where, of="old.")]
+        merge = self._delta(part.table).alias("old").merge(items.alias("new"), " and ".join(tests)).whenMatchedDelete()
+        retried(merge.execute, f"rows of {self.place(part.table)} cannot be deleted")
 
     def drop_copies(self, part: Slice) -> int | None:
         """Of rows that two runs added to a slice in the same moment one stays; the version, None where none were."""

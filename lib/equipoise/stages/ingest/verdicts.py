@@ -38,6 +38,11 @@ class Verdicts:
         return int(row[Col.n_items]) if row else 0
 
     @property
+    def n_changed(self) -> int:
+        """Items that the pool held otherwise."""
+        return sum(int(row[Col.n_changed]) for row in self.counts.values())
+
+    @property
     def lengths(self) -> tuple[int, int] | None:
         """The shortest and the longest of the vectors that can be used; None without any."""
         rows = [row for reason, row in self.counts.items() if row[Col.longest] is not None and reason not in OF_VECTORS]

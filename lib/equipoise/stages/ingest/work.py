@@ -26,10 +26,11 @@ from equipoise.pipeline.items import (
 )
 from equipoise.runs.account import Account
 from equipoise.runs.context import Context
-from equipoise.schemas import EMBEDDINGS, POOL, REJECTS, Col
+from equipoise.schemas import EMBEDDINGS, POOL, REJECTS, Col, Slice
 from equipoise.sources.reading import passed_over, raw_items, read_carefully
 from equipoise.sources.surveying import shown
 from equipoise.stages.ingest import Ingestion
+from equipoise.stages.ingest.changes import CHANGED_SINCE, is_replacing, tell_changes
 from equipoise.stages.ingest.verdicts import OWN, Verdicts, check, common_length, id_space
 
 # A task reads this many files; beyond the most tasks, more of them.
@@ -58,12 +59,15 @@ def ingest(context: Context, settings: Ingestion) -> Account:
         if settings.encoder_id is not None:
             _write_vectors(context, settings, taken, has_new=n_out > 0)
         if n_out:  # it comes last: what the pool holds counts as done when a killed run starts again
-            context.insert_new(POOL, pool_rows(taken), since=judged.since)
+            _add(context, settings, judged, taken)
         if n_out + n_known == 0:
             raise InputError(_nothing_usable(context, settings, judged, taken, read))
-    drops = {ALREADY_IN_POOL: n_before} if n_before else {}
-    n_taken = n_out + n_known - n_before
-    return Account(judged.total, n_taken, n_rejected, drops, n_items=_n_held(context, settings, n_out, judged.since))
+    n_changed = 0 if is_replacing(settings) else judged.n_changed
+    drops = {ALREADY_IN_POOL: n_before - n_changed, CHANGED_SINCE: n_changed}
+    n_held = _n_held(context, settings, n_out, judged.since)
+    tell_changes(context, settings, n_changed=judged.n_changed, n_gone=n_held - n_out - n_known)
+    some = {reason: count for reason, count in drops.items() if count}
+    return Account(judged.total, n_out + n_known - n_before, n_rejected, some, n_items=n_held)
 
 
 def _judged(context: Context, settings: Ingestion, stack: ExitStack, is_careful: bool) -> Verdicts:
@@ -89,8 +93,26 @@ def _verdicts(context: Context, settings: Ingestion, raw: DataFrame, stack: Exit
     items = with_item_id(raw, settings.name, is_own_space=id_space(settings) == OWN)
     since = context.version(POOL)
     pool = None if since is None else context.workspace.read(POOL, since)
-    verdicts = stack.enter_context(persisted(with_verdict(items, pool)))
+    judged = with_verdict(items, pool, vectors=_own_vectors(context, settings), takes_changed=is_replacing(settings))
+    verdicts = stack.enter_context(persisted(judged))
     return Verdicts(verdicts, {row[Col.reason]: row for row in verdict_counts(verdicts).collect()}, since)
+
+
+def _own_vectors(context: Context, settings: Ingestion) -> DataFrame | None:
+    """Those that items of the source have already; None where they bring none, or there are none yet."""
+    since = context.version(EMBEDDINGS) if settings.encoder_id is not None else None
+    return None if since is None else context.workspace.read(context.own(EMBEDDINGS), since)
+
+
+def _add(context: Context, settings: Ingestion, judged: Verdicts, taken: DataFrame) -> None:
+    """What is new goes to the pool; what is taken anew in the place of what was there, after its vectors went."""
+    if not (is_replacing(settings) and judged.n_changed):
+        context.insert_new(POOL, pool_rows(taken), since=judged.since)
+        return
+    if settings.encoder_id is None:
+        changed = judged.items.where(F.col(Col.is_changed)).select(Col.item_id)
+        context.workspace.delete_items(Slice(EMBEDDINGS, {Col.source: settings.name}), changed)
+    context.replace_rows(POOL, pool_rows(taken))
 
 
 def _read(
