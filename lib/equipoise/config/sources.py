@@ -10,6 +10,7 @@ from pydantic import Field, field_validator, model_validator
 from equipoise.config.places import Place
 from equipoise.config.sections import HOW, Section
 from equipoise.encoders.base import Kind
+from equipoise.pipeline.locating import in_one_spelling
 
 FILE_SUFFIX = re.compile(r"\.(npy|parquet|delta|jsonl?|ndjson|txt)(\.(gz|bz2|zst))?$")
 SOURCE_NAME = re.compile(r"[^0-9A-Za-z_\-]+")
@@ -149,6 +150,11 @@ class NamedSource:
     def has_contents(self) -> bool:
         """Whether there is something to embed: not where vectors are brought ready-made."""
         return not isinstance(self.section, EmbeddingsSource)
+
+    @property
+    def origin(self) -> str:
+        """Where its items come from, in one spelling."""
+        return in_one_spelling(self.section.path)
 
     @property
     def content_kind(self) -> Kind | None:

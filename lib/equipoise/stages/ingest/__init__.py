@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from typing import Annotated
 
 from equipoise.config import HOW, Config, NamedSource, Section, Source
-from equipoise.pipeline.locating import in_one_spelling
 from equipoise.runs.graph import Graph
 from equipoise.runs.node import Node
 from equipoise.runs.stage import Stage
@@ -40,7 +39,7 @@ def _node(config: Config, source: NamedSource) -> Node[Ingestion]:
             Slice(REJECTS, {Col.stage: name}),
         ),
         check="equipoise.stages.ingest.check:check",
-        origin=in_one_spelling(source.section.path),
+        origin=source.origin,
         revision=2,
     )
 
