@@ -26,6 +26,7 @@ def folder(tmp_path_factory):
 
 def sections(folder, *, name="s", encoder="e", n_clusters=4, **semdedup):
     source = {"kind": "embeddings", "path": str(folder / "v.npy"), "encoder": encoder}
+    source |= {} if name == "s" else {"id_space": "own"}
     made = {"sources": {name: source}, "cluster": {"levels": [{"k": n_clusters}]}}
     if semdedup:
         made["deduplicate"] = {"threshold": THRESHOLD, "semdedup": semdedup}
