@@ -1,7 +1,7 @@
 """Pairs of similar vectors on Spark beside faiss' brute-force range search in one process, on the same cores.
 
     python tests/benchmarks/bench_deduplicate.py --size small|full [--only text copies growth components]
-        [--vectors FILE.npy]
+        [--rounds N] [--vectors FILE.npy]
 
 text: MiniLM vectors of the paragraphs of the docstrings of all installed packages (made once and kept as FILE.npy; on
 two cores that takes half an hour), pairs above 0.6 and 0.8. copies: vectors whose spectrum falls as that of the text
@@ -190,6 +190,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--size", choices=SIZES, default="small")
     parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS)
+    parser.add_argument("--rounds", type=int, help="in which the contenders take turns (default: the size's)")
     parser.add_argument("--vectors", type=Path, default=Path("data/paragraph_vectors.npy"))
     parser.add_argument("--json", type=Path, default=Path("artifacts/bench_deduplicate.json"))
     options = parser.parse_args()
@@ -201,7 +202,7 @@ def main() -> int:
     with threadpool_limits(os.cpu_count()), tempfile.TemporaryDirectory() as folder:
         faiss.omp_set_num_threads(os.cpu_count())
         for name in [one for one in options.only if one in makers]:
-            found[name] = against_faiss(makers[name](), [0.6, 0.8], size["rounds"], folder)
+            found[name] = against_faiss(makers[name](), [0.6, 0.8], options.rounds or size["rounds"], folder)
             are_kept &= show(name, found[name], console)
         if "growth" in options.only:
             found["growth"] = growth(size["growth"], folder)
