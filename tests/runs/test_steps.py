@@ -112,6 +112,15 @@ def test_data_outside_are_part_of_it_and_unknown_ones_are_no_change():
         }
 
 
+def test_where_nobody_looked_the_states_are_those_pinned_and_versions_and_places_are_none():
+    graph = graph_of(*pipeline())
+    record = recorded(graph, ALL, outside={"cluster": {"/data/x": 1}})
+    for name, pins in {"ingest": {"pool": 3, "origin:/data/y": 0}, "cluster": {"/data/x": 1, "embeddings": 2}}.items():
+        event = record.get(name)
+        record.add(replace(event, pins=pins))
+    assert states(graph, record).items() >= dict.fromkeys(ALL, T.DONE).items()
+
+
 def test_a_renamed_parent_of_the_same_result_changes_nothing():
     """``embed`` may become ``embed:dino`` when a second encoder comes."""
     from equipoise.schemas import POOL

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from equipoise.errors import ConfigError
 from equipoise.pipeline.locating import is_local_alone
 from equipoise.runs.graph import AnyNode
-from equipoise.runs.record import DONE
+from equipoise.runs.record import DONE, ORIGIN
 from equipoise.runs.steps import State, Step
 from equipoise.schemas import POOL, RUNS, Col, Slice
 from equipoise.tables.local import has_rows, local_folder, matching_rows
@@ -15,16 +15,13 @@ from equipoise.tables.local import has_rows, local_folder, matching_rows
 if TYPE_CHECKING:  # Spark takes seconds to import
     from equipoise.tables import Workspace
 
-PREFIX = "origin:"
-"""Of the pin that keeps the place, beside versions and states: with a state that is always 0."""
-
 Row = Mapping[str, Any]
 Holds = Callable[[Slice], bool | None]
 
 
 def pin_of(node: AnyNode) -> dict[str, int]:
     """What the events of a node keep of the place that its items come from."""
-    return {f"{PREFIX}{node.origin}": 0} if node.origin is not None else {}
+    return {f"{ORIGIN}{node.origin}": 0} if node.origin is not None else {}
 
 
 def refuse_early(workspace: str, steps: Iterable[Step]) -> bool:
@@ -81,7 +78,7 @@ def _newest(rows: Sequence[Row], part: Slice) -> tuple[str, str] | None:
     """The place and the run of the newest that took items of the source; None where none tells."""
     found: list[tuple[datetime, str, str]] = []
     for row in rows:
-        places = [path for path in dict(row[Col.input_versions] or {}) if path.startswith(PREFIX)]
+        places = [path for path in dict(row[Col.input_versions] or {}) if path.startswith(ORIGIN)]
         if places and part.path in dict(row[Col.made] or {}):
-            found.append((row[Col.at], places[0].removeprefix(PREFIX), row[Col.run_id]))
+            found.append((row[Col.at], places[0].removeprefix(ORIGIN), row[Col.run_id]))
     return max(found)[1:] if found else None

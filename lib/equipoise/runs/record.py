@@ -11,11 +11,13 @@ from equipoise import __version__
 from equipoise.config import shown
 from equipoise.runs.account import Account
 from equipoise.runs.node import Node
-from equipoise.schemas import Col
+from equipoise.schemas import TABLES, Col
 
 RUNNING, DONE, FAILED = "running", "done", "failed"
 REPLACED, FORGOTTEN, REMOVED = "replaced", "forgotten", "removed"
 """Its rows go; forgotten: those that other runs share, too; removed: they are gone."""
+ORIGIN = "origin:"
+"""Of the pin that keeps the place of a source, with a state that is always 0: no part of what a result depends on."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,11 @@ class Event:
     made: Mapping[str, int | None] = field(default_factory=dict)
     account: Account | None = None
     code_version: str = __version__
+
+    @property
+    def outside(self) -> tuple[str, ...]:
+        """The data outside whose states were pinned."""
+        return tuple(path for path in self.pins if path not in TABLES and not path.startswith(ORIGIN))
 
     @property
     def has_begun(self) -> bool:

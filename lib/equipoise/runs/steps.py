@@ -10,7 +10,6 @@ from equipoise.config import shown
 from equipoise.errors import RunError
 from equipoise.runs.graph import AnyNode, Graph
 from equipoise.runs.record import DONE, Event, Record
-from equipoise.schemas import TABLES
 
 Outside = Mapping[str, int | None]
 
@@ -132,8 +131,7 @@ def _state(
 
 
 def _as_before(event: Event | None) -> Outside:
-    """What is pinned beside the versions of tables."""
-    return dict.fromkeys(path for path in event.pins if path not in TABLES) if event else {}
+    return dict.fromkeys(event.outside) if event else {}
 
 
 def _known(event: Event | None, states: Outside) -> dict[str, int]:
