@@ -15,6 +15,7 @@ from equipoise.kernels.nearest import Floats
 from equipoise.kernels.packing import Block, pack
 from equipoise.kernels.statistics import ROWS_PER_BLOCK
 from equipoise.kernels.vectors import Assignments, Ids, check_numbers, unit_length
+from equipoise.pipeline.crossing import BLOCK, BLOCK_SCHEMA, as_stream, rows_frame
 from equipoise.schemas import Col
 
 BYTES_PER_MESSAGE = 100 * 2**20
@@ -24,10 +25,8 @@ BYTES_PER_BLOCK = 2**20 - 2**10
 a region on, which is a MiB with a heap of 4 GiB), and a heap full of cached blocks may have none."""
 BYTES_PER_TASK = 64 * 2**20
 """Arrays of the driver that one task gets, and makes one file of where they are written."""
-BLOCK = "block"
 LARGEST_HALF = float(np.finfo(np.float16).max)
 
-BLOCK_SCHEMA = t.StructType([t.StructField(BLOCK, t.BinaryType())])
 VECTOR_SCHEMA = t.StructType(
     [
         t.StructField(Col.item_id, t.LongType()),
@@ -177,10 +176,9 @@ def arrays_frame(
         pa.RecordBatch.from_arrays([_arrow(columns[name][start : start + rows]) for name in schema.names], schema.names)
         for start in range(0, n_rows, rows)
     )
-    streams = [(as_stream(batch),) for batch in batches]
-    n_tasks = -(-sum(len(stream) for (stream,) in streams) // BYTES_PER_TASK)
-    packed = spark.sparkContext.parallelize(streams, max(1, n_tasks))
-    return spark.createDataFrame(packed, BLOCK_SCHEMA).mapInArrow(from_streams, schema)
+    streams = [as_stream(batch) for batch in batches]
+    n_tasks = -(-sum(map(len, streams)) // BYTES_PER_TASK)
+    return rows_frame(spark, spark.sparkContext.parallelize(streams, max(1, n_tasks)), schema)
 
 
 def vectors_frame(spark: SparkSession, item_ids: Ids, vectors: Floats) -> DataFrame:
@@ -202,21 +200,6 @@ def _arrow(column: NDArray[Any] | pa.Array) -> pa.Array:
         return pa.array(column)
     numbers = pa.array(np.ascontiguousarray(column).ravel())
     return pa.FixedSizeListArray.from_arrays(numbers, column.shape[1]).cast(pa.list_(numbers.type))
-
-
-def as_stream(batch: pa.RecordBatch) -> bytes:
-    """A batch as the bytes of an Arrow stream."""
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, batch.schema) as stream:
-        stream.write_batch(batch)
-    return sink.getvalue().to_pybytes()
-
-
-def from_streams(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """The batches whose streams are the values of the first column."""
-    for batch in batches:
-        for packed in batch.column(0):
-            yield from pa.ipc.open_stream(packed.as_buffer())
 
 
 def assignments_batch(labelled: Assignments) -> pa.RecordBatch:

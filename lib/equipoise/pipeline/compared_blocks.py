@@ -21,7 +21,8 @@ from equipoise.kernels.packing import Block, pack, rows_by, unpack
 from equipoise.kernels.placement import partitions_for
 from equipoise.kernels.regions import Regions, parts_of, region_of
 from equipoise.kernels.vectors import Ids, unit_length
-from equipoise.pipeline.blocks import BLOCK, BLOCK_SCHEMA, concatenated, packed_rows, rows_per_block
+from equipoise.pipeline.blocks import concatenated, packed_rows, rows_per_block
+from equipoise.pipeline.crossing import BLOCK, BLOCK_SCHEMA, bytes_of
 from equipoise.pipeline.sharing import share
 from equipoise.pipeline.spark_vectors import SparkVectors
 from equipoise.pipeline.workers import settle
@@ -161,7 +162,7 @@ def clustered_blocks(
             yield pa.RecordBatch.from_arrays([pa.array([_labelled(block, labels)], pa.binary())], [BLOCK])
 
     packed = members.select(Col.item_id, Col.embedding, Col.cluster_id).mapInArrow(labelled, BLOCK_SCHEMA)
-    pieces = packed.rdd.mapPartitions(lambda rows: _routed(map(_unlabelled, rows), where))
+    pieces = bytes_of(packed).mapPartitions(lambda parts: _routed(map(_unlabelled, parts), where))
     try:
         with _made(pieces, where) as blocks:
             yield blocks
@@ -187,8 +188,7 @@ def _labelled(block: Block, labels: NDArray[np.int32]) -> bytes:
     return _NUMBER.pack(len(labels)) + labels.tobytes() + pack(block)
 
 
-def _unlabelled(row: tuple[bytes]) -> tuple[Block, Ids]:
-    packed = bytes(row[0])
+def _unlabelled(packed: bytes) -> tuple[Block, Ids]:
     count, start = _NUMBER.unpack_from(packed)[0], _NUMBER.size
     return unpack(packed[start + 4 * count :]), np.frombuffer(packed, np.int32, count=count, offset=start)
 

@@ -18,8 +18,9 @@ from equipoise.kernels.packing import unpack
 from equipoise.kernels.pairs import pairs_above
 from equipoise.kernels.regions import BlockPairs, Region, is_narrow, near_rows, region_of
 from equipoise.kernels.vectors import Ids
-from equipoise.pipeline.blocks import BLOCK_SCHEMA, as_stream, concatenated, from_streams
+from equipoise.pipeline.blocks import concatenated
 from equipoise.pipeline.compared_blocks import number_of, numbered
+from equipoise.pipeline.crossing import as_stream, rows_frame
 from equipoise.pipeline.sharing import share
 from equipoise.pipeline.workers import settle
 from equipoise.schemas import Col
@@ -88,7 +89,7 @@ def compared(spark: SparkSession, stored: "RDD[bytes]", comparison: Comparison) 
             number = number_of(part)
             yield from ((cell, part) for cell in targets[routes[number] : routes[number + 1]].tolist())
 
-    def found(pieces: Iterable[tuple[int, bytes]]) -> Iterator[tuple[bytes]]:
+    def found(pieces: Iterable[tuple[int, bytes]]) -> Iterator[bytes]:
         settle()
         received = list(pieces)
         if not received:
@@ -102,11 +103,11 @@ def compared(spark: SparkSession, stored: "RDD[bytes]", comparison: Comparison) 
         begin, end = shared["starts"].value[cell : cell + 2]
         pairs = BlockPairs(*(shared[name].value[begin:end] for name in BlockPairs._fields))
         for batch in _batches(_pairs_of(held, _beside(pairs, order), threshold), is_ordered=is_ordered):
-            yield (as_stream(batch),)
+            yield as_stream(batch)
 
     try:
         tasks = stored.mapPartitions(sent).partitionBy(max(1, cells.count), int)
-        yield spark.createDataFrame(tasks.mapPartitions(found), BLOCK_SCHEMA).mapInArrow(from_streams, PAIRS)
+        yield rows_frame(spark, tasks.mapPartitions(found), PAIRS)
     finally:
         for array in shared.values():
             array.destroy()

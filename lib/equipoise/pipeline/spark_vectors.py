@@ -21,19 +21,17 @@ from equipoise.kernels.statistics import ClusterStats, PartialStats, add_up
 from equipoise.kernels.vectors import ArrayVectors, Assignments, Ids, Vectors, smallest_draws
 from equipoise.pipeline.blocks import (
     ASSIGNED,
-    BLOCK_SCHEMA,
     BYTES_PER_MESSAGE,
-    as_stream,
     assignments_batch,
     blocks,
     concatenated,
     count_and_dim,
-    from_streams,
     packed_arrays,
     packed_rows,
     rows_per_block,
 )
 from equipoise.pipeline.candidates import SparkCandidates
+from equipoise.pipeline.crossing import as_stream, bytes_of, rows_frame
 from equipoise.pipeline.members import last_members
 from equipoise.pipeline.reduction import free_shuffles, most_result_bytes, scattered
 from equipoise.pipeline.sharing import SharedArray, share
@@ -87,8 +85,7 @@ class SparkVectors:
         count, dim = count_and_dim(embeddings, spherical=spherical, half=half)
         n_partitions = partitions or partitions_for(count, dim)
         packed = blocks(embeddings, partitions=n_partitions, dim=dim, spherical=spherical, half=half)
-        stored = packed.rdd.map(lambda row: bytes(row[0]))
-        return cls(embeddings.sparkSession, stored, count=count, dim=dim, backend=backend)
+        return cls(embeddings.sparkSession, bytes_of(packed), count=count, dim=dim, backend=backend)
 
     @classmethod
     def from_arrays(
@@ -198,11 +195,8 @@ class SparkVectors:
     ) -> DataFrame:
         """What a function makes of the packed blocks of every partition: the vectors cross to Python once."""
 
-        def streams(parts: Iterable[bytes]) -> Iterator[tuple[bytes]]:
-            return ((as_stream(batch),) for batch in of_partition(parts))
-
-        packed = self.spark.createDataFrame(self._packed.mapPartitions(streams), BLOCK_SCHEMA)
-        return packed.mapInArrow(from_streams, schema)
+        streams = self._packed.mapPartitions(lambda parts: map(as_stream, of_partition(parts)))
+        return rows_frame(self.spark, streams, schema)
 
     def pieces(self, of_partition: Callable[[int, Iterable[bytes]], Iterable[Result]]) -> "RDD[Result]":
         """What a function makes of the number and the packed blocks of every partition, to be moved on."""

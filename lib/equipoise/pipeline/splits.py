@@ -26,13 +26,11 @@ from equipoise.kernels.statistics import ROWS_PER_BLOCK
 from equipoise.kernels.vectors import ArrayVectors, Assignments, Ids
 from equipoise.pipeline.blocks import (
     ASSIGNED,
-    BLOCK_SCHEMA,
-    as_stream,
     assignments_batch,
     concatenated,
-    from_streams,
     rows_per_block,
 )
+from equipoise.pipeline.crossing import as_stream, rows_frame
 from equipoise.pipeline.routing import Routing, routing
 from equipoise.pipeline.sharing import share
 from equipoise.pipeline.spark_vectors import SparkVectors
@@ -112,9 +110,7 @@ def split(vectors: SparkVectors, coarse: Floats, inside: Inside, *, most_bytes: 
     fitted = routed.mapPartitions(lambda found: _fitted(found, routes, inside, most=most, near=near))
     stored = fitted._reserialize(NoOpSerializer()).persist(StorageLevel.MEMORY_AND_DISK_DESER)
     stored.count()
-    rows = vectors.spark.createDataFrame(stored.map(lambda stream: (stream,)), BLOCK_SCHEMA).mapInArrow(
-        from_streams, ROWS
-    )
+    rows = rows_frame(vectors.spark, stored, ROWS)
     clusters = rows.where(F.col(Col.item_id).isNull()).select(Col.level, Col.cluster_id, Col.centroid, Col.distance_sq)
     labelled = rows.where(F.col(Col.item_id).isNotNull()).select(*ASSIGNED.names)
     if routes.is_sampled.any():
