@@ -7,7 +7,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from equipoise.errors import ConfigError
-from equipoise.kernels.components import components, merge_similarities, removed_above, threshold_for
+from equipoise.kernels.components import (
+    components,
+    merge_similarities,
+    removed_above,
+    threshold_for,
+    threshold_removing,
+)
 
 EDGES = st.lists(st.tuples(st.integers(-6, 12), st.integers(-6, 12), st.sampled_from([0.6, 0.7, 0.8, 0.9, 1.0])))
 
@@ -57,6 +63,17 @@ def test_a_threshold_removes_all_but_one_item_of_each_component_above_it(edges):
     for threshold, removed in zip(thresholds, removed_above(merges, thresholds).tolist(), strict=True):
         lowest = by_networkx((a, b) for a, b, similarity in edges if np.float32(similarity) > np.float32(threshold))
         assert removed == len(lowest) - len(set(lowest.values()))
+
+
+@settings(max_examples=200)
+@given(EDGES, st.integers(0, 12))
+def test_no_threshold_removes_more_nearly_as_many(edges, n):
+    merges = merge_similarities(*arrays(edges))
+    merges = merges[merges > np.float32(0.5)]
+    threshold = threshold_removing(n, merges, lowest=0.5)
+    assert 0.5 <= threshold <= 1
+    possible = removed_above(merges, [0.5, *merges, 1.0])
+    assert abs(removed_above(merges, [threshold])[0] - n) == np.abs(possible - n).min()
 
 
 def test_a_threshold_is_interpolated_from_the_shares_that_others_remove():

@@ -154,6 +154,9 @@ def test_another_threshold_reads_no_vector_and_one_below_the_stored_pairs_is_ref
     assert kept(nearer) == [0, 1, 2, 3, 4] and told(nearer)[6][:2] == (False, 4)
     with pytest.raises(ConfigError, match=r"deduplicate.threshold: 0.5 is below 0.9, from where .*--force deduplicate"):
         again(stored, folder, threshold=0.5)
+    with pytest.raises(ConfigError, match=r"target_keep is 2, and thresholds from 0.97 to 1 leave 3 to 7 of 7 items"):
+        again(stored, folder, threshold=NEAR, target_keep=2)
+    assert kept(nearer) == [0, 1, 2, 3, 4], "what there was is there, where nothing can take its place"
 
 
 def test_the_threshold_that_leaves_so_many_is_found(stored, folder):

@@ -75,6 +75,25 @@ def removed_above(merges: Floats, thresholds: Sequence[float]) -> Ids:
     return np.searchsorted(rising, -np.asarray(thresholds, dtype=np.float32), side="left").astype(np.int64)
 
 
+def threshold_removing(n: int, merges: Floats, *, lowest: float) -> float:
+    """Finds the threshold that removes as nearly ``n`` items as any does, fewer where two are as near.
+
+    Args:
+        n: items to remove.
+        merges: (m,) float32 descending, from 1 down to above ``lowest``, from :func:`merge_similarities`.
+        lowest: no threshold below it is looked at.
+
+    Returns:
+        In the middle between the last similarity that counts and the first that does not, as a float32 has it.
+    """
+    cuts = np.concatenate([[0], np.flatnonzero(np.diff(merges)) + 1, [len(merges)]])
+    cut = int(cuts[np.argmin(np.abs(cuts - n))])  # equal similarities count together
+    above = float(merges[cut - 1]) if cut else 1.0
+    below = float(merges[cut]) if cut < len(merges) else lowest
+    middle = float(np.float32((above + below) / 2))
+    return middle if below <= middle < above else below
+
+
 def threshold_for(share: float, thresholds: Sequence[float], shares: Sequence[float]) -> float:
     """Interpolates the threshold that removes a share of the items.
 

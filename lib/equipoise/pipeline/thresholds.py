@@ -7,12 +7,10 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from equipoise.errors import ConfigError, InputError
-from equipoise.kernels.components import merge_similarities, removed_above, threshold_for
+from equipoise.kernels.components import merge_similarities, removed_above, threshold_removing
+from equipoise.kernels.nearest import Floats
 from equipoise.pipeline.components import DRIVER_EDGES
 from equipoise.schemas import Col
-
-STEPS = 200
-"""Thresholds that are tried between the lowest and 1."""
 
 
 def shares_removed(
@@ -28,12 +26,16 @@ def shares_removed(
         most_edges: that the driver takes.
 
     Returns:
-        One share a threshold, 0 to 1: exact for these edges. :func:`equipoise.kernels.components.threshold_for` finds
-        the threshold for a share between them.
+        One share a threshold, 0 to 1: exact for these edges.
 
     Raises:
         InputError: there are more edges.
     """
+    return (removed_above(_merges(edges, most_edges), thresholds) / max(n_items, 1)).tolist()
+
+
+def _merges(edges: DataFrame, most_edges: int) -> Floats:
+    """At which similarities components merge, descending."""
     n_edges = edges.count()
     if n_edges > most_edges:
         raise InputError(
@@ -42,29 +44,36 @@ def shares_removed(
         )
     found = edges.select(Col.src, Col.dst, Col.similarity).toPandas()  # within the limit
     src, dst = (found[name].to_numpy(np.int64) for name in (Col.src, Col.dst))
-    merges = merge_similarities(src, dst, found[Col.similarity].to_numpy(np.float32))
-    return (removed_above(merges, thresholds) / max(n_items, 1)).tolist()
+    return merge_similarities(src, dst, found[Col.similarity].to_numpy(np.float32))
 
 
 def threshold_leaving(edges: DataFrame, n_keep: int, *, n_items: int, lowest: float) -> float:
-    """Find the threshold that leaves about so many items, where one item of a component stays. Runs two jobs.
+    """Find the threshold that leaves as nearly so many items as any does, where one item of a component stays.
+
+    Runs two jobs.
 
     Args:
-        edges: src, dst BIGINT, similarity FLOAT.
+        edges: src, dst BIGINT, similarity FLOAT; infinite: the edge counts whatever the threshold.
         n_keep: items that are to stay.
         n_items: that the edges were looked for among.
         lowest: no threshold below it is looked at.
 
     Returns:
-        Between ``lowest`` and 1, interpolated from :data:`STEPS` steps of what is exact for these edges.
+        Between ``lowest`` and 1, exact for these edges: where many merge at one similarity, all of them go or none.
 
     Raises:
-        ConfigError: none leaves so few, or there are not so many items.
+        ConfigError: none leaves so few, or so many, or there are not so many items.
         InputError: there are more edges than the driver takes.
     """
     if n_keep > n_items:
         raise ConfigError(f"target_keep is {n_keep:,} and the pool has {n_items:,} items: lower it")
-    thresholds = np.linspace(lowest, 1.0, STEPS + 1).tolist()
-    above = edges.where(F.col(Col.similarity) > F.lit(lowest).cast("float"))
-    shares = shares_removed(above, thresholds, n_items=n_items)
-    return threshold_for(1 - n_keep / n_items, thresholds, shares)
+    merges = _merges(edges.where(F.col(Col.similarity) > F.lit(lowest).cast("float")), DRIVER_EDGES)
+    n_always = int(np.isinf(merges).sum())
+    most, fewest = n_items - n_always, n_items - len(merges)
+    if not fewest <= n_keep <= most:
+        way_out = "lower the threshold" if n_keep < fewest else "see exact_copies: equal contents go whatever it is"
+        raise ConfigError(
+            f"target_keep is {n_keep:,}, and thresholds from {lowest:g} to 1 leave {fewest:,} to {most:,} of "
+            f"{n_items:,} items: change it, or {way_out}"
+        )
+    return threshold_removing(most - n_keep, merges[n_always:], lowest=lowest)

@@ -34,6 +34,8 @@ class Node(Generic[S]):
         judges: nothing stands on it; it is done again without being asked when what it stands on changed.
         check: settings -> None; needs no Spark, raises what the user can mend before any work.
         check_on_spark: (Context, settings) -> None; the same for what Spark alone can tell.
+        check_stored: (Context, settings) -> None; the same for what the nodes that it stands on left, where those are
+            finished and stay: before anything is replaced.
         origin: the place outside the workspace that the items of its source come from, in one spelling.
         outside: (Context, settings) -> the states of data outside the workspace by path, None where one is not known.
     """
@@ -52,6 +54,7 @@ class Node(Generic[S]):
     judges: bool = False
     check: str | None = None
     check_on_spark: str | None = None
+    check_stored: str | None = None
     outside: str | None = None
     origin: str | None = None
 

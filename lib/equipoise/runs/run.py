@@ -77,7 +77,8 @@ class Run:
         refuse_other_origins(self.workspace, map(steps.__getitem__, targets))
         for name in targets:
             if steps[name].state is not State.DONE:
-                self._check(steps[name].node)
+                parents = [steps[parent].state for parent in self.graph.parents(name)]
+                self._check(steps[name].node, is_stored=all(state is State.DONE for state in parents))
         self._remove([event for event in self.record.events if event.is_to_go])
         try:
             for name in targets:
@@ -98,10 +99,11 @@ class Run:
             overrides: Sequence[str] = loaded(question.answer)(self._context(node), value, console)
         return overrides
 
-    def _check(self, node: AnyNode) -> None:
+    def _check(self, node: AnyNode, *, is_stored: bool) -> None:
         node.checked()
-        if node.check_on_spark:
-            loaded(node.check_on_spark)(self._context(node), node.settings)
+        for check in (node.check_on_spark, node.check_stored if is_stored else None):
+            if check:
+                loaded(check)(self._context(node), node.settings)
 
     def _brought(self, step: Step) -> Outcome:
         event = self.record.get(step.node.name)

@@ -115,6 +115,7 @@ def _groups(section: Deduplicate, so_far: Graph, pairs: Node[Pairs]) -> Node[Gro
         needs=(*pairs.makes, *_items(so_far), *(_vectors_of_pool(pairs) if section.keep == "closest_to_mean" else ())),
         after=so_far.sieves(so_far.pool),
         is_sieve=True,
+        check_stored="equipoise.stages.deduplicate.groups:check",
         **_made(name),
     )
 

@@ -23,18 +23,16 @@ def group(context: Context, settings: Groups) -> Account:
     """Writes what is copied, of what, and what stays. Reads no vector, unless the one that stays is told by them.
 
     Raises:
-        ConfigError: pairs are stored from above the threshold on, or no threshold leaves so many items.
+        ConfigError: no threshold leaves so many items.
         InputError: the attribute that tells which item stays has no value.
     """
     edges, is_of_set = context.rows(DUPLICATE_EDGES), F.col(Col.kind).startswith(AGAINST)
-    _check_stored(context, settings)
     if not isinstance(settings.keep, str):
         _check_filled(context, settings.keep.attribute)
     n_items, own = context.n_items(), edges.where(~is_of_set)
-    threshold = settings.threshold
+    threshold = _threshold(settings, own, n_items)
     if settings.target_keep is not None:
-        threshold = threshold_leaving(own, settings.target_keep, n_items=n_items, lowest=threshold)
-        context.progress.message(f"{context.node.name}: threshold {threshold:.4g}, for target_keep")
+        context.progress.message(f"{context.node.name}: threshold {threshold:.6g}, for target_keep")
     copies = own.where(F.col(Col.kind) == COPIES)  # whatever the threshold
     rows = _rows(context, settings, copies.unionByName(filter_above(own.where(F.col(Col.kind) == POOL), threshold)))
     if settings.against:
@@ -43,6 +41,29 @@ def group(context: Context, settings: Groups) -> Account:
     drops = write_duplicates(context, rows)
     context.write(METRICS, metric_rows(context, [(THRESHOLD, POOL, threshold)], drops))
     return Account(n_items, n_items - sum(drops.values()), drops=drops)
+
+
+def check(context: Context, settings: Groups) -> None:
+    """Looks whether groups can be made of the pairs that are stored, before others that were made of them are replaced.
+
+    Raises:
+        ConfigError: pairs are stored from above the threshold on, or no threshold leaves so many items.
+        InputError: the attribute that tells which item stays has no value.
+    """
+    _check_stored(context, settings)
+    if not isinstance(settings.keep, str):
+        _check_filled(context, settings.keep.attribute)
+    own = context.rows(DUPLICATE_EDGES).where(~F.col(Col.kind).startswith(AGAINST))
+    _threshold(settings, own, context.n_items() if settings.target_keep else 0)
+
+
+def _threshold(settings: Groups, own: DataFrame, n_items: int) -> float:
+    """The one of the config, or that above it which leaves so many of the items; ``own``: pairs of the pool."""
+    if settings.target_keep is None:
+        return settings.threshold
+    always = F.when(F.col(Col.kind) == COPIES, F.lit(float("inf")).cast("float")).otherwise(F.col(Col.similarity))
+    edges = own.withColumn(Col.similarity, always)
+    return threshold_leaving(edges, settings.target_keep, n_items=n_items, lowest=settings.threshold)
 
 
 def _rows(context: Context, settings: Groups, edges: DataFrame) -> DataFrame:
