@@ -175,7 +175,7 @@ def test_thresholds_that_are_no_cosines_sets_that_do_not_fit_and_empty_ones_are_
         neighbour_pairs(zeros, SMALL),
     ):
         pass
-    with pytest.raises(InputError, match=r"2,000,000,000 vectors .* give tasks [\d,]+ bytes"):
+    with pytest.raises(InputError, match=r"2,000,000,000 vectors .* set task_bytes to \d+ or above"):
         Search(0.8, task_bytes=2**20).items_of_block(2 * 10**9, 384)
 
 

@@ -55,7 +55,8 @@ class Search:
             needed = wanted * (4 * dim + 8) * BLOCKS_IN_TASK
             raise InputError(
                 f"{count:,} vectors of {dim} numbers, in blocks that tasks of {self.task_bytes:,} bytes hold, are more "
-                f"than {MOST_BLOCKS:,} blocks, which the driver cannot oversee: give tasks {needed:,} bytes"
+                f"than {MOST_BLOCKS:,} blocks, which the driver cannot oversee: set task_bytes to {needed} or above, "
+                "and give the executors' Python as much for each of its tasks"
             )
         return min(fitting, wanted)
 

@@ -113,9 +113,12 @@ class Context:
             return self.vectors().join(self.items().select(Col.item_id), Col.item_id, "left_semi").count()
         return self.counted(EMBEDDINGS)
 
-    def counted(self, table: Table) -> int:
-        """Items that the makers of the declared rows of a table left for those who stand on them."""
-        return sum(self.run.account_of(name).goes_on for name in self._makers_of(table))
+    def counted(self, table: Table, *sources: str) -> int:
+        """Items that the makers of the declared rows of a table left for those who stand on them.
+
+        ``sources``: of these alone, where the table has a column of them.
+        """
+        return sum(self.run.account_of(name).goes_on for name in self._makers_of(table, sources))
 
     def n_items(self) -> int:
         """How many those are: what the makers of the pool counted, or a job where any node before dropped some."""
@@ -125,8 +128,9 @@ class Context:
             return self.items().count()
         return sum(self.run.account_of(node.name).goes_on for node in makers)
 
-    def _makers_of(self, table: Table) -> set[str]:
-        return {self.run.graph.maker(part).name for part in self.node.needs if part.table is table}
+    def _makers_of(self, table: Table, sources: Sequence[str] = ()) -> set[str]:
+        parts = [part for part in self.node.needs if part.table is table]
+        return {self.run.graph.maker(part).name for part in parts if not sources or part.where[Col.source] in sources}
 
     def _droppers_of_vectors(self) -> list[AnyNode]:
         makers = self._makers_of(EMBEDDINGS)

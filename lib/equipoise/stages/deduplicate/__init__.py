@@ -26,6 +26,7 @@ class Pairs(Section):
     exact_limit: int
     probes: int
     exact_copies: str
+    task_bytes: Annotated[int, HOW]
     against: tuple[str, ...] = ()
     against_floor: Annotated[float, HOW] = 1.0
 
@@ -93,6 +94,7 @@ def _pairs(config: Config, section: Deduplicate, so_far: Graph) -> Node[Pairs]:
             exact_limit=section.exact_limit,
             probes=section.probes,
             exact_copies=section.exact_copies,
+            task_bytes=int(section.task_bytes),
             against=sets,
             against_floor=section.against.threshold if section.against else 1.0,
         ),

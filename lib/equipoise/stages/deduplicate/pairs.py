@@ -17,7 +17,7 @@ from equipoise.pipeline.neighbours import neighbour_pairs, neighbour_pairs_betwe
 from equipoise.pipeline.search import Search
 from equipoise.runs.account import Account
 from equipoise.runs.context import Context
-from equipoise.schemas import DUPLICATE_EDGES, METRICS, Col
+from equipoise.schemas import DUPLICATE_EDGES, EMBEDDINGS, METRICS, Col
 from equipoise.stages.deduplicate import Pairs
 from equipoise.stages.deduplicate.rows import AGAINST, COPIES, POOL, edge_rows, metric_rows
 
@@ -37,13 +37,13 @@ def find(context: Context, settings: Pairs) -> Account:
         copies = stack.enter_context(persisted(copies_of(context, settings)))
         vectors = filter_without(context.vectors(*settings.pool), copies.select(F.col(Col.dst).alias(Col.item_id)))
         alike = _alike(context, settings, vectors, stack)
-        if is_partly := not search_of(context, settings, settings.floor).is_exact(n_items, n_items):
-            alike[POOL] = stack.enter_context(persisted(alike[POOL]))
+        partly = _partly(context, settings, n_items)
+        alike |= {kind: stack.enter_context(persisted(alike[kind])) for kind in partly}
         nearest = {kind: nearest_pairs(pairs, settings.neighbours) for kind, pairs in alike.items()}
         stored = {COPIES: copies, **nearest}
         rows = [edge_rows(context, pairs, encoder_id=settings.encoder_id, kind=kind) for kind, pairs in stored.items()]
         context.write(DUPLICATE_EDGES, reduce(DataFrame.unionByName, rows))
-        recall = _recall(context, settings, vectors, alike[POOL]) if is_partly else []
+        recall = [_recall(context, settings, kind, vectors, alike[kind]) for kind in partly]
     context.write(METRICS, metric_rows(context, [*_measured(context, settings), *recall]))
     return Account(n_items, n_items)
 
@@ -57,10 +57,25 @@ def _measured(context: Context, settings: Pairs) -> list[tuple[str, str, float]]
     return values + [(N_PAIRS, kind, counted.get(kind, 0.0)) for kind in (COPIES, *floors)]
 
 
-def _recall(context: Context, settings: Pairs, vectors: DataFrame, pairs: DataFrame) -> list[tuple[str, str, float]]:
-    found = recall_on_sample(vectors, pairs, search_of(context, settings, settings.floor))
-    context.progress.message(f"{context.node.name}: {found.share:.2%} of the pairs of {found.n_items:,} items found")
-    return [(PAIR_RECALL, POOL, found.share)]
+def _partly(context: Context, settings: Pairs, n_items: int) -> list[str]:
+    """The kinds of pairs that are looked for in neighbouring clusters alone."""
+    counts = {POOL: n_items, **{f"{AGAINST}{name}": context.counted(EMBEDDINGS, name) for name in settings.against}}
+    search = search_of(context, settings, settings.floor)
+    return [kind for kind, count in counts.items() if not search.is_exact(n_items, count)]
+
+
+def _recall(
+    context: Context, settings: Pairs, kind: str, vectors: DataFrame, pairs: DataFrame
+) -> tuple[str, str, float]:
+    name = kind.removeprefix(AGAINST)
+    others = None if kind == POOL else context.vectors(name)
+    search = search_of(context, settings, settings.floor if others is None else settings.against_floor)
+    found = recall_on_sample(vectors, pairs, search, others=others)
+    context.progress.message(
+        f"{context.node.name}: {found.share:.2%} of the pairs of {found.n_items:,} items "
+        f"{'' if others is None else f'with {name!r} '}found"
+    )
+    return PAIR_RECALL, kind, found.share
 
 
 def copies_of(context: Context, settings: Pairs) -> DataFrame:
@@ -93,5 +108,6 @@ def search_of(context: Context, settings: Pairs, threshold: float) -> Search:
         seed=context.node.seed,
         exact_limit=settings.exact_limit,
         probes=settings.probes,
+        task_bytes=settings.task_bytes,
         say=context.progress.message,
     )

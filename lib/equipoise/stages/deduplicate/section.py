@@ -81,6 +81,8 @@ class Deduplicate(Section):
         stored_above: pairs down to it are stored, so that a lower threshold needs no vectors; absent: the threshold.
         neighbours: of every item at most so many pairs, the nearest.
         exact_limit: up to so many items all pairs are found; above, those of ``probes`` neighbouring clusters.
+        task_bytes: memory of a task that holds items against others, about, beside what Python takes; very many items
+            need more.
         exact_copies: what is found without vectors: equal pixels or texts (``contents``, which reads all items once
             more), equal files (``files``), or nothing.
         keep: which item of a group stays.
@@ -95,6 +97,7 @@ class Deduplicate(Section):
     neighbours: Annotated[int, Field(ge=1, le=100_000)] = 64
     exact_limit: Annotated[int, Field(ge=0, le=2**31)] = 5_000_000
     probes: Annotated[int, Field(ge=1, le=8192)] = 16
+    task_bytes: Annotated[float, Field(ge=2**20, le=1e12)] = 256 * 2**20
     exact_copies: Literal["contents", "files", "none"] = "files"
     keep: Literal["lowest_id", "largest_image", "longest_text", "closest_to_mean"] | ByAttribute = "lowest_id"
     target_keep: Count | None = None
