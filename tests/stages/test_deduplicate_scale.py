@@ -3,8 +3,12 @@
 import numpy as np
 import pytest
 
+from equipoise.kernels.placement import DriverLimit
+from equipoise.pipeline.blocks import vectors_frame
+from equipoise.pipeline.hierarchy import fit_hierarchy
 from equipoise.schemas import METRICS, Col
 from equipoise.stages.configuration import config_from, graph_of
+from equipoise.stages.deduplicate import semdedup
 from stages.fakes import Lab
 
 NODE = "deduplicate:pairs"
@@ -46,3 +50,16 @@ def test_a_task_may_have_more_memory_and_it_is_the_same_step(folder):
     plain, larger = graph(folder)[NODE], graph(folder, task_bytes=1.5e9)[NODE]
     assert (plain.settings.task_bytes, larger.settings.task_bytes) == (2**28, 1_500_000_000)
     assert plain.fingerprint([], {}) == larger.fingerprint([], {})
+
+
+def test_the_clusters_of_a_round_are_not_held_after_it(spark, monkeypatch):
+    fitted = []
+
+    def on_spark(*vectors, **options):
+        fitted.append(fit_hierarchy(*vectors, **options, driver_limit=DriverLimit(0, 0)))
+        return fitted[-1]
+
+    monkeypatch.setattr(semdedup, "fit_hierarchy", on_spark)
+    vectors = vectors_frame(spark, np.arange(40), np.random.default_rng(0).normal(size=(40, 3)).astype(np.float32))
+    found = semdedup._clustered(vectors, 4, seed=0, iterations=3)
+    assert not fitted[0].assignments.is_cached and found.count() == 40

@@ -99,7 +99,9 @@ def _clustered(vectors: DataFrame, k: int, *, seed: int, iterations: int) -> Dat
     except EqualVectorsError:
         return cut_plan(one_cluster(vectors))
     assert isinstance(fitted.assignments, DataFrame), "a DataFrame was clustered"
-    return fitted.assignments
+    assignments = cut_plan(fitted.assignments)
+    fitted.unpersist()  # else those of all rounds are held
+    return assignments
 
 
 def _written(context: Context, settings: Rounds, one: Round) -> Round:
