@@ -121,6 +121,15 @@ def test_clusters_that_were_replaced_refuse_what_was_made_of_them(lab, folder):
         run.bring(NODE)
 
 
+def test_rounds_that_cannot_be_leave_what_is_there(lab, folder):
+    run, _ = brought(lab, folder, "stays", clusters={"run": "base"})
+    before = sorted(run.rows(DUPLICATES))
+    changed = lab.run("stays", **sections(folder, k=2, target_keep=N + 1))
+    with pytest.raises(ConfigError, match=rf"^target_keep is {N + 1} and the pool has {N} items: lower it$"):
+        changed.bring(NODE, force=(NODE,))
+    assert before and sorted(changed.rows(DUPLICATES)) == before
+
+
 @pytest.mark.parametrize(
     "rule, said",
     [

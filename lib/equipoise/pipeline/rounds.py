@@ -141,8 +141,7 @@ def in_rounds(
 
     Source: "Less is More?" (2025), section 4: N rounds, each of which clusters what the one before left.
     """
-    if (schedule.target_keep or 0) > n_items:
-        raise ConfigError(f"target_keep is {schedule.target_keep:,} and the pool has {n_items:,} items: lower it")
+    check_target(schedule.target_keep, n_items)
     rounds, remaining = list(done), items.select(Col.item_id)
     if rounds:
         remaining = steps.checkpoint(filter_without(remaining, _dropped_in(rounds)))
@@ -152,6 +151,16 @@ def in_rounds(
         remaining = steps.checkpoint(filter_without(remaining, rounds[-1].dropped))
         told(rounds[-1].text())
     return rerooted(_dropped_in(rounds), components=steps.components), rounds
+
+
+def check_target(target_keep: int | None, n_items: int) -> None:
+    """Checks that no more items are to remain than there are.
+
+    Raises:
+        ConfigError: more are.
+    """
+    if target_keep is not None and target_keep > n_items:
+        raise ConfigError(f"target_keep is {target_keep:,} and the pool has {n_items:,} items: lower it")
 
 
 def _dropped_in(rounds: Sequence[Round]) -> DataFrame:

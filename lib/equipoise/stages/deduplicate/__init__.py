@@ -143,6 +143,7 @@ def _rounds(config: Config, section: Deduplicate, so_far: Graph) -> Node[Rounds]
         is_sieve=True,
         seed=config.seed,
         check_on_spark="equipoise.stages.deduplicate.other_run:check" if section.semdedup.clusters else None,
+        check_stored="equipoise.stages.deduplicate.semdedup:check",
         outside="equipoise.stages.deduplicate.other_run:states" if section.semdedup.clusters else None,
         **made,
     )

@@ -13,7 +13,7 @@ from equipoise.pipeline.components import connected_components
 from equipoise.pipeline.hierarchy import fit_hierarchy
 from equipoise.pipeline.means import distances_to_means, one_cluster
 from equipoise.pipeline.neighbours import ZEROS_ALONE, neighbour_pairs_within
-from equipoise.pipeline.rounds import Round, Schedule, Steps, in_rounds
+from equipoise.pipeline.rounds import Round, Schedule, Steps, check_target, in_rounds
 from equipoise.pipeline.samples import cut_plan
 from equipoise.pipeline.search import Search
 from equipoise.pipeline.semdedup import SEMDEDUP, grouped, ranked
@@ -26,6 +26,18 @@ from equipoise.stages.deduplicate.rows import POOL, edge_rows, metric_rows, writ
 
 DROPPED = "dropped:"
 """Of the links that a round writes down, each from what goes to what it goes for; the round's number follows."""
+
+
+def check(context: Context, settings: Rounds) -> None:
+    """Looks whether there can be rounds over the items, before those that were are replaced.
+
+    Raises:
+        ConfigError: more are to be kept than there are.
+        InputError: the run whose clusters are used has not all of the items.
+    """
+    check_target(settings.rule.target_keep, context.n_items())
+    if settings.rule.clusters:
+        clusters_given(context, settings.rule.clusters.run)
 
 
 def drop(context: Context, settings: Rounds) -> Account:
