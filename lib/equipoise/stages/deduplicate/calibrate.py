@@ -33,7 +33,9 @@ def calibrate(context: Context, share: float, console: Console) -> Sequence[str]
     """
     settings, section = context.node.settings, DEDUPLICATE.of(context.run.graph.config)
     assert isinstance(settings, Pairs) and section is not None, "the question is about pairs"
-    thresholds = sorted({section.above, *np.linspace(settings.floor, 1.0, STEPS + 1).round(4).tolist()})
+    thresholds = sorted(
+        {section.above, *np.linspace(settings.floor, 1.0, STEPS + 1).round(4).clip(settings.floor).tolist()}
+    )
     with persisted(copies_of(context, settings)) as copies:
         n_copies = copies.count()
         vectors = filter_without(context.vectors(*settings.pool), copies.select(F.col(Col.dst).alias(Col.item_id)))
