@@ -78,6 +78,21 @@ def test_a_replaced_picture_is_taken_anew_where_the_config_says_and_its_vector_w
     assert dict(third.bring()["ingest"].drops) == {"already_in_pool": 2} and told(third) == []
 
 
+def test_a_changed_picture_that_cannot_be_read_stays_as_it_was_where_others_are_taken_anew(lab, tmp_path):
+    write_images(tmp_path / "in", "a.png", "b.png")
+    sections = {"source": {"kind": "images", "path": str(tmp_path / "in"), "changed": "replace"}, "embed": EMBED}
+    first = lab.run("r", **sections)
+    first.bring()
+    before = by_name(first, EMBEDDINGS, Col.embedding)
+    (tmp_path / "in/a.png").write_bytes(png(99, size=(8, 8)))
+    (tmp_path / "in/b.png").write_bytes(b"no picture at all")
+    second = lab.run("s", **sections)
+    assert second.bring()["ingest"].n_rejected == 1
+    assert told(second)[0] == "ingest: 1 items changed since the pool took them: they are taken anew"
+    after = by_name(second, EMBEDDINGS, Col.embedding)
+    assert after["b.png"] == before["b.png"] and after["a.png"] != before["a.png"]
+
+
 def test_vectors_written_anew_with_the_same_shape_are_noticed(lab, tmp_path):
     vectors = np.arange(8, dtype=np.float32).reshape(4, 2)
     np.save(tmp_path / "v.npy", vectors)

@@ -49,8 +49,9 @@ def ingest(context: Context, settings: Ingestion) -> Account:
     with ExitStack() as stack:
         judged = read_carefully(settings.source, partial(_judged, context, settings, stack))
         taken, read = judged.items, Counter({reason: judged.count(reason) for reason in judged.counts})
+        n_anew = judged.n_changed if is_replacing(settings) else 0
         if settings.encoder_id is None:
-            taken, read = _read(context, settings, judged, stack)
+            taken, read, n_anew = _read(context, settings, judged, stack)
         n_out, n_known = read[None], judged.count(ALREADY_IN_POOL)
         n_rejected = judged.total - n_out - n_known
         n_before = n_known if context.is_first_attempt else _n_from_before(context, judged)
@@ -65,7 +66,7 @@ def ingest(context: Context, settings: Ingestion) -> Account:
     n_changed = 0 if is_replacing(settings) else judged.n_changed
     drops = {ALREADY_IN_POOL: n_before - n_changed, CHANGED_SINCE: n_changed}
     n_held = _n_held(context, settings, n_out, judged.since)
-    tell_changes(context, settings, n_changed=judged.n_changed, n_gone=n_held - n_out - n_known)
+    tell_changes(context, settings, n_changed=n_changed or n_anew, n_gone=n_held - n_out - n_known)
     some = {reason: count for reason, count in drops.items() if count}
     return Account(judged.total, n_out + n_known - n_before, n_rejected, some, n_items=n_held)
 
@@ -110,27 +111,29 @@ def _add(context: Context, settings: Ingestion, judged: Verdicts, taken: DataFra
         context.insert_new(POOL, pool_rows(taken), since=judged.since)
         return
     if settings.encoder_id is None:
-        changed = judged.items.where(F.col(Col.is_changed)).select(Col.item_id)
+        # What cannot be read by now stays as it was, its vectors included.
+        changed = filter_new(taken).where(F.col(Col.is_changed)).select(Col.item_id)
         context.workspace.delete_items(Slice(EMBEDDINGS, {Col.source: settings.name}), changed)
     context.replace_rows(POOL, pool_rows(taken))
 
 
 def _read(
     context: Context, settings: Ingestion, judged: Verdicts, stack: ExitStack
-) -> tuple[DataFrame, Counter[str | None]]:
-    """The new items with what their contents say, and how many of them can be used."""
+) -> tuple[DataFrame, Counter[str | None], int]:
+    """The new items with what their contents say, how many of them can be used, and of these, were there otherwise."""
     n_new = judged.count(None)
     context.progress.message(f"{context.node.name}: reading {n_new:,} new items of {judged.total:,}")
     if not n_new:
-        return filter_new(judged.items), Counter()
+        return filter_new(judged.items), Counter(), 0
     source = settings.source
     kind = source.kind if isinstance(source, ImagesSource | TextsSource) else None
     keep = isinstance(source, ImagesSource | TextsSource) and source.inline
     n_tasks = min(_MOST_TASKS, max(1, -(-n_new // _FILES_PER_TASK)))
     spread = filter_new(judged.items).repartition(n_tasks, Col.item_id)
     taken = stack.enter_context(persisted(with_content(spread, kind, keep=keep)))
-    counts = {row[Col.reason]: int(row[Col.n_items]) for row in verdict_counts(taken).collect()}
-    return taken, Counter(counts)
+    found = {row[Col.reason]: row for row in verdict_counts(taken).collect()}  # a row a reason
+    n_anew = int(found[None][Col.n_changed]) if None in found else 0
+    return taken, Counter({reason: int(row[Col.n_items]) for reason, row in found.items()}), n_anew
 
 
 def _write_vectors(context: Context, settings: Ingestion, items: DataFrame, *, has_new: bool) -> None:
