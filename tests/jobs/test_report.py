@@ -232,7 +232,9 @@ def test_copies_are_shown_with_what_stays_and_the_pairs_below_the_threshold(imag
     text = plain(images)
     assert "deduplicate:groups deduplicate:pairs 57 56 0 1 copies" in text
     assert "1 of 57 items does not go on. 2 items lie in 1 group of duplicates." in text
-    assert "Equal contents 1 " in text and re.search(r"Inside the pool [1-9]\d* 0.99 1 all pairs were compared", text)
+    assert "Equal files or contents 1 " in text and re.search(
+        r"Inside the pool [1-9]\d* 0.99 1 all pairs were compared", text
+    )
     assert re.search(r"No pair lies above the threshold. Just below: not [01]\.\d{4}", text)
     assert "kept, of 2 1 Metrics" in text
     assert images.read_text().count('aria-label="Histogram of similarities: Inside the pool"') == 1

@@ -43,7 +43,7 @@ def test_the_funnel_says_what_went_in_why_some_do_not_go_on_and_how_many_do():
 
 def test_every_kind_of_pairs_is_told_with_how_many_are_stored_and_down_to_where():
     text = plain(copies())
-    assert "Equal contents 7" in text
+    assert "Equal files or contents 7" in text
     assert "Inside the pool 1,015 0.6 0.8 looked for in neighbouring clusters, where 98.8% of a sample's" in text
     assert "Pool and val 0 0.45 0.45" in text
     assert "the nearest 64 pairs of a kind are stored, at most. Those with 2 more sets are in the table" in text

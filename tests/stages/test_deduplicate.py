@@ -1,10 +1,13 @@
 """The stage ``deduplicate``: what is a copy of what, what goes, and what a change makes anew."""
 
+import io
+import re
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from PIL import Image
+from rich.console import Console
 
 from equipoise.errors import ConfigError
 from equipoise.runs.context import Context
@@ -13,6 +16,7 @@ from equipoise.runs.tables import RunTables
 from equipoise.schemas import CURATED, DUPLICATE_EDGES, DUPLICATES, EMBEDDINGS, METRICS, RUNS, Col
 from equipoise.stages.configuration import config_from, graph_of
 from equipoise.stages.deduplicate import pairs, semdedup
+from equipoise.stages.deduplicate.told import print_duplicates
 from equipoise.studies.report.duplicates import read_duplicates
 from stages.fakes import Lab
 
@@ -100,11 +104,29 @@ def test_of_what_hangs_together_one_item_stays_and_the_likes_of_a_set_go_with_th
     assert (groups.n_in, groups.n_out, dict(groups.drops)) == (7, 2, {"copies": 3, "against:test": 2})
 
 
+def tables_of(run):
+    history = sorted((event_of(row.asDict()) for row in run.rows(RUNS)), key=lambda event: event.at)
+    return RunTables(run.spark, run.workspace, run.run_id, history)
+
+
 def reported(run):
     """What the report of the run shows of copies."""
-    history = sorted((event_of(row.asDict()) for row in run.rows(RUNS)), key=lambda event: event.at)
-    with RunTables(run.spark, run.workspace, run.run_id, history) as tables:
+    with tables_of(run) as tables:
         return read_duplicates(tables, curated=tables.rows(CURATED))
+
+
+def test_the_terminal_tells_each_method_with_its_own_threshold(run):
+    console = Console(record=True, width=100, file=io.StringIO())
+    with tables_of(run) as tables:
+        print_duplicates(tables, console)
+    rows = [re.findall(r"[\w:.]+", line) for line in console.export_text().splitlines() if "2" in line or "3" in line]
+    assert rows == [["against:test", f"{NEARER:.6g}", "2", "1"], ["copies", f"{NEAR:.6g}", "3", "2"]]
+
+
+def test_who_compares_a_selection_with_the_pool_sees_what_was_clustered(run):
+    with tables_of(run) as tables:
+        assert {row[Col.item_id] for row in tables.clustered_items().collect()} == set(kept(run))
+        assert tables.items().count() > len(ANGLES)  # the set is among what was read
 
 
 def ids(pairs):

@@ -74,6 +74,7 @@ def _answer(question: "Question", options: argparse.Namespace) -> None:
     run_id = _checked_run_id(new_run_id(config) if options.run_id is None else options.run_id)
     asked.check(run_id, is_new=is_new)
     with ConsoleProgress(is_quiet=options.quiet) as progress:
+        progress.message(f"run {run_id}: {options.job} {question.flag}, workspace {config.workspace}")
         spark = _session(config, f"{options.job} {run_id}")
         overrides = asked.answer(spark=spark, progress=progress, run_id=run_id, console=plain_console())
     keys = {text.partition("=")[0] for text in overrides}

@@ -64,6 +64,12 @@ class RunTables:
         rows = reduce(DataFrame.unionByName, frames) if frames else self.workspace.read(Slice(POOL)).limit(0)
         return self._once(POOL.name, rows, most=MOST_CONTENTS_KEPT)
 
+    def clustered_items(self) -> DataFrame:
+        """Of :meth:`items` those in clusters: without what was dropped before them, and sets that are not curated."""
+        if self._n_left_by(POOL) == self._n_left_by(ASSIGNMENTS):
+            return self.items()
+        return self.items().join(self.rows(ASSIGNMENTS).select(Col.item_id), Col.item_id, "left_semi")
+
     def settings(self, stage: str) -> dict[str, Any]:
         """What the newest event of a node says of its config; empty where there is none."""
         event = self.record.get(stage)
@@ -85,6 +91,11 @@ class RunTables:
         if name not in self._kept:
             self._kept[name] = rows.persist(StorageLevel.MEMORY_AND_DISK)
         return self._kept[name]
+
+    def _n_left_by(self, table: Table) -> int:
+        """Items that the makers of a table left for others."""
+        makers = [event for event in self.record.events if _makes(event, table)]
+        return sum(event.account.goes_on for event in makers if event.account)
 
     def _before(self, table: Table) -> list[Event]:
         """The events that the maker of a table stood on, directly or not."""

@@ -109,5 +109,5 @@ def search_of(context: Context, settings: Pairs, threshold: float) -> Search:
         exact_limit=settings.exact_limit,
         probes=settings.probes,
         task_bytes=settings.task_bytes,
-        say=context.progress.message,
+        say=lambda text: context.progress.message(f"{context.node.name}: {text}"),
     )

@@ -8,6 +8,7 @@ from equipoise.evaluation.names import N_REMAINING, THRESHOLD
 from equipoise.pipeline.duplicates import dropped_counts
 from equipoise.runs.tables import RunTables
 from equipoise.schemas import DUPLICATES, METRICS, Col
+from equipoise.stages.deduplicate.rows import AGAINST
 
 
 def print_duplicates(run: RunTables, console: Console) -> None:
@@ -16,14 +17,22 @@ def print_duplicates(run: RunTables, console: Console) -> None:
     wanted = run.rows(METRICS).where(F.col(Col.name).isin(THRESHOLD, N_REMAINING))
     values = {(row[Col.name], row[Col.group]): row[Col.value] for row in wanted.collect()}  # some a round
     threshold = next((value for (name, _), value in values.items() if name == THRESHOLD), None)
-    title = "copies that do not go on" + (f", above a cosine of {threshold:.4g}" if threshold is not None else "")
-    console.print(f"{title}:" if dropped else f"{title}: none", markup=False, soft_wrap=True)
-    table = Table("found by", "items", "groups")
+    above = f", above a cosine of {threshold:.6g}" if threshold is not None else ""
+    line = "copies that do not go on:" if dropped else f"copies that do not go on{above}: none"
+    console.print(line, markup=False, soft_wrap=True)
+    table = Table("found by", "above a cosine of", "items", "groups")
     for row in dropped:
-        table.add_row(row[Col.method], f"{row[Col.n_items]:,}", f"{row[Col.n_groups]:,}")
+        least = _of_sets(run) if row[Col.method].startswith(AGAINST) else threshold
+        shown = "" if least is None else f"{least:.6g}"
+        table.add_row(row[Col.method], shown, f"{row[Col.n_items]:,}", f"{row[Col.n_groups]:,}")
     if dropped:
         console.print(table)
     curve = sorted((int(group.partition("=")[2]), n) for (name, group), n in values.items() if name == N_REMAINING)
     if curve:
         shown = ", ".join(f"{number}: {n:,.0f}" for number, n in curve)
         console.print(f"items that remain after round {shown}", markup=False, soft_wrap=True)
+
+
+def _of_sets(run: RunTables) -> float | None:
+    settings = [run.settings(name).get("against") for name in run.done("deduplicate")]
+    return next((one["threshold"] for one in settings if isinstance(one, dict)), None)

@@ -26,7 +26,7 @@ _COUNTS = [Col.n_pool, Col.n_curated, Col.n_baseline]
 
 def print_selections(run: RunTables, console: Console) -> None:
     """Prints what every finished selection of the run did."""
-    pool = run.items()
+    pool = run.clustered_items()
     has_images = any(run.settings(name)["source"]["kind"] == "images" for name in run.done("ingest"))
     for name in run.done("select"):
         settings = run.settings(name)
