@@ -60,11 +60,11 @@ class Planned:
             return
         steps = steps_of(self.graph, record, force=self.force)
         check_steps(steps, self.targets, self.graph, record=record, run_id=run_id)
-        refuse_early(self.graph.config.workspace, map(steps.__getitem__, self.targets))
         for step in map(steps.__getitem__, self.targets):
             is_known = step.node.outside is None  # else it may be done, and what it read may be gone
             if step.state is State.TO_DO or (step.state is not State.DONE and is_known):
                 step.node.checked()
+        refuse_early(self.graph.config.workspace, map(steps.__getitem__, self.targets))
 
 
 def planned(config: Config, *, family: str | None = None, force: str | None = None) -> Planned:
