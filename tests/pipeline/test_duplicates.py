@@ -199,7 +199,7 @@ def test_one_item_a_component_stays_and_none_that_stay_are_alike(spark, drawn):
 
 
 def test_of_exact_pairs_no_two_that_stay_are_alike_by_brute_force(spark):
-    vectors = unit_length(np.random.default_rng(4).normal(size=(300, 5)).astype(np.float32))
+    vectors = unit_length(np.random.default_rng(4).normal(size=(300, 8)).astype(np.float32))
     with neighbour_pairs(vectors_frame(spark, np.arange(300), vectors), Search(0.8, block_items=40)) as pairs:
         rows = rows_of(duplicates(pairs, components=COMPONENTS, keep=LOWEST))
     gone = [row[0] for row in rows if not row[2]]
