@@ -34,12 +34,12 @@ def stage(options: argparse.Namespace) -> None:
 def _bring(options: argparse.Namespace) -> None:
     from equipoise.cli.progress import ConsoleProgress
     from equipoise.stages.configuration import load_config
-    from equipoise.stages.running import new_run_id, perform, planned
+    from equipoise.stages.running import perform, planned
     from equipoise.studies.comparisons import refuse_by_spark, refuse_early
 
     config = load_config(options.config, options.overrides)
     is_new = options.run_id is None
-    run_id = options.run_id = _checked_run_id(new_run_id(config) if options.run_id is None else options.run_id)
+    run_id = options.run_id = _run_id(options, config)
     is_own = is_new or refuse_early(config, run_id)
     plan = planned(config, family=None if options.job == "curate" else options.job, force=options.force)
     plan.check(run_id, is_new=is_new)  # what can be refused at once, before Spark takes its time
@@ -66,12 +66,12 @@ def _answer(question: "Question", options: argparse.Namespace) -> None:
     """Prints what is asked, whatever ``--quiet`` says, and the command that acts on it."""
     from equipoise.cli.progress import ConsoleProgress
     from equipoise.stages.configuration import load_config
-    from equipoise.stages.running import Asked, new_run_id, planned
+    from equipoise.stages.running import Asked, planned
 
     config = load_config(options.config, options.overrides)
     asked = Asked(planned(config, family=options.job).graph, question, getattr(options, question.key))
     is_new = options.run_id is None
-    run_id = _checked_run_id(new_run_id(config) if options.run_id is None else options.run_id)
+    run_id = _run_id(options, config)
     asked.check(run_id, is_new=is_new)
     with ConsoleProgress(is_quiet=options.quiet) as progress:
         progress.message(f"run {run_id}: {options.job} {question.flag}, workspace {config.workspace}")
@@ -195,6 +195,13 @@ def _session(config: "Config | None", what: str) -> "SparkSession":
 
 def _tell(line: str) -> None:
     plain_console().print(line, markup=False, soft_wrap=True)
+
+
+def _run_id(options: argparse.Namespace, config: "Config") -> str:
+    """The one that is given, or a new one."""
+    from equipoise.stages.running import new_run_id
+
+    return _checked_run_id(new_run_id(config) if options.run_id is None else options.run_id)
 
 
 def _checked_run_id(run_id: str) -> str:

@@ -61,8 +61,7 @@ def cells_of_all(blocks: Sequence[ComparedBlocks], search: Search) -> Cells:
 
 def groups_of_all(counts: Sequence[int], search: Search, spark: SparkSession, *, dim: int) -> list[int]:
     """How many blocks each set is to have, where all pairs of items are to be looked at."""
-    n_products = counts[0] * (counts[0] - 1) // 2 if len(counts) == 1 else counts[0] * counts[1]
-    return [_groups(n_products, n, search, spark, dim=dim) for n in counts]
+    return [_groups(_n_pairs(counts), n, search, spark, dim=dim) for n in counts]
 
 
 def can_skip(sample: Floats, coarse: Floats, threshold: float) -> bool:
@@ -70,12 +69,11 @@ def can_skip(sample: Floats, coarse: Floats, threshold: float) -> bool:
 
     Seen on the clusters of a sample (n, d), whose cones are narrower than those of all: it may say yes in vain.
     """
-    labels = ArrayVectors(sample).assignments(coarse).labels
-    found = [region_of(sample[rows]) for _, rows in rows_by(labels)]
-    sizes = np.bincount(labels)[np.unique(labels)]
+    members = [sample[rows] for _, rows in rows_by(ArrayVectors(sample).assignments(coarse).labels)]
+    found, sizes = [region_of(some) for some in members], np.array([len(some) for some in members])
     centres, radii = np.stack([one.centre for one in found]), np.array([one.radius for one in found])
     near = near_blocks(Regions(np.arange(len(found)), sizes, centres, radii), None, threshold)
-    return bool(products_of(near, sizes).sum() < (1 - LEAST_SKIPPED) * len(sample) * (len(sample) - 1) / 2)
+    return bool(products_of(near, sizes).sum() < (1 - LEAST_SKIPPED) * _n_pairs([len(sample)]))
 
 
 def cells_inside(blocks: ComparedBlocks, search: Search, spark: SparkSession, *, dim: int) -> Cells:
@@ -123,8 +121,12 @@ def _by_proximity(regions: Regions, n_groups: int, *, seed: int) -> Ids:
     return np.lexsort((blocks, centres.assignments(around).labels))
 
 
+def _n_pairs(counts: Sequence[int]) -> int:
+    """Of items of one set of so many, or of two."""
+    return counts[0] * (counts[0] - 1) // 2 if len(counts) == 1 else counts[0] * counts[1]
+
+
 def _say_skipped(pairs: BlockPairs, sizes: Ids, counts: Sequence[int], search: Search) -> None:
-    n_all = counts[0] * (counts[0] - 1) // 2 if len(counts) == 1 else counts[0] * counts[1]
-    left = int(products_of(pairs, sizes).sum())
+    left = int(products_of(pairs, sizes).sum()) / max(1, _n_pairs(counts))
     how = "all that may hold neighbours" if search.is_exact(counts[0], counts[-1]) else f"{search.probes} probes"
-    search.say(f"{len(pairs.lefts):,} pairs of blocks, {left / max(1, n_all):.1%} of all pairs of items: {how}")
+    search.say(f"{len(pairs.lefts):,} pairs of blocks, {left:.1%} of all pairs of items: {how}")

@@ -72,7 +72,7 @@ def calibrated(
     if not len(sampled):
         raise ConfigError(f"a share of {share:g} draws none of the {n_items:,} items: give a larger one")
     known = KnownPairs(*_NO_PAIRS, searched=sampled[zeros], sampled=np.sort(sampled))
-    asked = np.sort(sampled[~zeros])
+    asked, shares = np.sort(sampled[~zeros]), [share_removed(known, threshold, share=share) for threshold in thresholds]
     for _ in range(ROUNDS):
         if not len(asked):
             break
@@ -80,7 +80,6 @@ def calibrated(
         shares = [share_removed(known, threshold, share=share) for threshold in thresholds]
         beyond = items_beyond(known, [one.threshold for one in shares if one.high - one.low > WIDTH])
         asked = _first(beyond, MOST_TIMES * len(sampled) - len(known.searched), seed=search.seed)
-    shares = [share_removed(known, threshold, share=share) for threshold in thresholds]
     return Calibration(tuple(shares), len(sampled), len(known.searched), n_items)
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
+from itertools import count
 from operator import itemgetter
 from typing import Self, TypeVar
 
@@ -115,10 +116,9 @@ class SparkVectors:
     def sample(self, n: int, *, seed: int) -> Floats:
         """``n`` vectors, uniform, without replacement, in the order of their ids."""
         share = (n + 6 * n**0.5 + 16) / self.count
-        drawn = self._found(partial(rows_drawn, limit=draw_up_to(share), seed=seed))
-        while len(drawn.item_ids) < min(n, self.count):  # hardly ever
-            share *= 2
-            drawn = self._found(partial(rows_drawn, limit=draw_up_to(share), seed=seed))
+        limits = (draw_up_to(share * 2**times) for times in count())  # hardly ever more than once
+        found = (self._found(partial(rows_drawn, limit=limit, seed=seed)) for limit in limits)
+        drawn = next(some for some in found if len(some.item_ids) >= min(n, self.count))
         return drawn.vectors[np.sort(smallest_draws(drawn.item_ids, n, seed=seed))]
 
     def candidates(self) -> SparkCandidates:

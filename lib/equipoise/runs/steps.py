@@ -77,19 +77,22 @@ def check_steps(
     for place, name in enumerate(targets):
         for one in (*graph.parents(name), name):
             _check_not_refused(steps[one], run_id=run_id)
-        check_parents(steps, name, graph, record=record, run_id=run_id, soon=targets[:place])
+        _check_finished(name, graph, record, run_id=run_id, soon=targets[:place])
 
 
-def check_parents(
-    steps: Mapping[str, Step], name: str, graph: Graph, *, record: Record, run_id: str, soon: Collection[str] = ()
-) -> None:
-    """Checks that what a node stands on is finished, with the settings of the graph; ``soon``: will be.
+def check_parents(steps: Mapping[str, Step], name: str, graph: Graph, *, record: Record, run_id: str) -> None:
+    """Checks that what a node stands on is finished, with the settings of the graph.
 
     Raises:
         RunError: it is not.
     """
     for parent in graph.parents(name):
         _check_not_refused(steps[parent], run_id=run_id)
+    _check_finished(name, graph, record, run_id=run_id)
+
+
+def _check_finished(name: str, graph: Graph, record: Record, *, run_id: str, soon: Collection[str] = ()) -> None:
+    """``soon``: those that will be."""
     for parent in graph.parents(name):
         if parent not in soon and not record.is_done(parent):
             raise RunError(

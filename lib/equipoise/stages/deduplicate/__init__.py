@@ -13,7 +13,9 @@ from equipoise.runs.vectors import vectors_of
 from equipoise.schemas import DUPLICATE_EDGES, DUPLICATES, EMBEDDINGS, METRICS, POOL, Col, Slice
 from equipoise.stages.deduplicate.section import Against, ByAttribute, Deduplicate, SemDedup
 
-_PAIRS = "deduplicate:pairs"
+FAMILY = "deduplicate"
+PAIRS, GROUPS, ROUNDS = f"{FAMILY}:pairs", f"{FAMILY}:groups", f"{FAMILY}:semdedup"
+"""The steps."""
 
 
 class Pairs(Section):
@@ -83,9 +85,8 @@ def _check_attribute(config: Config, section: Deduplicate, so_far: Graph) -> Non
 def _pairs(config: Config, section: Deduplicate, so_far: Graph) -> Node[Pairs]:
     sets = section.against.sources if section.against else ()
     vectors = vectors_of(so_far, (*so_far.pool, *sets), section.encoder, key=f"{DEDUPLICATE.family}.encoder")
-    name = _PAIRS
     return Node(
-        name,
+        PAIRS,
         Pairs(
             pool=so_far.pool,
             encoder_id=str(vectors[0].where[Col.encoder_id]),
@@ -102,15 +103,14 @@ def _pairs(config: Config, section: Deduplicate, so_far: Graph) -> Node[Pairs]:
         sources=so_far.pool,
         needs=(*vectors, *_items(so_far)),
         after=so_far.sieves((*so_far.pool, *sets)),
-        makes=(Slice(DUPLICATE_EDGES, {Col.stage: name}), Slice(METRICS, {Col.stage: name})),
+        makes=(Slice(DUPLICATE_EDGES, {Col.stage: PAIRS}), Slice(METRICS, {Col.stage: PAIRS})),
         seed=config.seed,
     )
 
 
 def _groups(section: Deduplicate, so_far: Graph, pairs: Node[Pairs]) -> Node[Groups]:
-    name = f"{DEDUPLICATE.family}:groups"
     return Node(
-        name,
+        GROUPS,
         Groups(threshold=section.above, keep=section.keep, target_keep=section.target_keep, against=section.against),
         "equipoise.stages.deduplicate.groups:group",
         sources=so_far.pool,
@@ -118,7 +118,7 @@ def _groups(section: Deduplicate, so_far: Graph, pairs: Node[Pairs]) -> Node[Gro
         after=so_far.sieves(so_far.pool),
         is_sieve=True,
         check_stored="equipoise.stages.deduplicate.groups:check",
-        **_made(name),
+        **_made(GROUPS),
     )
 
 
@@ -130,11 +130,10 @@ def _vectors_of_pool(pairs: Node[Pairs]) -> tuple[Slice, ...]:
 def _rounds(config: Config, section: Deduplicate, so_far: Graph) -> Node[Rounds]:
     assert section.semdedup is not None
     vectors = vectors_of(so_far, so_far.pool, section.encoder, key=f"{DEDUPLICATE.family}.encoder")
-    name = f"{DEDUPLICATE.family}:semdedup"
-    made = _made(name)
-    made["makes"] = (*made["makes"], Slice(DUPLICATE_EDGES, {Col.stage: name}))
+    made = _made(ROUNDS)
+    made["makes"] = (*made["makes"], Slice(DUPLICATE_EDGES, {Col.stage: ROUNDS}))
     return Node(
-        name,
+        ROUNDS,
         Rounds(encoder_id=str(vectors[0].where[Col.encoder_id]), threshold=section.above, rule=section.semdedup),
         "equipoise.stages.deduplicate.semdedup:drop",
         sources=so_far.pool,
@@ -208,11 +207,11 @@ def _calibrated(config: Config) -> str:
             "--calibrate tells what thresholds remove of a whole pool; deduplicate.semdedup removes inside clusters, "
             "in rounds: set deduplicate.semdedup.target_keep, at which its rounds end"
         )
-    return _PAIRS
+    return PAIRS
 
 
 DEDUPLICATE: Stage[Deduplicate | None] = Stage(
-    "deduplicate",
+    FAMILY,
     "find copies of items, and of evaluation sets, and leave them out",
     nodes,
     section=Deduplicate | None,

@@ -93,7 +93,7 @@ def _clustered(run: RunTables, *, first: DataFrame, n_copies: dict[str, int]) ->
     with sizes_of(run, clusters, assignments, compared=compared, seed=run.seed) as (sets, sizes):
         histograms = size_histograms(sizes).toPandas()  # distinct sizes only
         largest = shrunk(sizes, MOST_TOP).toPandas()  # so many a level and set
-        by_class, classes, n_classes = class_balance(run, assignments, sets, compared=compared)
+        by_class, classes, n_classes = class_balance(run, sets, compared=compared)
         levels = int(histograms[Col.level].max())
         top = largest[largest[Col.level] == levels]
         rows = shown_rows(sizes, top, levels=levels, selection=compared[0].name if compared else None)

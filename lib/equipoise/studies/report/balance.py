@@ -81,16 +81,15 @@ def level_balances(histograms: pd.DataFrame, sets: Sequence[Compared]) -> list[B
 
 
 def class_balance(
-    run: RunTables, assignments: DataFrame, sets: DataFrame, *, compared: Sequence[Compared]
+    run: RunTables, sets: DataFrame, *, compared: Sequence[Compared]
 ) -> tuple[list[Balance], list[ClassSizes], int]:
     """The balance over classes, the largest of them, and how many there are; nothing where no item has a label.
 
-    Whether any has is found in the pool alone, up to the first; only where one has are pool and clusters joined.
+    Whether any has is found in the pool alone, up to the first; only where one has are they counted.
     """
-    pool = run.items().filter(F.col(Col.label).isNotNull()).select(Col.item_id, Col.label)
-    if pool.isEmpty():
+    if run.items().filter(F.col(Col.label).isNotNull()).isEmpty():
         return [], [], 0
-    labelled = pool.join(assignments.select(Col.item_id), Col.item_id, "left_semi")
+    labelled = run.clustered_items().filter(F.col(Col.label).isNotNull()).select(Col.item_id, Col.label)
     classes = group_sizes(labelled, sets, groups={CLASS: F.col(Col.label)}, selections=_names(compared))
     with persisted(classes) as sizes:
         histograms = size_histograms(sizes, by=Col.name).toPandas()  # distinct sizes only

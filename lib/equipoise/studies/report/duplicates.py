@@ -17,12 +17,11 @@ from equipoise.report.items import Item
 from equipoise.runs.account import Account
 from equipoise.runs.tables import MOST_KEPT, RunTables
 from equipoise.schemas import DUPLICATE_EDGES, DUPLICATES, METRICS, Col, Slice
+from equipoise.stages.deduplicate import FAMILY, GROUPS, PAIRS
 from equipoise.stages.deduplicate.rows import AGAINST, COPIES, POOL
 from equipoise.stages.deduplicate.semdedup import DROPPED
 from equipoise.studies.report.tree import read_items
 
-DEDUPLICATE = "deduplicate"
-PAIRS, GROUPS = f"{DEDUPLICATE}:pairs", f"{DEDUPLICATE}:groups"
 DUPLICATE_GROUPS, DUPLICATE_ITEMS = 8, 6
 PAIRS_OF_A_SIDE, MOST_BARS, MOST_SETS = 8, 40, 6
 
@@ -84,7 +83,7 @@ class _Found:
 
 def read_duplicates(run: RunTables, *, curated: DataFrame) -> Duplicates | None:
     """The copies of the run; None, and nothing is read, where it looked for none."""
-    stages = run.done(DEDUPLICATE)
+    stages = run.done(FAMILY)
     if not stages:
         return None
     found = _Found(run, stages)
