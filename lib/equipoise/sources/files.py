@@ -85,6 +85,14 @@ def not_looked_at(spark: SparkSession, path: str, extensions: Sequence[str], *, 
     return few_kinds(passed)
 
 
+def no_files(path: str, extensions: Sequence[str], place: Place) -> str:
+    """How to go on where a folder has no file of these extensions."""
+    return (
+        f"{place.key('path')} {path} holds no file with one of the extensions {', '.join(extensions)}; "
+        "point it at their folder (sub-folders are searched; names that begin with . are left out)"
+    )
+
+
 def uri_of(spark: SparkSession, path: str) -> str:
     """The one spelling of a path, as Hadoop has it: absolute, with its scheme, nothing encoded; ``s3`` for ``s3a``.
 

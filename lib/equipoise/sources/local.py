@@ -1,6 +1,8 @@
 """What can be said of a source before Spark starts: whether its local files are there and can be read."""
 
 import os
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from equipoise.config import EmbeddingsSource, Place, Source
 from equipoise.errors import InputError
@@ -15,18 +17,28 @@ def check_source(source: Source, place: Place) -> None:
         InputError: a path is missing or not readable; a ``.npy`` is broken, of another shape or type, or there is not
             one id a vector.
     """
-    is_npy = isinstance(source, EmbeddingsSource) and local_path(source.path) is not None and is_of_npy(source)
-    if local_path(source.path) is None:
-        return
-    check_path(source.path, place.key("path"), is_table=source.kind in ("table", "embeddings") and not is_npy)
-    if isinstance(source, EmbeddingsSource) and is_npy:
-        if source.ids is not None and local_path(source.ids):
-            check_path(source.ids, place.key("ids"))
-            open_parts(source, place)
-        elif source.ids is None or source.is_npy:
-            open_parts(source, place, is_without_ids=True)
-    elif isinstance(source, EmbeddingsSource) and source.ids is not None:
+    if local_path(source.path) is not None:
+        CHECKS.get(source.kind, _check_files)(source, place)
+
+
+def _check_files(source: Source, place: Place) -> None:
+    check_path(source.path, place.key("path"))
+
+
+def _check_table(source: Source, place: Place) -> None:
+    check_path(source.path, place.key("path"), is_table=True)
+
+
+def _check_embeddings(source: EmbeddingsSource, place: Place) -> None:
+    is_npy = is_of_npy(source)
+    check_path(source.path, place.key("path"), is_table=not is_npy)
+    if not is_npy and source.ids is not None:
         raise InputError(no_parts(source, place))
+    if is_npy and source.ids is not None and local_path(source.ids):
+        check_path(source.ids, place.key("ids"))
+        open_parts(source, place)
+    elif is_npy and (source.ids is None or source.is_npy):
+        open_parts(source, place, is_without_ids=True)
 
 
 def check_path(path: str, key: str, *, is_table: bool = False) -> None:
@@ -47,3 +59,7 @@ def check_path(path: str, key: str, *, is_table: bool = False) -> None:
         raise InputError(missing(path, key))
     if not os.access(local, os.R_OK | (os.X_OK if local.is_dir() else 0)):
         raise InputError(f"{key} {path} may not be read by this user: change its permissions, or run as another one")
+
+
+CHECKS: Mapping[str, Callable[[Any, Place], None]] = {"table": _check_table, "embeddings": _check_embeddings}
+"""Of the kinds whose paths are no plain files or folders."""

@@ -12,7 +12,7 @@ from typing import NamedTuple, TypeVar
 from pyarrow import fs
 
 from equipoise.config import EmbeddingsSource, Place
-from equipoise.config.sources import is_npy_name
+from equipoise.config.sources.embeddings import is_npy_name
 from equipoise.errors import InputError
 from equipoise.pipeline.locating import locate, missing
 from equipoise.sources.id_files import Ids, open_ids

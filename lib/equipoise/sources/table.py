@@ -1,6 +1,7 @@
 """Delta and Parquet: folders, or tables of the catalog."""
 
 import re
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
@@ -15,10 +16,12 @@ from equipoise.pipeline.items import MISSING_ID, RAW
 from equipoise.pipeline.reasons import DAMAGED_FILE, MISSING_CONTENT
 from equipoise.schemas import Col
 from equipoise.sources.columns import BYTES
-from equipoise.sources.files import attribute_keys, attribute_map, existing, loaded, raw
+from equipoise.sources.files import attribute_keys, attribute_map, existing, loaded, raw, uri_of
 from equipoise.sources.ids import LARGEST, SMALLEST
 from equipoise.sources.parquet import look_at, parquet_table, with_origin
 from equipoise.sources.parquet_files import stored_files
+from equipoise.sources.passing import passed_in_table
+from equipoise.sources.reader import Reader, no_rows
 from equipoise.sources.user_table import Request, UserTable, refusal
 
 _NAME = re.compile(r"^\w[\w\-]*(\.\w[\w\-]*){1,2}$")
@@ -108,6 +111,11 @@ def table_vectors(
     return _with_damaged(raw(table.rows, _told(columns, table, source.id)), table)
 
 
+def passed_by_tables(spark: SparkSession, source: TableSource | EmbeddingsSource, place: Place) -> Mapping[str, int]:
+    """What no reader of tables looks at below a path; nothing of a table of the catalog."""
+    return {} if is_catalog_table(spark, source.path) else passed_in_table(uri_of(spark, source.path))
+
+
 def _request(
     source: TableSource | EmbeddingsSource, keys: tuple[str, ...], place: Place, *, is_careful: bool
 ) -> Request:
@@ -179,3 +187,6 @@ def _with_damaged(items: DataFrame, table: UserTable) -> DataFrame:
     rows = [(file.uri, file.uri, DAMAGED_FILE, file.detail) for file in table.damaged]
     files = items.sparkSession.createDataFrame(rows, t.StructType([RAW[name] for name in names]))
     return items.unionByName(raw(files, {name: F.col(name) for name in names}), allowMissingColumns=True)
+
+
+TABLE = Reader(table_items, passed_by_tables, no_rows, careful_items=partial(table_items, is_careful=True))

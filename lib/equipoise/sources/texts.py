@@ -1,14 +1,16 @@
 """Texts: ``.txt`` files, one document each, and JSON lines."""
 
+from collections import Counter
+
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from equipoise.config import Place, TextsSource
 from equipoise.errors import InputError
 from equipoise.schemas import Col
-from equipoise.sources.files import files
-from equipoise.sources.json_lines import LINES as LINES
-from equipoise.sources.json_lines import json_items
+from equipoise.sources.files import files, no_files, not_looked_at
+from equipoise.sources.json_lines import LINES, json_items
+from equipoise.sources.reader import Reader
 
 PLAIN = ("txt",)
 
@@ -30,3 +32,14 @@ def text_items(spark: SparkSession, source: TextsSource, place: Place) -> DataFr
         )
     unusable = listed.where(F.col(Col.reason).isNotNull())
     return lines.unionByName(documents).unionByName(unusable)
+
+
+def _passed(spark: SparkSession, source: TextsSource, place: Place) -> Counter[str]:
+    return not_looked_at(spark, source.path, (*PLAIN, *LINES), place=place)
+
+
+def _nothing(source: TextsSource, place: Place) -> str:
+    return no_files(source.path, (*PLAIN, *LINES), place)
+
+
+TEXTS = Reader(text_items, _passed, _nothing)

@@ -8,7 +8,7 @@ from functools import partial
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from equipoise.config import ImagesSource, Place, TextsSource
+from equipoise.config import Place
 from equipoise.errors import InputError
 from equipoise.pipeline.content import with_content
 from equipoise.pipeline.frames import persisted
@@ -126,11 +126,9 @@ def _read(
     if not n_new:
         return filter_new(judged.items), Counter(), 0
     source = settings.source
-    kind = source.kind if isinstance(source, ImagesSource | TextsSource) else None
-    keep = isinstance(source, ImagesSource | TextsSource) and source.inline
     n_tasks = min(_MOST_TASKS, max(1, -(-n_new // _FILES_PER_TASK)))
     spread = filter_new(judged.items).repartition(n_tasks, Col.item_id)
-    taken = stack.enter_context(persisted(with_content(spread, kind, keep=keep)))
+    taken = stack.enter_context(persisted(with_content(spread, source.content_kind, keep=source.is_kept_inline)))
     found = {row[Col.reason]: row for row in verdict_counts(taken).collect()}  # a row a reason
     n_anew = int(found[None][Col.n_changed]) if None in found else 0
     return taken, Counter({reason: int(row[Col.n_items]) for reason, row in found.items()}), n_anew

@@ -1,0 +1,47 @@
+"""What all sources have."""
+
+import re
+from pathlib import PurePosixPath
+from typing import Annotated, ClassVar, Literal
+
+from equipoise.config.sections import HOW, Section
+from equipoise.encoders.base import Kind
+
+FILE_SUFFIX = re.compile(r"\.(npy|parquet|delta|jsonl?|ndjson|txt)(\.(gz|bz2|zst))?$")
+SOURCE_NAME = re.compile(r"[^0-9A-Za-z_\-]+")
+
+
+class AnySource(Section):
+    """``damaged: skip`` rejects a file that cannot be read as one row, and takes the others.
+
+    ``changed: replace`` takes items anew whose file, contents or vector is another than the pool's.
+    """
+
+    content_kind: ClassVar[Kind | None] = None
+    """What the contents are, where the kind of the source tells."""
+    has_contents: ClassVar[bool] = True
+    """Whether there is something to embed: not where vectors are brought ready-made."""
+
+    path: str
+    name: Annotated[str | None, HOW] = None
+    damaged: Literal["refuse", "skip"] = "refuse"
+    changed: Literal["keep", "replace"] = "keep"
+
+    @property
+    def is_kept_inline(self) -> bool:
+        """Whether contents that are read go into the pool; what a row brings by itself is there in any case."""
+        return bool(getattr(self, "inline", False))
+
+    @property
+    def own_name(self) -> str:
+        """The given name, else the last part of the path.
+
+        Of what follows a dot only a file's suffix goes: ``web.pages`` and ``web.news`` are two sources.
+        """
+        return self.name or SOURCE_NAME.sub("_", FILE_SUFFIX.sub("", PurePosixPath(self.path).name))
+
+
+class SourceWithIds(AnySource):
+    """``id_space: own`` hashes source and id, so that the whole numbers of two sources may overlap."""
+
+    id_space: Literal["shared", "own"] = "shared"
