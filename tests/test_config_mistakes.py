@@ -21,7 +21,12 @@ from equipoise.stages.running import planned
         ("zzz=1", "unknown key 'zzz'; known: name, workspace, seed"),
         # a wrong type or value: key, value and what it must be
         ("seed=many", "seed: must be a valid integer"),
-        ("seed=many", "(got 'many')"),
+        ("seed=many", "must be a valid integer (got 'many')"),
+        (
+            "deduplicate={keep: best}",
+            "'longest_text' or 'closest_to_mean' or a section of keys and values, {} where",
+        ),
+        ("deduplicate={keep: {attribute: 3}}", "; deduplicate.keep.attribute: must be a valid string (got 3)"),
         ("seed.deeper=3", "seed: must be a valid integer"),
         ("cluster.levels.0.k=0", "cluster.levels.0.k: must be greater than 0 (got 0)"),
         ("cluster.levels.0.k=2.5", "cluster.levels.0.k: must be a valid integer"),

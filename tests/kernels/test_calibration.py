@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from equipoise.kernels.calibration import SMALL, KnownPairs, items_beyond, share_removed
-from equipoise.kernels.components import merge_similarities, removed_above
+from removals import n_removed
 
 N_ITEMS = 12
 
@@ -30,7 +30,7 @@ def known_of(graph, sampled, searched):
 
 
 def removed_of(graph, threshold):
-    return int(removed_above(merge_similarities(*graph), [threshold])[0]) / N_ITEMS
+    return n_removed(*graph, threshold) / N_ITEMS
 
 
 @given(graphs(), st.sampled_from([0.4, 0.55, 0.75, 0.9]))

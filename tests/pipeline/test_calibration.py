@@ -1,5 +1,7 @@
 """What thresholds would remove, told from a sample, beside what they do remove."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 
@@ -10,7 +12,8 @@ from equipoise.pipeline.blocks import vectors_frame
 from equipoise.pipeline.calibration import calibrated
 from equipoise.pipeline.neighbours import neighbour_pairs
 from equipoise.pipeline.search import Search
-from equipoise.pipeline.thresholds import shares_removed
+from equipoise.schemas import Col
+from removals import n_removed
 
 THRESHOLDS = [0.6, 0.7, 0.8, 0.9, 0.97]
 
@@ -34,7 +37,9 @@ def planted(n=N, dim=24, seed=0):
 def pool(spark):
     rows = vectors_frame(spark, np.arange(N), planted()).localCheckpoint()
     with neighbour_pairs(rows, Search(THRESHOLDS[0])) as pairs:
-        return rows, shares_removed(pairs, THRESHOLDS, n_items=rows.count())
+        ends = pairs.toPandas()
+    removed = partial(n_removed, ends[Col.src], ends[Col.dst], ends[Col.similarity])
+    return rows, [removed(threshold) / N for threshold in THRESHOLDS]
 
 
 def test_a_tenth_tells_within_two_points_what_goes_of_a_pool_with_planted_copies(pool):

@@ -6,21 +6,13 @@ import numpy as np
 import pytest
 
 from equipoise.errors import ConfigError, InputError
+from equipoise.pipeline import thresholds
 from equipoise.pipeline.components import connected_components
-from equipoise.pipeline.duplicates import duplicates, filter_above
-from equipoise.pipeline.keeping import Keep
+from equipoise.pipeline.duplicates import filter_above
 from equipoise.pipeline.samples import cut_plan
-from equipoise.pipeline.thresholds import shares_removed, threshold_leaving
+from equipoise.pipeline.thresholds import threshold_leaving
 
 COMPONENTS = partial(connected_components, checkpoint=cut_plan)
-
-
-def test_a_threshold_removes_what_its_share_says(spark):
-    drawn = [(1, 2, 0.9), (2, 1, 0.9), (2, 3, 0.8), (1, 3, 0.7), (4, 5, 0.7), (6, 6, 1.0)]
-    edges = spark.createDataFrame(drawn, "src long, dst long, similarity float")
-    assert shares_removed(edges, [0.65, 0.7, 0.85, 0.9], n_items=10) == [0.3, 0.2, 0.1, 0.0]
-    rows = duplicates(filter_above(edges, 0.65), components=COMPONENTS, keep=Keep("lowest_id"))
-    assert rows.where("not is_kept").count() == 3
 
 
 @pytest.mark.parametrize("n_keep", [400, 401, 520, 689, 690])
@@ -44,11 +36,12 @@ def test_what_no_threshold_leaves_is_refused(spark, n_keep, way_out):
     assert str(raised.value).startswith(said + way_out)
 
 
-def test_more_pairs_than_the_driver_takes_are_refused(spark):
+def test_more_pairs_than_the_driver_takes_are_refused(spark, monkeypatch):
+    monkeypatch.setattr(thresholds, "DRIVER_EDGES", 1)
     edges = spark.createDataFrame([(1, 2, 0.9), (2, 3, 0.8)], "src long, dst long, similarity float")
     with pytest.raises(InputError) as raised:
-        shares_removed(edges, [0.7], n_items=3, most_edges=1)
+        threshold_leaving(edges, 1, n_items=3, lowest=0.6)
     assert str(raised.value) == (
-        "2 pairs lie above the lowest threshold, the driver takes 1: "
-        "calibrate on a smaller share of the items, or from a higher threshold"
+        "target_keep: 2 pairs lie above the lowest threshold, and the driver takes 1: "
+        "raise the threshold, from which on it looks, or set it in the place of target_keep"
     )

@@ -247,6 +247,10 @@ def sections_of_semdedup(folder, rule):
         ({"exact_copies": "files", "semdedup": {"k": 2, "order": "random"}}, "goes with form: ranked"),
         ({"keep": "largest"}, "deduplicate.keep"),
         ({"keep": {"attribute": "size"}}, "deduplicate.keep.attribute: no source keeps the attribute 'size'"),
+        (
+            {"keep": "longest_text"},
+            "deduplicate.keep: longest_text compares texts, and the pool holds embeddings: take",
+        ),
     ],
 )
 def test_what_does_not_fit_is_refused_before_any_work(folder, deduplicate, said):

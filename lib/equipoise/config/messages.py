@@ -1,11 +1,13 @@
 """What a mistake in a configuration is answered: pydantic's findings, in the words of the file."""
 
 from collections.abc import Iterator, Sequence
+from functools import cache
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from equipoise.config.sections import Section
 from equipoise.config.sources import KINDS
 from equipoise.errors import nearest
 
@@ -34,9 +36,15 @@ def _place(location: tuple[int | str, ...]) -> Iterator[str]:
     """The keys of the file alone: pydantic also names the kind of a source, and the types that a value may have."""
     for number, part in enumerate(location):
         is_kind = (number, location[0]) in ((1, "source"), (2, "sources"))
-        is_type = isinstance(part, str) and (part == "int" or "[" in part or part.startswith("constrained-"))
+        is_type = isinstance(part, str) and (part in _types() or "[" in part or part.startswith("constrained-"))
         if not (is_kind or is_type):
             yield str(part)
+
+
+@cache
+def _types() -> set[str]:
+    """Names of types, which stand in a place where a value may be of several."""
+    return {"int", *(kind.__name__ for kind in Section.__subclasses__())}
 
 
 def _line(place: str, alternatives: Sequence[ErrorDetails]) -> str:
@@ -65,4 +73,5 @@ def _message(problem: ErrorDetails) -> str:
             return "must be a section of keys and values, {} where there are none to give"
         case kind if kind in _LIST:
             return "must be a list"
-    return problem["msg"].removeprefix("Value error, ").replace("Input should be", "must be")
+    said: str = problem["msg"].removeprefix("Value error, ").replace("Input should be", "must be")
+    return said.partition(", unable to parse")[0]

@@ -61,20 +61,6 @@ def merge_similarities(src: Ids, dst: Ids, similarity: Floats) -> Floats:
     return similarity[falling[taken]]
 
 
-def removed_above(merges: Floats, thresholds: Sequence[float]) -> Ids:
-    """Counts the items that each threshold removes.
-
-    Args:
-        merges: (m,) float32 descending, from :func:`merge_similarities`.
-        thresholds: an edge counts where its similarity, a float32, is above.
-
-    Returns:
-        (t,) int64.
-    """
-    rising = -merges
-    return np.searchsorted(rising, -np.asarray(thresholds, dtype=np.float32), side="left").astype(np.int64)
-
-
 def threshold_removing(n: int, merges: Floats, *, lowest: float) -> float:
     """Finds the threshold that removes as nearly ``n`` items as any does, fewer where two are as near.
 

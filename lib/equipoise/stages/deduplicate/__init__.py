@@ -11,7 +11,7 @@ from equipoise.runs.question import Question
 from equipoise.runs.stage import Stage
 from equipoise.runs.vectors import vectors_of
 from equipoise.schemas import DUPLICATE_EDGES, DUPLICATES, EMBEDDINGS, METRICS, POOL, Col, Slice
-from equipoise.stages.deduplicate.section import Against, ByAttribute, Deduplicate, SemDedup
+from equipoise.stages.deduplicate.section import KINDS_OF_RULES, Against, ByAttribute, Deduplicate, SemDedup
 
 FAMILY = "deduplicate"
 PAIRS, GROUPS, ROUNDS = f"{FAMILY}:pairs", f"{FAMILY}:groups", f"{FAMILY}:semdedup"
@@ -62,24 +62,30 @@ def nodes(config: Config, so_far: Graph) -> Iterator[Node[Any]]:
     if section.semdedup:
         yield _rounds(config, section, so_far)
         return
-    _check_attribute(config, section, so_far)
+    _check_rule(config, section, so_far)
     pairs = _pairs(config, section, so_far)
     yield pairs
     yield _groups(section, so_far, pairs)
 
 
-def _check_attribute(config: Config, section: Deduplicate, so_far: Graph) -> None:
-    """A source has the attributes that its own section names."""
-    if not isinstance(section.keep, ByAttribute):
-        return
-    sources = [source.section for source in config.named_sources if source.name in so_far.pool]
-    known = {name for source in sources for name in getattr(source, "attributes", ())}
-    if section.keep.attribute not in known:
-        meant = f"; {nearest(section.keep.attribute, known)}" if known else ""
-        raise ConfigError(
-            f"deduplicate.keep.attribute: no source keeps the attribute {section.keep.attribute!r}{meant}: name it in "
-            "the source's `attributes`, or take another rule"
-        )
+def _check_rule(config: Config, section: Deduplicate, so_far: Graph) -> None:
+    """A source has the attributes that its own section names, and only pictures and texts have a size to compare."""
+    sources = [source for source in config.named_sources if source.name in so_far.pool]
+    if isinstance(section.keep, ByAttribute):
+        known = {name for source in sources for name in getattr(source.section, "attributes", ())}
+        if section.keep.attribute not in known:
+            meant = f"; {nearest(section.keep.attribute, known)}" if known else ""
+            raise ConfigError(
+                f"deduplicate.keep.attribute: no source keeps the attribute {section.keep.attribute!r}{meant}: name it "
+                "in the source's `attributes`, or take another rule"
+            )
+    elif wanted := KINDS_OF_RULES.get(section.keep):
+        found = {source.content_kind if source.has_contents else "embeddings" for source in sources}
+        if not found & {wanted, None}:
+            raise ConfigError(
+                f"deduplicate.keep: {section.keep} compares {wanted}, and the pool holds "
+                f"{' and '.join(sorted(filter(None, found)))}: take another rule"
+            )
 
 
 def _pairs(config: Config, section: Deduplicate, so_far: Graph) -> Node[Pairs]:

@@ -8,6 +8,8 @@ from equipoise.config.sections import HOW, Count, Section
 
 Cosine = Annotated[float, Field(ge=-1, le=1)]
 Name = Annotated[str, Field(min_length=1)]
+KINDS_OF_RULES = {"largest_image": "images", "longest_text": "texts"}
+"""What the rules of which item stays compare, where that is not in every pool."""
 
 
 class ByAttribute(Section):
