@@ -82,7 +82,7 @@ def test_measures_agree_with_the_textbook(counts: list[int]) -> None:
     assert found["imbalance"] == imbalance(counts)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.lists(st.tuples(st.integers(0, 100), st.integers(0, 300)), min_size=1, max_size=20))
 def test_weights_are_repetitions(pairs: list[tuple[int, int]]) -> None:
     sizes, weights = zip(*pairs, (7, 1), strict=True)

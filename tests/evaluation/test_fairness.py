@@ -41,7 +41,7 @@ def test_accuracy_by_group_by_hand() -> None:
     assert gap(found["value"]) == 0.5
 
 
-@settings(max_examples=30, deadline=None)  # pandas takes its time at the first call
+@settings(max_examples=30)  # pandas takes its time at the first call
 @given(st.lists(st.tuples(st.integers(0, 3), st.booleans()), min_size=1))
 def test_accuracies_average_to_the_accuracy(pairs: list[tuple[int, bool]]) -> None:
     groups, correct = zip(*pairs, strict=True)

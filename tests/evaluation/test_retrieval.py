@@ -77,7 +77,7 @@ def test_queries_without_correct_items_are_left_out():
     assert [one.query for one in found] == [0, 2]
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(st.integers(0, 999))
 def test_scores_are_scikit_learns(seed):
     rng = np.random.default_rng(seed)

@@ -29,7 +29,7 @@ def excess(left: Projected, right: Projected, width: int) -> np.ndarray:
     return (bound - exact) / np.where(scale == 0, 1, scale)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(st.integers(0, 999), st.integers(2, 30), st.integers(3, 150), st.floats(0, 3), st.booleans())
 def test_a_bound_is_never_below_the_product(seed, n, dim, decay, of_unit_length):
     vectors = drawn(seed, 2 * n, dim, decay=decay)

@@ -24,7 +24,7 @@ def test_keys_order_scores_and_then_columns(scores):
     np.testing.assert_array_equal(order, np.argsort(-scores, axis=1, kind="stable"))
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(st.integers(0, 99), st.integers(1, 40), st.integers(1, 7))
 def test_cosines_are_the_highest_whatever_the_tiles(seed, k, tile):
     rng = np.random.default_rng(seed)

@@ -52,7 +52,7 @@ def assert_same(found: Found, expected: Found) -> None:
     assert all(abs(found[pair] - expected[pair]) < 1e-7 for pair in found)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     st.integers(0, 999), st.integers(1, 60), st.integers(1, 90), st.floats(-1, 1), st.floats(0, 2), st.integers(1, 40)
 )
@@ -68,7 +68,7 @@ def test_all_pairs_are_found_each_once(seed, n, dim, threshold, decay, tile):
         assert_same(sought(left, right, threshold, basis), brute(left, right, threshold))
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(st.integers(0, 999), st.sampled_from([(8,), (8, 16, 32, 48, 64, 96), (16, 96), (48, 64), (96,), (200,)]))
 def test_every_way_to_look_finds_the_same(seed, widths):
     vectors, basis = drawn(seed, 50, 200), fit_basis(drawn(seed, 50, 200))
@@ -77,7 +77,7 @@ def test_every_way_to_look_finds_the_same(seed, widths):
         assert_same(sought(vectors, None, 0.3, basis), brute(vectors, None, 0.3))
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(st.integers(0, 999), st.integers(2, 120), st.sampled_from([0.0, 0.6, 0.8, 0.999]))
 def test_a_pair_at_the_threshold_is_left_out_and_one_a_bit_above_is_found(seed, dim, near):
     """The threshold is the similarity of a pair, as stored: of many pairs around it those above it are found."""

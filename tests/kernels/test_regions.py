@@ -38,7 +38,7 @@ def as_set(pairs: BlockPairs) -> set[tuple[int, int]]:
     return set(found)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.integers(0, 999), st.integers(2, 12), st.sampled_from([0.01, 0.1, 0.5, 2.0]), st.floats(-1, 1))
 def test_what_is_skipped_holds_nothing_similar(seed, dim, spread, threshold):
     some, others = blocks(seed, 15, dim, spread), blocks(seed + 1, 9, dim, spread)
@@ -106,7 +106,7 @@ def test_large_clusters_are_split_such_that_no_part_is_too_large():
     assert parts_of(np.array([50]), 4).tolist() == [50]  # what is that small is not split evenly by chance
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(st.integers(0, 999), st.integers(1, 40), st.integers(1, 7))
 def test_cells_have_every_pair_once_and_blocks_go_where_they_are_needed(seed, n_blocks, n_groups):
     rng = np.random.default_rng(seed)

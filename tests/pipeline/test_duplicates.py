@@ -177,7 +177,7 @@ DRAWN = st.lists(
 )
 
 
-@settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=5, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(DRAWN)
 def test_one_item_a_component_stays_and_none_that_stay_are_alike(spark, drawn):
     edges = edges_of(spark, *drawn)
