@@ -29,7 +29,8 @@ class Family:
     """One kind of encoders.
 
     Their class takes the argument (where there is one), then the options as keywords, whose annotations are what a
-    config may give: ``Annotated[int, Field(gt=0, le=512)]``. A keyword ``gpu`` says
+    config may give: ``Annotated[int, Field(gt=0, le=512)]``; those that it passes on as ``**`` are those of the class
+    that it derives from, with the values of its ``defaults`` where it says nothing. A keyword ``gpu`` says
     where it runs and is no option. Static methods may be there: ``revision_of(argument)`` stands for a
     revision of the model, ``check(argument, **options)`` looks before Spark starts whether it is to be had;
     the class's ``code_revision`` (1 without) is raised when it makes other vectors of the same. ``is_file``: the
@@ -72,7 +73,7 @@ def load_encoder(name: str, *, gpu: int | None = None, **options: Any) -> Encode
     make = family.load()
     _bind(name, make, options)
     arguments = [] if argument is None else [argument]
-    placement = {_PLACEMENT: gpu} if _PLACEMENT in inspect.signature(make).parameters else {}
+    placement = {_PLACEMENT: gpu} if _PLACEMENT in _keywords(make) else {}
     return make(*arguments, **options, **placement)
 
 
@@ -147,19 +148,33 @@ def _find(name: str) -> tuple[Family, str | None]:
     return family, argument or None
 
 
+def _keywords(make: Callable[..., Encoder]) -> dict[str, inspect.Parameter]:
+    """The keywords of a class, and of those that it derives from as far as it passes them on."""
+    found: dict[str, inspect.Parameter] = {}
+    for parent in inspect.getmro(make):  # type: ignore[arg-type]
+        parameters = inspect.signature(parent.__init__).parameters.values()  # type: ignore[misc]
+        own = [parameter for parameter in parameters if parameter.kind is parameter.KEYWORD_ONLY]
+        found |= {parameter.name: parameter for parameter in own if parameter.name not in found}
+        if all(parameter.kind is not parameter.VAR_KEYWORD for parameter in parameters):
+            break
+    return found
+
+
 def _options(make: Callable[..., Encoder]) -> dict[str, inspect.Parameter]:
+    defaults = getattr(make, "defaults", {})
     return {
-        parameter.name: parameter
-        for parameter in inspect.signature(make).parameters.values()
-        if parameter.kind is parameter.KEYWORD_ONLY and parameter.name != _PLACEMENT
+        name: parameter.replace(default=defaults.get(name, parameter.default))
+        for name, parameter in _keywords(make).items()
+        if name != _PLACEMENT
     }
 
 
 def _bind(name: str, make: Callable[..., Encoder], options: Mapping[str, Any]) -> dict[str, Any]:
+    """All options: those that are given, the others' defaults, for which null stands too."""
     known = {option: parameter.default for option, parameter in _options(make).items()}
     for option in options.keys() - known.keys():
         raise ConfigError(f"encoder {name!r} has no option {option!r}; {nearest(option, known)}")
-    return {**known, **options}
+    return {**known, **{option: value for option, value in options.items() if value is not None}}
 
 
 def _json(value: Any) -> str:

@@ -1,38 +1,26 @@
 """Images by any TorchScript file, which needs no code beside it: SSCD's descriptors are published like this."""
 
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zipfile import BadZipFile, ZipFile
 
-import numpy as np
-from numpy.typing import NDArray
-
-from equipoise.encoders.base import Kind, needs, unit_vectors
+from equipoise.encoders.base import needs
 from equipoise.encoders.files import file_hash, model_file
-from equipoise.encoders.preparing import (
-    IMAGENET_MEAN,
-    IMAGENET_STD,
-    Channels,
-    Deviations,
-    Interpolation,
-    Preparation,
-    Resize,
-    Side,
-)
+from equipoise.encoders.image_encoder import ImageEncoder
+from equipoise.encoders.image_models import ImageModel
+from equipoise.encoders.preparing import Preparation
 from equipoise.errors import ConfigError
 
 if TYPE_CHECKING:
     import torch
 
-FAMILY = "torchscript"
-SSCD_SIZE = 320
 _MARK = "constants.pkl"
 """What a TorchScript file has, a ZIP, and a file of weights alone has not."""
 
 
-class TorchScriptEncoder:
+class TorchScriptEncoder(ImageEncoder):
     """A TorchScript module that takes (n, 3, height, width) float32 and gives (n, d).
 
     By default pictures are prepared as SSCD's authors recommend for batches: skewed to 320 x 320, ImageNet's mean and
@@ -40,78 +28,53 @@ class TorchScriptEncoder:
 
     Args:
         path: the file.
-        size: see :class:`equipoise.encoders.preparing.Preparation`, as for the next five.
-        normalise: unit vectors.
-        half: float16 on a GPU.
-        gpu: the CUDA device (modulo their number); where there is none the model runs on the CPU.
+        shared: see :class:`equipoise.encoders.image_encoder.ImageEncoder`.
 
     Raises:
         ConfigError: torch or the file is not there, the file is no TorchScript, an option is out of range.
     """
 
-    kind: Kind = "images"
+    family = "torchscript"
+    defaults = Preparation(size=320).model_dump()
 
-    def __init__(
-        self,
-        path: str,
-        *,
-        size: Side = SSCD_SIZE,
-        resize: Resize = "square",
-        crop: Side | None = None,
-        interpolation: Interpolation = "bilinear",
-        mean: Channels = IMAGENET_MEAN,
-        std: Deviations = IMAGENET_STD,
-        normalise: bool = True,
-        half: bool = False,
-        gpu: int | None = None,
-    ) -> None:
-        options: Mapping[str, Any] = {
-            "size": size, "resize": resize, "crop": crop, "interpolation": interpolation, "mean": mean, "std": std,
-        }  # fmt: skip
-        self.check(path, **options)
-        from equipoise.encoders.torch_models import device_for, torch_image_model
+    def __init__(self, path: str, **shared: Any) -> None:
+        self.check(path, **shared)
+        self._path = path
+        super().__init__(path, **shared)
 
-        encoder, device = f"{FAMILY}:{path}", device_for(gpu)
-        self._preparation = Preparation.of(options, encoder=encoder)
-        self._model = torch_image_model(
-            _loaded(path, device), encoder=encoder, device=device, preparation=self._preparation, half=half
-        )
-        self._normalise = normalise
-
-    @staticmethod
-    def check(path: str, **options: Any) -> None:
+    @classmethod
+    def check(cls, path: str, **options: Any) -> None:
         """Looks whether the model is to be had, without loading it.
 
         Raises:
             ConfigError: it is not, or an option is out of range.
         """
-        encoder = f"{FAMILY}:{path}"
-        needs("torch", extra="torch", encoder=encoder)
+        needs("torch", extra="torch", encoder=cls.name_of(path))
         _torchscript_file(path)
-        Preparation.of({"size": SSCD_SIZE, **options}, encoder=encoder)
+        cls.prepared(path, options)
 
-    @staticmethod
-    def revision_of(path: str) -> str:
+    @classmethod
+    def revision_of(cls, path: str) -> str:
         """The SHA-256 of the file: it alone says which model this is.
 
         Raises:
             ConfigError: there is no such file, it cannot be read, or it is no TorchScript.
         """
         _torchscript_file(path)
-        return file_hash(path, encoder=f"{FAMILY}:{path}")
+        return file_hash(path, encoder=cls.name_of(path))
 
-    def decode(self, content: bytes) -> NDArray[np.uint8]:
-        """The prepared picture, (height, width, 3) uint8."""
-        return self._preparation.pixels(content)
+    def image_model(self, *, gpu: int | None, half: bool) -> ImageModel:
+        """The module on its device."""
+        from equipoise.encoders.torch_models import device_for, torch_image_model
 
-    def encode(self, items: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
-        """The model's vectors, (n, d) float32, of length one (or zero) where ``normalise`` says so."""
-        vectors = self._model.vectors(items)
-        return unit_vectors(vectors) if self._normalise else vectors
+        device = device_for(gpu)
+        return torch_image_model(
+            _loaded(self._path, device), encoder=self.encoder, device=device, preparation=self.preparation, half=half
+        )
 
 
 def _torchscript_file(path: str) -> Path:
-    encoder = f"{FAMILY}:{path}"
+    encoder = TorchScriptEncoder.name_of(path)
     file = model_file(path, encoder=encoder)
     try:
         with ZipFile(file) as archive:
@@ -138,7 +101,7 @@ def _loaded(path: str, device: "torch.device") -> Callable[["torch.Tensor"], Any
             model = load(str(_torchscript_file(path)), map_location=device)
         except (RuntimeError, OSError, ValueError) as error:
             said = next(iter(str(error).splitlines()), type(error).__name__)
-            raise ConfigError(f"encoder {FAMILY}:{path} cannot be loaded: {said}") from error
+            raise ConfigError(f"encoder {TorchScriptEncoder.name_of(path)} cannot be loaded: {said}") from error
     model.eval()
 
     def run(pictures: "torch.Tensor") -> Any:
