@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import Any
 
 from equipoise.encoders.base import Encoder, Kind, UnreadableItem
+from equipoise.encoders.files import file_hash
 from equipoise.errors import ConfigError, nearest
 
 __all__ = [
@@ -34,7 +35,8 @@ class Family:
     where it runs and is no option. Static methods may be there: ``revision_of(argument)`` stands for a
     revision of the model, ``check(argument, **options)`` looks before Spark starts whether it is to be had;
     the class's ``code_revision`` (1 without) is raised when it makes other vectors of the same. ``is_file``: the
-    argument is a path, and the revision alone says which model it is, wherever that lies.
+    argument may be a path, and the revision alone says which model it is, wherever that lies. Options in the class's
+    ``files`` are paths, too, and known by their hashes.
     """
 
     module: str
@@ -123,7 +125,12 @@ def encoder_id(name: str, options: Mapping[str, Any]) -> str:
     revision = make.revision_of(argument) if hasattr(make, "revision_of") else None
     defaults = _bind(name, make, {})
     given = _bind(name, make, options)
-    own = {option: value for option, value in given.items() if _json(value) != _json(defaults[option])}
+    files = getattr(make, "files", ())
+    own = {
+        option: file_hash(value, encoder=name) if option in files else value
+        for option, value in given.items()
+        if _json(value) != _json(defaults[option])
+    }
     model = name.partition(":")[0] if family.is_file else name
     identity = _json([model, revision, getattr(make, "code_revision", 1), own])
     parts = [name.partition(":")[0], *([argument.rstrip("/").rpartition("/")[2]] if argument else [])]

@@ -1,7 +1,9 @@
 """What families of encoders of images share, whatever runs their models: options, preparation, vectors."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+import textwrap
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,6 +11,13 @@ from numpy.typing import NDArray
 from equipoise.encoders.base import Kind, unit_vectors
 from equipoise.encoders.image_models import ImageModel
 from equipoise.encoders.preparing import Channels, Deviations, Interpolation, Preparation, Resize, Side
+from equipoise.errors import ConfigError
+
+if TYPE_CHECKING:
+    import torch
+
+_LONGEST_REASON = 400
+"""Characters of what a library says is wrong: of weights that do not fit it lists hundreds of names."""
 
 
 class ImageEncoder:
@@ -16,7 +25,8 @@ class ImageEncoder:
 
     A family derives from it. It has its name in ``family`` and, where all its models are given pictures prepared alike,
     how in ``defaults``; else :meth:`own_preparation` says how this model's are. Options of its own are keywords of its
-    ``__init__``, which passes the others on as ``**shared``, and :meth:`image_model` loads the model.
+    ``__init__``, which passes the others on as ``**shared``; those in ``files`` are paths of files of the model, and in
+    the ``encoder_id`` by their hashes. :meth:`image_model` loads the model.
 
     Args:
         argument: which one of the family.
@@ -32,6 +42,7 @@ class ImageEncoder:
     kind: Kind = "images"
     family: ClassVar[str]
     defaults: ClassVar[Mapping[str, Any]] = {}
+    files: ClassVar[tuple[str, ...]] = ()
 
     def __init__(
         self,
@@ -48,8 +59,11 @@ class ImageEncoder:
         gpu: int | None = None,
     ) -> None:
         self.encoder = self.name_of(argument)
-        given = {"size": size, "resize": resize, "crop": crop, "interpolation": interpolation, "mean": mean, "std": std}
-        self.preparation = self.prepared(argument, {**self.own_preparation(), **stated(given)})
+        preparation = {
+            "size": size, "resize": resize, "crop": crop, "interpolation": interpolation, "mean": mean, "std": std,
+        }  # fmt: skip
+        given = stated(preparation)
+        self.preparation = self.prepared(argument, {**self.own_preparation(given), **given})
         self._model = self.image_model(gpu=gpu, half=half)
         self._normalise = normalise
 
@@ -67,8 +81,12 @@ class ImageEncoder:
         """
         return Preparation.of({**cls.defaults, **stated(options)}, encoder=cls.name_of(argument))
 
-    def own_preparation(self) -> Mapping[str, Any]:
-        """How pictures are prepared for this model, where the config does not say; asked before the model is loaded."""
+    def own_preparation(self, given: Mapping[str, Any]) -> Mapping[str, Any]:
+        """How pictures are prepared for this model, where ``given`` does not say; asked before the model is loaded.
+
+        Raises:
+            ConfigError: in a way that no option stands for.
+        """
         return {}
 
     def image_model(self, *, gpu: int | None, half: bool) -> ImageModel:
@@ -87,6 +105,40 @@ class ImageEncoder:
         """The model's vectors, (n, d) float32, of length one (or zero) where ``normalise`` says so."""
         vectors = self._model.vectors(items)
         return unit_vectors(vectors) if self._normalise else vectors
+
+
+class TorchImageEncoder(ImageEncoder):
+    """An encoder with a torch model: its family says by :meth:`torch_model` how that is loaded."""
+
+    def image_model(self, *, gpu: int | None, half: bool) -> ImageModel:
+        """The model on its device."""
+        from equipoise.encoders.torch_models import device_for, torch_image_model
+
+        device = device_for(gpu)
+        with loading(self.encoder):
+            model = self.torch_model(device)
+        return torch_image_model(model, encoder=self.encoder, device=device, preparation=self.preparation, half=half)
+
+    def torch_model(self, device: "torch.device") -> "Callable[[torch.Tensor], Any]":
+        """What takes (n, 3, height, width) float32 on the device, as ``self.preparation`` has it, and gives (n, d)."""
+        raise NotImplementedError
+
+
+@contextmanager
+def loading(encoder: str) -> Iterator[None]:
+    """Whatever goes wrong while a model is loaded is told in one line.
+
+    Raises:
+        ConfigError: it cannot be loaded.
+    """
+    try:
+        yield
+    except ConfigError:
+        raise
+    except Exception as error:  # libraries, files and code of others raise anything
+        said = " ".join(str(error).split()) or type(error).__name__
+        said = textwrap.shorten(said, _LONGEST_REASON, placeholder=" ...")
+        raise ConfigError(f"encoder {encoder} cannot be loaded: {said}") from error
 
 
 def stated(options: Mapping[str, Any]) -> dict[str, Any]:

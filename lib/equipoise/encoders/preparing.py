@@ -69,6 +69,11 @@ class Preparation(BaseModel):
                 said = f"{name} is {options[name]!r}: {said[:1].lower()}{said[1:]}"
             raise ConfigError(f"encoder {encoder}: {said}") from error
 
+    @property
+    def side(self) -> int:
+        """Of a picture as the model is given it, the shortest one, in pixels."""
+        return self.crop or self.size
+
     def pixels(self, content: bytes) -> NDArray[np.uint8]:
         """A picture's file, decoded, resized and cropped: (height, width, 3) uint8.
 

@@ -49,5 +49,4 @@ def torch_image_model(
                 return output
             return (output.float() if output.is_floating_point() else output).cpu().numpy()
 
-    side = preparation.crop or preparation.size
-    return ImageModel(run, encoder=encoder, place=str(device), n_at_once=PASS[device.type], side=side)
+    return ImageModel(run, encoder=encoder, place=str(device), n_at_once=PASS[device.type], side=preparation.side)

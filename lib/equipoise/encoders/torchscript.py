@@ -8,8 +8,7 @@ from zipfile import BadZipFile, ZipFile
 
 from equipoise.encoders.base import needs
 from equipoise.encoders.files import file_hash, model_file
-from equipoise.encoders.image_encoder import ImageEncoder
-from equipoise.encoders.image_models import ImageModel
+from equipoise.encoders.image_encoder import TorchImageEncoder
 from equipoise.encoders.preparing import Preparation
 from equipoise.errors import ConfigError
 
@@ -20,7 +19,7 @@ _MARK = "constants.pkl"
 """What a TorchScript file has, a ZIP, and a file of weights alone has not."""
 
 
-class TorchScriptEncoder(ImageEncoder):
+class TorchScriptEncoder(TorchImageEncoder):
     """A TorchScript module that takes (n, 3, height, width) float32 and gives (n, d).
 
     By default pictures are prepared as SSCD's authors recommend for batches: skewed to 320 x 320, ImageNet's mean and
@@ -63,14 +62,9 @@ class TorchScriptEncoder(ImageEncoder):
         _torchscript_file(path)
         return file_hash(path, encoder=cls.name_of(path))
 
-    def image_model(self, *, gpu: int | None, half: bool) -> ImageModel:
+    def torch_model(self, device: "torch.device") -> Callable[["torch.Tensor"], Any]:
         """The module on its device."""
-        from equipoise.encoders.torch_models import device_for, torch_image_model
-
-        device = device_for(gpu)
-        return torch_image_model(
-            _loaded(self._path, device), encoder=self.encoder, device=device, preparation=self.preparation, half=half
-        )
+        return _loaded(_torchscript_file(self._path), device)
 
 
 def _torchscript_file(path: str) -> Path:
@@ -90,18 +84,14 @@ def _torchscript_file(path: str) -> Path:
     )
 
 
-def _loaded(path: str, device: "torch.device") -> Callable[["torch.Tensor"], Any]:
+def _loaded(file: Path, device: "torch.device") -> Callable[["torch.Tensor"], Any]:
     import torch
 
     with warnings.catch_warnings():
         # New models are to be exported in other ways; those that are published are read in this one.
         warnings.filterwarnings("ignore", category=FutureWarning, message=r".*torch\.jit")
         load: Callable[..., torch.jit.ScriptModule] = torch.jit.load
-        try:
-            model = load(str(_torchscript_file(path)), map_location=device)
-        except (RuntimeError, OSError, ValueError) as error:
-            said = next(iter(str(error).splitlines()), type(error).__name__)
-            raise ConfigError(f"encoder {TorchScriptEncoder.name_of(path)} cannot be loaded: {said}") from error
+        model = load(str(file), map_location=device)
     model.eval()
 
     def run(pictures: "torch.Tensor") -> Any:
