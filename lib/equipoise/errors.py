@@ -4,6 +4,9 @@ import difflib
 import os
 from collections.abc import Iterable
 
+_LISTED = 60
+"""Known words that a message lists, at most."""
+
 
 class EquipoiseError(Exception):
     """An error that the user can mend: the command line prints its message alone and exits with 2."""
@@ -38,10 +41,14 @@ class SessionError(EquipoiseError):
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
-    """The part of an error message that names the nearest known word, or all of them."""
+    """The part of an error message that names the nearest known word, or all of them unless they are very many."""
     folded = {name.casefold(): name for name in known}
     close = difflib.get_close_matches(word.casefold(), folded, n=1)
-    return f"did you mean {folded[close[0]]!r}?" if close else f"known: {', '.join(folded.values())}"
+    if close:
+        return f"did you mean {folded[close[0]]!r}?"
+    if len(folded) > _LISTED:
+        return f"none of the {len(folded):,} known is like it"
+    return f"known: {', '.join(folded.values())}"
 
 
 def check_working_directory() -> None:

@@ -54,6 +54,7 @@ FAMILIES = {
     "sentence-transformers": Family(
         "sentence_transformers", "SentenceTransformersEncoder", "<name, folder or package/module>"
     ),
+    "timm": Family("timm", "TimmEncoder", "<model of timm, hf-hub:owner/name or local-dir:folder>", is_file=True),
     "torchscript": Family("torchscript", "TorchScriptEncoder", "<file>", is_file=True),
 }
 _PLACEMENT = "gpu"

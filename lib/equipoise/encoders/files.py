@@ -44,3 +44,33 @@ def _hash(file: Path, size: int, changed_ns: int) -> str:
     """Of a file in this state: asked for several times by every config."""
     with file.open("rb") as opened:
         return hashlib.file_digest(opened, "sha256").hexdigest()
+
+
+def model_folder(path: str, *marks: str, encoder: str) -> Path:
+    """The folder of a model.
+
+    Raises:
+        ConfigError: there is none, or a file that it must have is not in it.
+    """
+    folder = Path(path).expanduser()
+    if not folder.is_dir():
+        raise ConfigError(f"encoder {encoder}: the folder {folder} does not exist, or not for all who need it")
+    for mark in marks:
+        if not (folder / mark).is_file():
+            raise ConfigError(f"encoder {encoder}: the folder {folder} holds no {mark}")
+    return folder.resolve()
+
+
+def folder_hash(path: str, *, encoder: str) -> str:
+    """The SHA-256 of a folder's files and their places in it: all but hidden ones and what Python compiled.
+
+    Raises:
+        ConfigError: there is no such folder, or it cannot be read.
+    """
+    folder = model_folder(path, encoder=encoder)
+    found = hashlib.sha256()
+    for file in sorted(folder.rglob("*")):
+        place = file.relative_to(folder)
+        if file.is_file() and "__pycache__" not in place.parts and not any(part[0] == "." for part in place.parts):
+            found.update(f"{place.as_posix()}\0{file_hash(str(file), encoder=encoder)}\n".encode())
+    return found.hexdigest()

@@ -2,7 +2,10 @@
 
 import os
 import re
+from collections.abc import Sequence
 from pathlib import Path
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
 
 from equipoise.errors import ConfigError
 
@@ -13,15 +16,13 @@ _SECONDS = 10
 _SAID_OFFLINE = ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE")
 
 
-def is_cached(model: str, revision: str | None) -> bool:
-    """Whether this machine has some of the model's files: asks nobody."""
+def is_cached(model: str, revision: str | None, *, files: Sequence[str] = MODEL_FILES) -> bool:
+    """Whether this machine has one of these files of the model: asks nobody."""
     try:
         from huggingface_hub import try_to_load_from_cache
     except ImportError:
         return False
-    found = (
-        try_to_load_from_cache(full, name, revision=revision) for full in _full_names(model) for name in MODEL_FILES
-    )
+    found = (try_to_load_from_cache(full, name, revision=revision) for full in _full_names(model) for name in files)
     return any(isinstance(path, str) for path in found)
 
 
@@ -62,6 +63,24 @@ def check_hub(model: str, revision: str | None, *, encoder: str) -> None:
             ) from error
     which = model if revision is None else f"{model} at revision {revision!r}"
     raise ConfigError(f"encoder {encoder}: the hub has no model {which}: {instead}")
+
+
+def check_url(url: str, *, encoder: str) -> None:
+    """Asks once, in seconds, whether something lies there.
+
+    Raises:
+        ConfigError: nothing does, or its server does not answer.
+    """
+    try:
+        with urlopen(Request(url, method="HEAD"), timeout=_SECONDS):
+            return
+    except HTTPError as error:
+        reason = f"it answers {error.code} {error.reason}"
+    except (OSError, ValueError) as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+    raise ConfigError(
+        f"encoder {encoder}: not on this machine, and {url} cannot be had ({reason}): name another, or what lies here"
+    )
 
 
 def holds_model(folder: Path) -> bool:

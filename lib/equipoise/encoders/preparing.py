@@ -98,6 +98,27 @@ class Preparation(BaseModel):
         return int(self.size * width / height), self.size
 
 
+def expressible(own: Mapping[str, Any], given: Mapping[str, Any], *, told: str, encoder: str) -> dict[str, Any]:
+    """A model's own preparation as options, those that are ``given`` left out.
+
+    Args:
+        own: by option; None stands for a way that none of ours is.
+        given: options of the config.
+        told: what the library calls that way, for messages.
+        encoder: for messages.
+
+    Raises:
+        ConfigError: there is such a way, and ``given`` has no other.
+    """
+    needed = {name: value for name, value in own.items() if name not in given}
+    if missing := [name for name, value in needed.items() if value is None]:
+        raise ConfigError(
+            f"encoder {encoder}: pictures are prepared for this model in a way that is none of these here ({told}); "
+            f"give {' and '.join(missing)}"
+        )
+    return needed
+
+
 def _middle(image: Image.Image, width: int, height: int) -> Image.Image:
     """At most so much of it, from its middle; where that is half a pixel off, as torchvision rounds it."""
     width, height = min(width, image.width), min(height, image.height)

@@ -50,3 +50,17 @@ def torch_image_model(
             return (output.float() if output.is_floating_point() else output).cpu().numpy()
 
     return ImageModel(run, encoder=encoder, place=str(device), n_at_once=PASS[device.type], side=preparation.side)
+
+
+def pooled(tokens: torch.Tensor, pool: str, *, n_prefix: int) -> torch.Tensor:
+    """One vector a picture of its tokens, (n, tokens, d).
+
+    Args:
+        tokens: the CLS token first, then registers, then the patches.
+        pool: ``cls``, (n, d); ``mean`` of the patches, (n, d); ``cls_mean``, one after the other, (n, 2 d).
+        n_prefix: tokens before the first patch.
+    """
+    if pool == "cls":
+        return tokens[:, 0]
+    mean = tokens[:, n_prefix:].mean(dim=1)
+    return mean if pool == "mean" else torch.cat([tokens[:, 0], mean], dim=1)
