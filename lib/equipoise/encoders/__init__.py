@@ -50,11 +50,16 @@ class Family:
 
 
 FAMILIES = {
+    "dino-checkpoint": Family("dino_checkpoint", "DinoCheckpointEncoder", "<file>", is_file=True),
+    "open_clip": Family(
+        "open_clip", "OpenClipEncoder", "<model/tag, hf-hub:owner/name or local-dir:folder>", is_file=True
+    ),
     "pixels": Family("pixels", "PixelsEncoder"),
     "sentence-transformers": Family(
         "sentence_transformers", "SentenceTransformersEncoder", "<name, folder or package/module>"
     ),
     "timm": Family("timm", "TimmEncoder", "<model of timm, hf-hub:owner/name or local-dir:folder>", is_file=True),
+    "torchhub": Family("torchhub", "TorchHubEncoder", "<owner/repository or folder>:<entry point>", is_file=True),
     "torchscript": Family("torchscript", "TorchScriptEncoder", "<file>", is_file=True),
 }
 _PLACEMENT = "gpu"
