@@ -1,6 +1,7 @@
 """Encoders, without a JVM."""
 
 import io
+import logging
 
 import numpy as np
 import pytest
@@ -187,3 +188,31 @@ def test_a_text_without_content_is_unreadable(minilm, content, reason):
     with pytest.raises(UnreadableItem) as caught:
         minilm.decode(content)
     assert caught.value.reason == reason
+
+
+def test_texts_that_do_not_fit_into_the_memory_go_in_smaller_parts_and_that_is_told_once(minilm, monkeypatch, caplog):
+    texts, sizes, encode = [f"text {n}" for n in range(7)], [], minilm._model.encode
+    expected = minilm.encode(texts)
+
+    def hungry(items, *, batch_size, **options):
+        sizes.append(batch_size)
+        if batch_size > 2:
+            raise RuntimeError("CUDA out of memory")
+        return encode(items, batch_size=batch_size, **options)
+
+    monkeypatch.setattr(minilm._model, "encode", hungry)
+    with caplog.at_level(logging.WARNING, "equipoise"):
+        found = [minilm.encode(texts), minilm.encode(texts)]
+    np.testing.assert_allclose(found, [expected] * 2, atol=1e-5)
+    assert sizes == [8, 3, 1, 1]  # of seven, half
+    (told,) = [record.getMessage() for record in caplog.records]
+    assert f"encoder {MINILM}: 7 texts at once do not fit into the memory of " in told
+
+
+def test_a_text_that_does_not_fit_alone_is_told_as_it_is(minilm, monkeypatch):
+    def hungry(items, **options):
+        raise MemoryError("alone")
+
+    monkeypatch.setattr(minilm._model, "encode", hungry)
+    with pytest.raises(MemoryError, match="alone"):
+        minilm.encode(["a text"])

@@ -61,6 +61,21 @@ def needs(*modules: str, extra: str, encoder: str) -> None:
             raise ConfigError(f"encoder {encoder} needs the library {module}: pip install 'equipoise[{extra}]'")
 
 
+def floats_of(output: object, n: int, *, items: str, encoder: str) -> NDArray[np.float32]:
+    """What a model gives of ``n`` items (``pictures``, say), where it is vectors, as (n, d) float32.
+
+    Raises:
+        ConfigError: it is something else.
+    """
+    if isinstance(output, np.ndarray):
+        if output.ndim == 2 and len(output) == n and output.shape[1] and output.dtype.kind == "f":
+            return np.asarray(output, dtype=np.float32)
+        told = f"{output.dtype} of {output.shape}"
+    else:
+        told = f"a {type(output).__name__}"
+    raise ConfigError(f"encoder {encoder}: of {n} {items} the model gives {told}; it must be floats of ({n}, d)")
+
+
 def unit_vectors(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
     """Each divided by its length, (n, d) float32; zeros stay zeros."""
     norms: NDArray[np.float32] = np.linalg.norm(vectors, axis=1, keepdims=True)

@@ -1,14 +1,13 @@
 """What encoders with a model of images share, whatever runs it: passes that fit the memory, a look at what it gives."""
 
-import logging
 from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
+from equipoise.encoders.base import floats_of
+from equipoise.encoders.passes import Passes, is_out_of_memory, last_line
 from equipoise.errors import ConfigError
-
-log = logging.getLogger("equipoise")
 
 
 class ImageModel:
@@ -25,9 +24,8 @@ class ImageModel:
     def __init__(
         self, run: Callable[[NDArray[np.uint8]], object], *, encoder: str, place: str, n_at_once: int, side: int
     ) -> None:
-        self._run, self._encoder, self._place, self._side = run, encoder, place, side
-        self._pass = n_at_once
-        self._is_split = False
+        self._run, self._encoder, self._side = run, encoder, side
+        self._passes = Passes(n_at_once, items="pictures", encoder=encoder, place=place)
         self._dim: int | None = None
 
     def vectors(self, pictures: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
@@ -44,21 +42,13 @@ class ImageModel:
         return np.concatenate(found)[order]
 
     def _of_one_shape(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
-        found, n_done = [], 0
-        while n_done < len(pictures):
-            part = pictures[n_done : n_done + self._pass]
-            try:
-                found.append(self._forward(part))
-            except ConfigError:
-                raise
-            except Exception as error:  # what a model raises is its own affair
-                if len(part) == 1 or not is_out_of_memory(error):
-                    self._check_plain(error)
-                    raise
-                self._halve(len(part))
-            else:
-                n_done += len(part)
-        return np.concatenate(found)
+        try:
+            return self._passes.over(pictures, self._forward)
+        except ConfigError:
+            raise
+        except Exception as error:  # what a model raises is its own affair
+            self._check_plain(error)
+            raise
 
     def _forward(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
         """One pass.
@@ -67,17 +57,9 @@ class ImageModel:
             ConfigError: it gives something else than vectors.
             Exception: whatever the model raises.
         """
-        output, n = self._run(pictures), len(pictures)
-        if isinstance(output, np.ndarray):
-            if output.ndim == 2 and len(output) == n and output.shape[1] and output.dtype.kind == "f":
-                self._check_dim(output.shape[1])
-                return np.asarray(output, dtype=np.float32)
-            told = f"{output.dtype} of {output.shape}"
-        else:
-            told = f"a {type(output).__name__}"
-        raise ConfigError(
-            f"encoder {self._encoder}: of {n} pictures the model gives {told}; it must be floats of ({n}, d)"
-        )
+        vectors = floats_of(self._run(pictures), len(pictures), items="pictures", encoder=self._encoder)
+        self._check_dim(vectors.shape[1])
+        return vectors
 
     def _check_dim(self, dim: int) -> None:
         if self._dim not in (None, dim):
@@ -86,16 +68,6 @@ class ImageModel:
                 "the picture: make all pictures equally large, by resize: square or by crop"
             )
         self._dim = dim
-
-    def _halve(self, n: int) -> None:
-        """Takes fewer pictures at once from here on; said once a worker."""
-        self._pass = n // 2
-        if not self._is_split:
-            log.warning(
-                "encoder %s: %d pictures at once do not fit into the memory of %s; from here on it takes fewer",
-                *(self._encoder, n, self._place),
-            )
-        self._is_split = True
 
     def _check_plain(self, cause: Exception) -> None:
         """Looks whether it is the model that failed, not a picture: a grey square of the config's size tells.
@@ -113,16 +85,3 @@ class ImageModel:
             raise ConfigError(
                 f"encoder {self._encoder}: the model cannot take a picture of {size} pixels ({said}); {way_out}"
             ) from cause
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether there was too little memory: TorchScript and ONNX Runtime say it in words alone."""
-    said = str(error).casefold()
-    words = ("out of memory", "can't allocate memory", "not enough memory", "failed to allocate memory", "bad_alloc")
-    return isinstance(error, MemoryError) or any(word in said for word in words)
-
-
-def last_line(error: BaseException) -> str:
-    """What went wrong, of a message that begins with traces."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[-1] if lines else type(error).__name__

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from equipoise.encoders.base import Kind, UnreadableItem, needs
+from equipoise.encoders.base import Kind, needs
 from equipoise.encoders.hub import MODEL_FILES, check_hub, holds_model, is_cached
+from equipoise.encoders.passes import Passes
+from equipoise.encoders.texts import PASS, decode_text
 from equipoise.errors import ConfigError
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
 PACKAGE = "package/"
-# Texts of a forward pass, sorted by length: small where padding is paid for, large where the device is wide.
-_PASS = {"cpu": 8, "cuda": 256}
 
 
 class SentenceTransformersEncoder:
@@ -49,7 +49,9 @@ class SentenceTransformersEncoder:
             model, revision, lambda place, **where: SentenceTransformer(place, device=str(device), **where)
         )
         self._normalise = normalise
-        self._pass = _PASS[device.type]
+        self._passes = Passes(
+            PASS[device.type], items="texts", encoder=f"sentence-transformers:{model}", place=str(device)
+        )
 
     @staticmethod
     def check(model: str, *, revision: str | None = None, **options: object) -> None:
@@ -77,22 +79,19 @@ class SentenceTransformersEncoder:
 
     def decode(self, content: bytes) -> str:
         """The text; empty ones are rejected: nothing can be said about them."""
-        try:
-            text = content.decode()
-        except UnicodeDecodeError as error:
-            raise UnreadableItem("unreadable_text", f"no UTF-8: {error.reason} at byte {error.start}") from error
-        if not text.strip():
-            raise UnreadableItem("empty_text", f"{len(content)} bytes of white space")
-        return text
+        return decode_text(content)
 
     def encode(self, items: Sequence[str]) -> NDArray[np.float32]:
         """Sentence embeddings, (n, d) float32; texts beyond the model's longest are cut by it."""
-        vectors = self._model.encode(
-            list(items),
-            batch_size=self._pass,
-            normalize_embeddings=self._normalise,
-            convert_to_numpy=True,
-            show_progress_bar=False,
+        vectors = self._passes.whole(
+            items,
+            lambda n_at_once: self._model.encode(
+                list(items),
+                batch_size=n_at_once,
+                normalize_embeddings=self._normalise,
+                convert_to_numpy=True,
+                show_progress_bar=False,
+            ),
         )
         return np.asarray(vectors, dtype=np.float32)
 
