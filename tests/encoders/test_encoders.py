@@ -165,7 +165,7 @@ def test_a_name_that_is_none_of_the_hub_is_refused(name):
 
 
 def test_kinds_are_known_without_a_model():
-    assert (encoder_kind("pixels"), encoder_kind("sentence-transformers:org/model")) == ("images", "texts")
+    assert (encoder_kind("pixels", {}), encoder_kind("sentence-transformers:org/model", {})) == ("images", "texts")
 
 
 @pytest.fixture(scope="module")

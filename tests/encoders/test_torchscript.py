@@ -164,7 +164,7 @@ def test_without_torch_the_extra_is_named(monkeypatch, means):
 
 
 def test_it_reads_images_and_has_to_be_told_which():
-    assert encoder_kind("torchscript:any.pt") == "images"
+    assert encoder_kind("torchscript:any.pt", {}) == "images"
     with pytest.raises(ConfigError, match=r"does not say which; write torchscript:<file>"):
         load_encoder("torchscript")
 

@@ -15,6 +15,7 @@ from equipoise.errors import ConfigError, nearest
 
 __all__ = [
     "Encoder",
+    "Kind",
     "UnreadableItem",
     "check_encoder",
     "encoder_id",
@@ -31,22 +32,26 @@ class Family:
 
     Their class takes the argument (where there is one), then the options as keywords, whose annotations are what a
     config may give: ``Annotated[int, Field(gt=0, le=512)]``; those that it passes on as ``**`` are those of the class
-    that it derives from, with the values of its ``defaults`` where it says nothing. A keyword ``gpu`` says
-    where it runs and is no option. Static methods may be there: ``revision_of(argument)`` stands for a
-    revision of the model, ``check(argument, **options)`` looks before Spark starts whether it is to be had;
+    that it derives from, with the values of its ``defaults`` where it says nothing. Keywords ``gpu`` and
+    ``n_threads`` say where it runs and are no options. Static methods may be there: ``revision_of(argument)`` stands
+    for a revision of the model, ``check(argument, **options)`` looks before Spark starts whether it is to be had,
+    ``kind_of(argument, **options)`` says what it reads where its class's ``kind`` does not;
     the class's ``code_revision`` (1 without) is raised when it makes other vectors of the same. ``is_file``: the
     argument may be a path, and the revision alone says which model it is, wherever that lies. Options in the class's
-    ``files`` are paths, too, and known by their hashes.
+    ``files`` are paths, too, and known by their hashes. ``is_user_code``: the class is made for an argument, and stands
+    for what that names.
     """
 
     module: str
     name: str
     argument: str | None = None
     is_file: bool = False
+    is_user_code: bool = False
 
-    def load(self) -> Callable[..., Encoder]:
+    def load(self, argument: str | None) -> Callable[..., Encoder]:
         """The class: imported only when it is asked for, since its libraries are heavy."""
-        return getattr(import_module(f"equipoise.encoders.{self.module}"), self.name)
+        found = getattr(import_module(f"equipoise.encoders.{self.module}"), self.name)
+        return found(argument) if self.is_user_code else found
 
 
 FAMILIES = {
@@ -54,7 +59,9 @@ FAMILIES = {
     "open_clip": Family(
         "open_clip", "OpenClipEncoder", "<model/tag, hf-hub:owner/name or local-dir:folder>", is_file=True
     ),
+    "onnx": Family("onnx", "OnnxEncoder", "<file>", is_file=True),
     "pixels": Family("pixels", "PixelsEncoder"),
+    "python": Family("user_code", "UserEncoder", "<module>:<class or function>", is_user_code=True),
     "sentence-transformers": Family(
         "sentence_transformers", "SentenceTransformersEncoder", "<name, folder or package/module>"
     ),
@@ -62,36 +69,39 @@ FAMILIES = {
     "torchhub": Family("torchhub", "TorchHubEncoder", "<owner/repository or folder>:<entry point>", is_file=True),
     "torchscript": Family("torchscript", "TorchScriptEncoder", "<file>", is_file=True),
 }
-_PLACEMENT = "gpu"
+_PLACEMENT = ("gpu", "n_threads")
 
 
-def load_encoder(name: str, *, gpu: int | None = None, **options: Any) -> Encoder:
+def load_encoder(name: str, *, gpu: int | None = None, n_threads: int | None = None, **options: Any) -> Encoder:
     """The encoder, with its model loaded.
 
     Args:
         name: a family, and after a colon which one of it: ``pixels``, ``sentence-transformers:<model>``,
             ``torchscript:<file>``.
         gpu: the CUDA device to use, modulo their number; ignored by encoders that need none.
+        n_threads: of the model, where its library has threads of its own and is told at once; None: as it likes.
         options: the encoder's own.
 
     Raises:
         ConfigError: an unknown family or option, a value out of range, a model that is not there.
     """
-    family, argument = _find(name)
-    make = family.load()
+    make, argument = _made(name)
     _bind(name, make, options)
     arguments = [] if argument is None else [argument]
-    placement = {_PLACEMENT: gpu} if _PLACEMENT in _keywords(make) else {}
+    told = zip(_PLACEMENT, (gpu, n_threads), strict=True)
+    placement = {keyword: value for keyword, value in told if keyword in _keywords(make)}
     return make(*arguments, **options, **placement)
 
 
-def encoder_kind(name: str) -> Kind:
-    """What the encoder reads: ``"images"`` or ``"texts"``. Loads no model.
+def encoder_kind(name: str, options: Mapping[str, Any]) -> Kind:
+    """What the encoder reads: ``"images"`` or ``"texts"``. Loads no model; of one that may be either, its files tell.
 
     Raises:
-        ConfigError: an unknown family.
+        ConfigError: an unknown family or option, a model whose files are not to be had.
     """
-    return _find(name)[0].load().kind  # type: ignore[attr-defined]
+    make, argument = _made(name)
+    _bind(name, make, options)
+    return make.kind_of(argument, **options) if hasattr(make, "kind_of") else make.kind  # type: ignore[attr-defined]
 
 
 def check_encoder(name: str, options: Mapping[str, Any]) -> None:
@@ -100,8 +110,7 @@ def check_encoder(name: str, options: Mapping[str, Any]) -> None:
     Raises:
         ConfigError: an unknown family or option, a model that is not there.
     """
-    family, argument = _find(name)
-    make = family.load()
+    make, argument = _made(name)
     _bind(name, make, options)
     if hasattr(make, "check"):
         make.check(argument, **options)
@@ -113,7 +122,7 @@ def encoder_options(name: str) -> Mapping[str, inspect.Parameter]:
     Raises:
         ConfigError: an unknown family.
     """
-    return _options(_find(name)[0].load())
+    return _options(_made(name)[0])
 
 
 def encoder_id(name: str, options: Mapping[str, Any]) -> str:
@@ -127,7 +136,7 @@ def encoder_id(name: str, options: Mapping[str, Any]) -> str:
         ConfigError: an unknown family or option.
     """
     family, argument = _find(name)
-    make = family.load()
+    make = family.load(argument)
     revision = make.revision_of(argument) if hasattr(make, "revision_of") else None
     defaults = _bind(name, make, {})
     given = _bind(name, make, options)
@@ -161,10 +170,17 @@ def _find(name: str) -> tuple[Family, str | None]:
     return family, argument or None
 
 
+def _made(name: str) -> tuple[Callable[..., Encoder], str | None]:
+    family, argument = _find(name)
+    return family.load(argument), argument
+
+
 def _keywords(make: Callable[..., Encoder]) -> dict[str, inspect.Parameter]:
     """The keywords of a class, and of those that it derives from as far as it passes them on."""
+    if not inspect.isclass(make):
+        return dict(inspect.signature(make).parameters)
     found: dict[str, inspect.Parameter] = {}
-    for parent in inspect.getmro(make):  # type: ignore[arg-type]
+    for parent in inspect.getmro(make):
         parameters = inspect.signature(parent.__init__).parameters.values()  # type: ignore[misc]
         own = [parameter for parameter in parameters if parameter.kind is parameter.KEYWORD_ONLY]
         found |= {parameter.name: parameter for parameter in own if parameter.name not in found}
@@ -178,7 +194,7 @@ def _options(make: Callable[..., Encoder]) -> dict[str, inspect.Parameter]:
     return {
         name: parameter.replace(default=defaults.get(name, parameter.default))
         for name, parameter in _keywords(make).items()
-        if name != _PLACEMENT
+        if name not in _PLACEMENT
     }
 
 

@@ -9,6 +9,9 @@ from equipoise.encoders.base import floats_of
 from equipoise.encoders.passes import Passes, is_out_of_memory, last_line
 from equipoise.errors import ConfigError
 
+PASS = {"cpu": 8, "cuda": 64}
+"""Pictures of a forward pass, at most: few on a CPU, whose memory several tasks share."""
+
 
 class ImageModel:
     """A model that is given prepared pictures.

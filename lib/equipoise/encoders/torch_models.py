@@ -8,11 +8,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from equipoise.encoders.image_models import ImageModel
+from equipoise.encoders.image_models import PASS, ImageModel
 from equipoise.encoders.preparing import Preparation
-
-PASS = {"cpu": 8, "cuda": 64}
-"""Pictures of a forward pass, at most: few on a CPU, whose memory several tasks share."""
 
 
 def device_for(gpu: int | None) -> torch.device:

@@ -79,9 +79,8 @@ def _encode(
     batches: Iterable[pa.RecordBatch], *, of_worker: Callable[[], Encoder], batch_size: int
 ) -> Iterator[pa.RecordBatch]:
     loaded = of_worker()
-    task = TaskContext.get()
     # After the model is loaded: only libraries that are there can be told.
-    limit_worker_threads(task.cpus() if task else 1)
+    limit_worker_threads(_n_threads())
     guarded = Guarded(loaded)
     with quiet_pillow(), ThreadPoolExecutor(READERS) as readers:
         for batch in slices(batches, batch_size):
@@ -184,13 +183,19 @@ def _loaded(name: str, options: str, wanted_id: str) -> Encoder:
         ConfigError: the model cannot be loaded, or is another than the driver's.
     """
     given = json.loads(options)
-    loaded = load_encoder(name, gpu=_gpu(), **given)
+    loaded = load_encoder(name, gpu=_gpu(), n_threads=_n_threads(), **given)
     if (own_id := encoder_id(name, given)) != wanted_id:
         raise ConfigError(
             f"encoder {name}: a worker has another model than this run was started with ({own_id}, not {wanted_id}): "
             "give all machines the same file or version, and start it again"
         )
     return loaded
+
+
+def _n_threads() -> int:
+    """As many as the task has cores."""
+    task = TaskContext.get()
+    return task.cpus() if task else 1
 
 
 def _gpu() -> int:

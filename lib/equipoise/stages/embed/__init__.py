@@ -5,8 +5,8 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from equipoise.config import HOW, Config, Embed, NamedSource, Section
-from equipoise.encoders import encoder_kind
+from equipoise.config import HOW, Config, NamedSource, Section
+from equipoise.encoders import Kind, encoder_kind
 from equipoise.errors import ConfigError
 from equipoise.runs.graph import Graph
 from equipoise.runs.node import Node
@@ -33,9 +33,10 @@ def nodes(config: Config, so_far: Graph) -> Iterator[Node[Embedding]]:
     """
     for name, encoder in config.named_encoders.items():
         sources = [source for source in config.named_sources if source.has_contents]
-        read = [source for source in sources if source.content_kind in (None, encoder_kind(encoder.encoder))]
+        kind = encoder_kind(encoder.encoder, encoder.options)
+        read = [source for source in sources if source.content_kind in (None, kind)]
         if not read:
-            raise _nothing_to_read(config, name, encoder, sources)
+            raise _nothing_to_read(config, name, kind, sources)
         yield from (_node(config, so_far, name, source) for source in read)
 
 
@@ -64,7 +65,7 @@ def _node(config: Config, so_far: Graph, encoder_name: str, source: NamedSource)
     )
 
 
-def _nothing_to_read(config: Config, name: str, encoder: Embed, sources: list[NamedSource]) -> ConfigError:
+def _nothing_to_read(config: Config, name: str, kind: Kind, sources: list[NamedSource]) -> ConfigError:
     place = config.encoder_place(name)
     if not config.named_sources:
         return config.without_source(str(place))
@@ -73,8 +74,8 @@ def _nothing_to_read(config: Config, name: str, encoder: Embed, sources: list[Na
         return ConfigError(f"{key}: embeddings brings its vectors, there is nothing to embed: drop the section {place}")
     kinds = " and ".join(sorted({str(source.content_kind) for source in sources}))
     which = "the source holds" if len(sources) == 1 else "the sources hold"
-    kind = encoder_kind(encoder.encoder)
-    return ConfigError(f"{place.key('encoder')}: {encoder.encoder!r} reads {kind}, {which} {kinds}; name another")
+    encoder = config.named_encoders[name].encoder
+    return ConfigError(f"{place.key('encoder')}: {encoder!r} reads {kind}, {which} {kinds}; name another")
 
 
 EMBED: Stage[None] = Stage(
