@@ -68,6 +68,7 @@ FAMILIES = {
     "timm": Family("timm", "TimmEncoder", "<model of timm, hf-hub:owner/name or local-dir:folder>", is_file=True),
     "torchhub": Family("torchhub", "TorchHubEncoder", "<owner/repository or folder>:<entry point>", is_file=True),
     "torchscript": Family("torchscript", "TorchScriptEncoder", "<file>", is_file=True),
+    "transformers": Family("transformers", "TransformersEncoder", "<name or folder>", is_file=True),
 }
 _PLACEMENT = ("gpu", "n_threads")
 

@@ -1,6 +1,7 @@
 """What encoders with a model of images share, whatever runs it: passes that fit the memory, a look at what it gives."""
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,22 +18,31 @@ class ImageModel:
     """A model that is given prepared pictures.
 
     Args:
-        run: takes pictures (n, height, width, 3) uint8, gives (n, d) floats.
+        run: takes pictures, (n, height, width, 3) uint8 or as they are given, gives (n, d) floats.
         encoder: its name, for messages.
         place: where it runs, for messages.
         n_at_once: pictures of a pass, at most.
         side: of a picture as the config has it, in pixels.
+        grey: a picture as ``run`` takes it, where that is something else than pixels: by it it is looked what works.
     """
 
     def __init__(
-        self, run: Callable[[NDArray[np.uint8]], object], *, encoder: str, place: str, n_at_once: int, side: int
+        self,
+        run: Callable[[NDArray[Any]], object],
+        *,
+        encoder: str,
+        place: str,
+        n_at_once: int,
+        side: int,
+        grey: NDArray[Any] | None = None,
     ) -> None:
         self._run, self._encoder, self._side = run, encoder, side
+        self._grey = np.full((side, side, 3), 128, dtype=np.uint8) if grey is None else grey
         self._passes = Passes(n_at_once, items="pictures", encoder=encoder, place=place)
         self._dim: int | None = None
 
-    def vectors(self, pictures: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
-        """Of pictures, each (height, width, 3) uint8: (n, d) float32 in their order. Equally large ones go together.
+    def vectors(self, pictures: Sequence[NDArray[Any]]) -> NDArray[np.float32]:
+        """Of pictures, each as ``run`` takes many: (n, d) float32 in their order. Equally large ones go together.
 
         Raises:
             ConfigError: the model gives something else, or cannot take pictures of the size that it is given.
@@ -44,7 +54,7 @@ class ImageModel:
         order = np.argsort(np.concatenate(places))
         return np.concatenate(found)[order]
 
-    def _of_one_shape(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
+    def _of_one_shape(self, pictures: NDArray[Any]) -> NDArray[np.float32]:
         try:
             return self._passes.over(pictures, self._forward)
         except ConfigError:
@@ -53,7 +63,7 @@ class ImageModel:
             self._check_plain(error)
             raise
 
-    def _forward(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
+    def _forward(self, pictures: NDArray[Any]) -> NDArray[np.float32]:
         """One pass.
 
         Raises:
@@ -79,7 +89,7 @@ class ImageModel:
             ConfigError: it is the model.
         """
         try:
-            self._forward(np.full((1, self._side, self._side, 3), 128, dtype=np.uint8))
+            self._forward(self._grey[None])
         except ConfigError:
             raise
         except Exception as error:  # what a model raises is its own affair

@@ -82,7 +82,7 @@ class Preparation(BaseModel):
         """
         image = decode_image(content, "RGB")
         if self.resize == "shortest_side":
-            image = _middle(image, LONGEST * min(image.size), LONGEST * min(image.size))
+            image = without_length(image)
         wanted = self._resized(*image.size)
         if image.size != wanted:
             image = image.resize(wanted, Image.Resampling[self.interpolation.upper()])
@@ -117,6 +117,11 @@ def expressible(own: Mapping[str, Any], given: Mapping[str, Any], *, told: str, 
             f"give {' and '.join(missing)}"
         )
     return needed
+
+
+def without_length(image: Image.Image) -> Image.Image:
+    """The middle of a picture that is longer than :data:`LONGEST` times its width; else all of it."""
+    return _middle(image, LONGEST * min(image.size), LONGEST * min(image.size))
 
 
 def _middle(image: Image.Image, width: int, height: int) -> Image.Image:

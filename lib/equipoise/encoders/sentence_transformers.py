@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from equipoise.encoders.base import Kind, needs
-from equipoise.encoders.hub import MODEL_FILES, check_hub, holds_model, is_cached
+from equipoise.encoders.hub import MODEL_FILES, check_hub, from_cache_first, holds_model, is_cached
 from equipoise.encoders.passes import Passes
 from equipoise.encoders.texts import PASS, decode_text
 from equipoise.errors import ConfigError
@@ -97,18 +97,8 @@ class SentenceTransformersEncoder:
 
 
 def _loaded(model: str, revision: str | None, load: Callable[..., "SentenceTransformer"]) -> "SentenceTransformer":
-    """What this machine has of a model of the hub is taken, and nobody is asked, unless some of it is missing."""
-    place = model_place(model)
-    at = {"revision": revision} if isinstance(place, str) else {}
     try:
-        if isinstance(place, Path) or is_cached(place, revision):
-            try:
-                return load(str(place), local_files_only=True, **at)
-            except OSError:
-                if isinstance(place, Path):
-                    raise
-            check_hub(place, revision, encoder=f"sentence-transformers:{model}")
-        return load(str(place), **at)
+        return from_cache_first(model_place(model), revision, load, encoder=f"sentence-transformers:{model}")
     except (OSError, ValueError, ImportError, RuntimeError) as error:
         reason = " ".join(str(error).split())
         raise ConfigError(f"encoder sentence-transformers:{model} cannot be loaded: {reason}") from error
