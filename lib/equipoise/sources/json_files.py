@@ -1,26 +1,19 @@
 """Files of JSON, read by tasks: ranges of lines, compressed files as streams, arrays as a whole."""
 
-import re
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from io import BufferedReader
 from json import JSONDecodeError
 from typing import NamedTuple
 
-import pyarrow as pa
-
-from equipoise.pipeline.locating import locate
 from equipoise.pipeline.reasons import DAMAGED_FILE, EMPTY_FILE
+from equipoise.pipeline.streams import READ_BYTES, is_compressed, opened, read_through
 from equipoise.sources.json_values import MALFORMED, Value, only_value, spans_lines, values
 from equipoise.sources.parquet_files import damage
 
-COMPRESSED = {"gz": "gzip", "bz2": "bz2", "zst": "zstd"}
 MOST_ARRAY_BYTES = 1 << 30
 MOST_LINE_BYTES = 256 << 20
 _HEAD_BYTES, _BEYOND_BYTES = 64 << 10, 4 << 10
-_READ_BYTES = 1 << 20
-_ENDING = re.compile(rf"\.({'|'.join(COMPRESSED)})$", re.IGNORECASE)
 _BOM = b"\xef\xbb\xbf"
 _BLANK = b" \t\r\n"
 _MOST_SAMPLED_BYTES = 16 << 20
@@ -33,11 +26,6 @@ class Document(NamedTuple):
     value: Value
     reason: str | None = None
     detail: str | None = None
-
-
-def is_compressed(uri: str) -> bool:
-    """Whether it must be read from its beginning."""
-    return _codec(uri) is not None
 
 
 def documents(uri: str, start: int, stop: int, n_bytes: int, *, is_sample: bool = False) -> Iterator[Document]:
@@ -57,7 +45,7 @@ def documents(uri: str, start: int, stop: int, n_bytes: int, *, is_sample: bool 
     found = None
     try:
         if is_compressed(uri) and not is_sample:
-            _read_through(uri)
+            read_through(uri)
         for found in _documents(uri, start, stop, with_whole=not is_sample or n_bytes <= _MOST_SAMPLED_BYTES):
             yield found
     except (OSError, ValueError) as error:
@@ -69,7 +57,7 @@ def documents(uri: str, start: int, stop: int, n_bytes: int, *, is_sample: bool 
 
 
 def _documents(uri: str, start: int, stop: int, *, with_whole: bool) -> Iterator[Document]:
-    with _opened(uri) as file:
+    with opened(uri) as file:
         if spans_lines(_head(uri, file).decode(errors="ignore")):
             yield from _whole(file) if start == 0 and with_whole else ()
             return
@@ -87,7 +75,7 @@ def _head(uri: str, file: BufferedReader) -> bytes:
     beyond = head.removeprefix(_BOM).lstrip(_BLANK).partition(b"\n")[2]
     if len(head) < _HEAD_BYTES or len(beyond) >= _BEYOND_BYTES:
         return head
-    with _opened(uri) as again:
+    with opened(uri) as again:
         line = b""
         while not line.removeprefix(_BOM).strip(_BLANK) and (more := again.readline(MOST_LINE_BYTES + 1)):
             line = more
@@ -145,29 +133,8 @@ def _lines(file: BufferedReader, start: int = 0, stop: int = sys.maxsize) -> Ite
 def _skipped(file: BufferedReader) -> int:
     """Goes to the next line; returns the bytes up to there."""
     n_bytes = 0
-    while part := file.readline(_READ_BYTES):
+    while part := file.readline(READ_BYTES):
         n_bytes += len(part)
         if part.endswith(b"\n"):
             break
     return n_bytes
-
-
-@contextmanager
-def _opened(uri: str) -> Iterator[BufferedReader]:
-    filesystem, path = locate(uri)
-    codec = _codec(uri)
-    with filesystem.open_input_file(path) as file:
-        stream = file if codec is None else pa.CompressedInputStream(file, codec)
-        with BufferedReader(stream, _READ_BYTES) as reader:
-            yield reader
-
-
-def _read_through(uri: str) -> None:
-    with _opened(uri) as file:
-        while file.read1(_READ_BYTES):
-            pass
-
-
-def _codec(uri: str) -> str | None:
-    match = _ENDING.search(uri)
-    return COMPRESSED[match[1].lower()] if match else None

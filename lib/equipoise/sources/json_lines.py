@@ -14,10 +14,11 @@ from pyspark.sql import types as t
 from equipoise.config import Place, TextsSource
 from equipoise.pipeline.items import MISSING_ID, RAW
 from equipoise.pipeline.reasons import MISSING_CONTENT
+from equipoise.pipeline.streams import COMPRESSED
 from equipoise.schemas import Col
 from equipoise.sources.files import attribute_keys, existing, raw
 from equipoise.sources.ids import whole_number
-from equipoise.sources.json_files import COMPRESSED, Document, documents
+from equipoise.sources.json_files import Document, documents
 
 LINES = tuple(
     f"{kind}{more}" for more in ("", *(f".{end}" for end in COMPRESSED)) for kind in ("jsonl", "json", "ndjson")
