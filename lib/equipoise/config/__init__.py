@@ -5,11 +5,21 @@ from equipoise.config.header import Config
 from equipoise.config.loading import load, spark_settings, validated
 from equipoise.config.places import Place
 from equipoise.config.sections import HOW, Section, identity, shown
-from equipoise.config.sources import EmbeddingsSource, ImagesSource, NamedSource, Source, TableSource, TextsSource
+from equipoise.config.sources import (
+    Block,
+    EmbeddingsSource,
+    ImagesSource,
+    NamedSource,
+    Source,
+    TableSource,
+    TextsSource,
+    WebDatasetSource,
+)
 from equipoise.config.studies import Compare, Report, Variant
 
 __all__ = [
     "HOW",
+    "Block",
     "Compare",
     "Config",
     "Embed",
@@ -23,6 +33,7 @@ __all__ = [
     "TableSource",
     "TextsSource",
     "Variant",
+    "WebDatasetSource",
     "identity",
     "load",
     "shown",

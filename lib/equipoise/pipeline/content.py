@@ -1,7 +1,7 @@
 """What lies behind a uri: read by the Python workers, many files at once, never through the driver."""
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import NamedTuple
@@ -14,6 +14,7 @@ from equipoise.encoders.base import Kind, UnreadableItem, unreadable
 from equipoise.encoders.images import image_size, quiet_pillow
 from equipoise.pipeline.locating import locate
 from equipoise.pipeline.reasons import CONTENT_TOO_LARGE, MISSING_CONTENT
+from equipoise.pipeline.tar_members import SCHEME, read_member
 from equipoise.schemas import POOL, Col
 
 # Reading waits for the store, not for the processor.
@@ -24,13 +25,19 @@ _BYTES_AT_ONCE = 256 << 20
 _LARGEST_KEPT = 1 << 30
 
 
+BEHIND: Mapping[str, Callable[[str], bytes]] = {SCHEME: read_member}
+"""What reads the contents behind a uri that is no plain file's, by its scheme."""
+
+
 def read_bytes(uri: str) -> bytes:
-    """The whole file.
+    """The whole file, or what the uri names of one.
 
     Raises:
         UnreadableItem: ``unreadable_file``: it is gone, not allowed, of an unknown scheme, or larger than the memory.
     """
     with unreadable("unreadable_file"):
+        if (read := BEHIND.get(uri.partition(":")[0])) is not None:
+            return read(uri)
         filesystem, path = locate(uri)
         with filesystem.open_input_file(path) as file:
             return file.read()

@@ -17,6 +17,8 @@ class Col:
     height = "height"
     n_bytes = "bytes"
     attributes = "attributes"
+    url = "url"
+    passed = "passed"
     # vectors
     encoder_id = "encoder_id"
     embedding = "embedding"

@@ -31,7 +31,7 @@ _SAMPLED = 20
 _MOST_NAMES = 1_000
 _SHOWN = 200
 _BATCH_ROWS, _BATCH_BYTES = 4096, 8 << 20
-_ITEMS = t.StructType([field for field in RAW if field.name != Col.given_id])
+_ITEMS = t.StructType([*(field for field in RAW if field.name != Col.given_id), t.StructField(Col.url, t.StringType())])
 _NAMES = t.StructType([t.StructField(Col.name, t.StringType())])
 _ARROW = {
     Col.key: pa.string(),
@@ -42,6 +42,7 @@ _ARROW = {
     Col.attributes: pa.map_(pa.string(), pa.string()),
     Col.reason: pa.string(),
     Col.detail: pa.string(),
+    Col.url: pa.string(),
 }
 
 
@@ -145,6 +146,7 @@ def _row(one: Document, uri: str, source: TextsSource) -> dict[str, Any]:
         Col.content: content,
         Col.label: label,
         Col.attributes: _attributes(one, source),
+        Col.url: None if source.url_field is None else _text(one, source.url_field),
         Col.reason: reason,
         Col.detail: detail if not written or reason is None else f"{detail}: {written[:_SHOWN]}",
     }
@@ -162,7 +164,8 @@ def _text(one: Document, name: str) -> str | None:
 
 def _check_fields(ranges: DataFrame, source: TextsSource, first: _Range, place: Place) -> None:
     """Looks into all lines only where the first of them lack a field."""
-    named = {"text": source.text, "id": source.id, "label": source.label, **attribute_keys(source.attributes)}
+    own = {"text": source.text, "id": source.id, "label": source.label, "block.url": source.url_field}
+    named = {**own, **attribute_keys(source.attributes)}
     wanted = {name for name in named.values() if name is not None}
     sample = islice(first.documents(is_sample=True), _SAMPLED)
     seen = {name for one in sample for name in one.value.fields or ()}

@@ -115,7 +115,7 @@ def _of_local(folder: Folder, suffixes: tuple[str, ...]) -> Iterator[Entry]:
     except FileNotFoundError:
         return  # it was removed since its name was read
     except OSError as error:
-        yield Found(_legible(folder.uri), None, None, UNREADABLE_FOLDER, _told(error))
+        yield Found(legible(folder.uri), None, None, UNREADABLE_FOLDER, _told(error))
 
 
 def _local(entry: os.DirEntry[bytes], folder: Folder, suffixes: tuple[str, ...]) -> Entry:
@@ -132,7 +132,7 @@ def _local(entry: os.DirEntry[bytes], folder: Folder, suffixes: tuple[str, ...])
     except OSError as error:
         if entry.is_symlink() or isinstance(error, FileNotFoundError):  # to nothing, or to itself
             return Passed(DANGLING)
-        return Found(_legible(uri), None, None, UNREADABLE_FILE, _told(error))
+        return Found(legible(uri), None, None, UNREADABLE_FILE, _told(error))
 
 
 def _regular(uri: str, path: str, suffixes: tuple[str, ...], *, status: os.stat_result) -> Entry:
@@ -141,7 +141,7 @@ def _regular(uri: str, path: str, suffixes: tuple[str, ...], *, status: os.stat_
         return Passed(SPECIAL)
     if (passed := _passed(name, suffixes)) is not None:
         return passed
-    found = _with_bytes(Found(_legible(uri), status.st_mtime_ns // 1_000_000, status.st_size))
+    found = _with_bytes(Found(legible(uri), status.st_mtime_ns // 1_000_000, status.st_size))
     if found.uri == uri:
         return found
     return found._replace(reason=UNREADABLE_NAME, detail="its name, or its folder's, is no UTF-8: rename it")
@@ -196,7 +196,7 @@ def _in_bytes(path: str) -> bytes:
     return path.encode(errors=_BYTES)
 
 
-def _legible(text: str) -> str:
+def legible(text: str) -> str:
     """The text with ``\\xe9`` in the place of a byte that is no UTF-8."""
     return _in_bytes(text).decode(errors="backslashreplace")
 

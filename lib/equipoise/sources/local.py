@@ -14,9 +14,11 @@ def check_source(source: Source, place: Place) -> None:
     """Checks what lies on this machine; other file systems answer later.
 
     Raises:
-        InputError: a path is missing or not readable; a ``.npy`` is broken, of another shape or type, or there is not
-            one id a vector.
+        InputError: a path, or a list of what is blocked, is missing or not readable; a ``.npy`` is broken, of another
+            shape or type, or there is not one id a vector.
     """
+    for key, path in source.blocks.lists.items() if source.blocks else ():
+        check_path(path, place.key(f"block.{key}"), is_file=True)
     if local_path(source.path) is not None:
         CHECKS.get(source.kind, _check_files)(source, place)
 
@@ -41,22 +43,25 @@ def _check_embeddings(source: EmbeddingsSource, place: Place) -> None:
         open_parts(source, place, is_without_ids=True)
 
 
-def check_path(path: str, key: str, *, is_table: bool = False) -> None:
+def check_path(path: str, key: str, *, is_table: bool = False, is_file: bool = False) -> None:
     """Checks a path that is surely local.
 
     Args:
         path: what the user gave.
         key: where.
         is_table: it may also be the name of one in the catalog: only what is plainly a path is looked for.
+        is_file: it is to be one file.
 
     Raises:
-        InputError: it is not there, or may not be read.
+        InputError: it is not there, may not be read, or is a folder where a file is wanted.
     """
     local = local_path(path)
     if local is None or (is_table and not local.exists() and "/" not in path):
         return
     if not local.exists():
         raise InputError(missing(path, key))
+    if is_file and local.is_dir():
+        raise InputError(f"{key} {path} is a folder: name a file")
     if not os.access(local, os.R_OK | (os.X_OK if local.is_dir() else 0)):
         raise InputError(f"{key} {path} may not be read by this user: change its permissions, or run as another one")
 

@@ -83,6 +83,7 @@ def table_items(spark: SparkSession, source: TableSource, place: Place, *, is_ca
         Col.attributes: attribute_map(source.attributes, table.text),
         Col.reason: F.when(absent, MISSING_CONTENT),
         Col.detail: F.when(absent, "the row has neither content nor uri"),
+        Col.url: _text(table, source.url_field),
     }
     return _with_damaged(raw(table.rows, _told(columns, table, source.id)), table)
 
@@ -119,7 +120,8 @@ def passed_by_tables(spark: SparkSession, source: TableSource | EmbeddingsSource
 def _request(
     source: TableSource | EmbeddingsSource, keys: tuple[str, ...], place: Place, *, is_careful: bool
 ) -> Request:
-    wanted = {**{key: getattr(source, key) for key in keys}, **attribute_keys(source.attributes)}
+    pages = {"block.url": source.url_field} if source.blocks and source.blocks.url else {}
+    wanted = {**{key: getattr(source, key) for key in keys}, **pages, **attribute_keys(source.attributes)}
     return Request(source.path, wanted, place, source.damaged, is_careful)
 
 

@@ -31,7 +31,7 @@ def text_items(spark: SparkSession, source: TextsSource, place: Place) -> DataFr
             "drop the key, or write one .txt file a document"
         )
     unusable = listed.where(F.col(Col.reason).isNotNull())
-    return lines.unionByName(documents).unionByName(unusable)
+    return lines.unionByName(documents.unionByName(unusable), allowMissingColumns=True)
 
 
 def _passed(spark: SparkSession, source: TextsSource, place: Place) -> Counter[str]:

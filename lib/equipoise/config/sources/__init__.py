@@ -7,15 +7,17 @@ from pydantic import Field
 
 from equipoise.config.places import Place
 from equipoise.config.sources.base import AnySource as AnySource
+from equipoise.config.sources.blocking import Block as Block
 from equipoise.config.sources.embeddings import EmbeddingsSource as EmbeddingsSource
 from equipoise.config.sources.images import ImagesSource as ImagesSource
 from equipoise.config.sources.table import TableSource as TableSource
 from equipoise.config.sources.texts import TextsSource as TextsSource
+from equipoise.config.sources.webdataset import WebDatasetSource as WebDatasetSource
 from equipoise.encoders.base import Kind
 from equipoise.pipeline.locating import in_one_spelling
 
 Source = Annotated[
-    ImagesSource | TextsSource | TableSource | EmbeddingsSource,
+    ImagesSource | WebDatasetSource | TextsSource | TableSource | EmbeddingsSource,
     Field(discriminator="kind"),
 ]
 KINDS = tuple(get_args(kind.model_fields["kind"].annotation)[0] for kind in get_args(get_args(Source)[0]))

@@ -5,9 +5,10 @@ from pathlib import PurePosixPath
 from typing import Annotated, ClassVar, Literal
 
 from equipoise.config.sections import HOW, Section
+from equipoise.config.sources.blocking import URL, Block
 from equipoise.encoders.base import Kind
 
-FILE_SUFFIX = re.compile(r"\.(npy|parquet|delta|jsonl?|ndjson|txt)(\.(gz|bz2|zst))?$")
+FILE_SUFFIX = re.compile(r"\.(npy|parquet|delta|jsonl?|ndjson|txt|tar)(\.(gz|bz2|zst))?$")
 SOURCE_NAME = re.compile(r"[^0-9A-Za-z_\-]+")
 
 
@@ -31,6 +32,17 @@ class AnySource(Section):
     def is_kept_inline(self) -> bool:
         """Whether contents that are read go into the pool; what a row brings by itself is there in any case."""
         return bool(getattr(self, "inline", False))
+
+    @property
+    def blocks(self) -> Block | None:
+        """Its lists of what is left out; None where it has none, or its kind has no addresses of pages."""
+        found: Block | None = getattr(self, "block", None)
+        return found
+
+    @property
+    def url_field(self) -> str | None:
+        """The field or column that has the page of an item, where its lists ask for it."""
+        return None if self.blocks is None else self.blocks.url or URL
 
     @property
     def own_name(self) -> str:

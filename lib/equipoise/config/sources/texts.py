@@ -3,6 +3,7 @@
 from typing import ClassVar, Literal
 
 from equipoise.config.sources.base import SourceWithIds
+from equipoise.config.sources.blocking import Block
 from equipoise.encoders.base import Kind
 
 
@@ -17,3 +18,4 @@ class TextsSource(SourceWithIds):
     label: str | None = None
     attributes: tuple[str, ...] = ()
     inline: bool = True
+    block: Block | None = None

@@ -40,6 +40,7 @@ def _node(config: Config, source: NamedSource) -> Node[Ingestion]:
         ),
         check="equipoise.stages.ingest.check:check",
         origin=source.origin,
+        outside="equipoise.stages.ingest.blocking:states" if source.section.blocks else None,
         revision=2,
     )
 

@@ -27,9 +27,10 @@ from equipoise.pipeline.items import (
 from equipoise.runs.account import Account
 from equipoise.runs.context import Context
 from equipoise.schemas import EMBEDDINGS, POOL, REJECTS, Col, Slice
-from equipoise.sources.reading import passed_over, raw_items, read_carefully
+from equipoise.sources.reading import passed_inside, passed_over, raw_items, read_carefully
 from equipoise.sources.surveying import shown
 from equipoise.stages.ingest import Ingestion
+from equipoise.stages.ingest.blocking import blocked, tell_blocked
 from equipoise.stages.ingest.changes import CHANGED_SINCE, is_replacing, tell_changes
 from equipoise.stages.ingest.verdicts import OWN, Verdicts, check, common_length, id_space
 
@@ -75,9 +76,8 @@ def _judged(context: Context, settings: Ingestion, stack: ExitStack, is_careful:
     if not context.is_first_attempt:
         context.workspace.clear(context.own(REJECTS))
     raw = raw_items(context.spark, settings.source, Place(settings.place), is_careful=is_careful)
+    raw = blocked(context, settings, raw, stack)
     passed = passed_over(context.spark, settings.source, Place(settings.place))
-    if passed:
-        context.progress.message(f"{context.node.name}: not looked at below {settings.source.path}: {shown(passed)}")
     if settings.encoder_id is None:
         judged = _verdicts(context, settings, raw, stack)
     else:
@@ -85,7 +85,11 @@ def _judged(context: Context, settings: Ingestion, stack: ExitStack, is_careful:
         length = common_length(settings, judged)
         if length is not None:  # once more, lest one of another length stands in for a good one of the same id
             judged = _verdicts(context, settings, with_usable_vectors(raw, length=length), stack)
-    judged = replace(judged, passed=passed)
+    judged = replace(judged, passed=passed + passed_inside(judged.items))
+    if judged.passed:
+        told = shown(judged.passed)
+        context.progress.message(f"{context.node.name}: not looked at below {settings.source.path}: {told}")
+    tell_blocked(context, settings, judged)
     check(context, settings, judged)
     return judged
 
