@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from urllib.parse import SplitResult, urlsplit
 
 _SCHEMES, _USUAL_PORTS = ("http", "https"), (None, 80, 443)
-_DOMAIN = re.compile(r"[0-9a-z_-]+(\.[0-9a-z_-]+)*|\[?[0-9a-f:.]+\]?")
+_DOMAIN = re.compile(r"[0-9a-z_-]+(\.[0-9a-z_-]+)*|[0-9a-f]*:[0-9a-f:.]+")
 _IP = re.compile(r"[0-9.]+|[0-9a-fA-F]*:[0-9a-fA-F:.]*")
 
 

@@ -1,7 +1,11 @@
 """Items of the pool that are others by now, or gone: counted, told, and taken anew where the config says."""
 
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
 from equipoise.config import Place
 from equipoise.runs.context import Context
+from equipoise.schemas import Col
 from equipoise.stages.ingest import Ingestion
 
 CHANGED_SINCE = "in_pool_but_changed_since"
@@ -11,6 +15,13 @@ REPLACE = "replace"
 def is_replacing(settings: Ingestion) -> bool:
     """Whether changed items are taken anew."""
     return settings.source.changed == REPLACE
+
+
+def other_contents(items: DataFrame, pool: DataFrame) -> DataFrame:
+    """The ids (item_id) of changed items whose contents are others: a file may have another time and be the same."""
+    changed = items.where(F.col(Col.is_changed)).select(Col.item_id, Col.content_hash)
+    before = pool.select(Col.item_id, Col.content_hash)
+    return changed.join(before, [Col.item_id, Col.content_hash], "left_anti").select(Col.item_id)
 
 
 def tell_changes(context: Context, settings: Ingestion, *, n_changed: int, n_gone: int) -> None:

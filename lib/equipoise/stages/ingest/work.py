@@ -31,7 +31,7 @@ from equipoise.sources.reading import passed_inside, passed_over, raw_items, rea
 from equipoise.sources.surveying import shown
 from equipoise.stages.ingest import Ingestion
 from equipoise.stages.ingest.blocking import blocked, tell_blocked
-from equipoise.stages.ingest.changes import CHANGED_SINCE, is_replacing, tell_changes
+from equipoise.stages.ingest.changes import CHANGED_SINCE, is_replacing, other_contents, tell_changes
 from equipoise.stages.ingest.verdicts import OWN, Verdicts, check, common_length, id_space
 
 # A task reads this many files; beyond the most tasks, more of them.
@@ -115,9 +115,9 @@ def _add(context: Context, settings: Ingestion, judged: Verdicts, taken: DataFra
         context.insert_new(POOL, pool_rows(taken), since=judged.since)
         return
     if settings.encoder_id is None:
-        # What cannot be read by now stays as it was, its vectors included.
-        changed = filter_new(taken).where(F.col(Col.is_changed)).select(Col.item_id)
-        context.workspace.delete_items(Slice(EMBEDDINGS, {Col.source: settings.name}), changed)
+        # What cannot be read by now stays as it was, its vectors included; so do those of contents that are the same.
+        others = other_contents(filter_new(taken), context.workspace.read(POOL, judged.since))
+        context.workspace.delete_items(Slice(EMBEDDINGS, {Col.source: settings.name}), others)
     context.replace_rows(POOL, pool_rows(taken))
 
 
