@@ -4,12 +4,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from equipoise.config import Place
 from equipoise.errors import InputError
 from equipoise.pipeline.locating import locate, missing
+from equipoise.pipeline.npy_headers import read_header
 
 SLICE_BYTES = 8 << 20
 
@@ -90,7 +90,5 @@ def _with_size(path: str) -> tuple[Npy, int, bool]:
     """The array, the bytes of its file, and whether it is in Fortran order."""
     filesystem, place = locate(path)
     with filesystem.open_input_file(place) as file:
-        version = npy.read_magic(file)
-        read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
-        shape, is_fortran, dtype = read(file)
-        return Npy(path, shape, dtype, file.tell()), file.size(), is_fortran
+        header = read_header(file)
+        return Npy(path, header.shape, header.dtype, header.offset), file.size(), header.is_fortran
