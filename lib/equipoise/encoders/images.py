@@ -13,6 +13,7 @@ from PIL import Image
 from PIL.ExifTags import Base
 from PIL.PngImagePlugin import PngImageFile
 
+from equipoise.encoders.arrays import FloatPicture, array_size, decode_array, is_array
 from equipoise.encoders.base import UnreadableItem
 
 _T = TypeVar("_T")
@@ -43,24 +44,35 @@ def image_size(content: bytes) -> tuple[int, int]:
     """Width and height of the upright picture in pixels, from the header alone (where that says how it is turned).
 
     Raises:
-        UnreadableItem: ``unreadable_image``.
+        UnreadableItem: ``unreadable_image``; of an array ``unreadable_array``.
     """
-    return _opened(content, _upright_size)
+    return array_size(content) if is_array(content) else _opened(content, _upright_size)
 
 
 def decode_image(content: bytes, mode: str, *, near: int | None = None) -> Image.Image:
     """The picture of a file as people see it: upright, on white where it is transparent, the first of several frames.
 
     Args:
-        content: a file of any format that Pillow reads.
+        content: a file of any format that Pillow reads, or a picture that is an array, which is rounded to 8 bits.
         mode: Pillow's ``"L"`` or ``"RGB"``, 8 bits a channel; 16 bits are scaled to them.
         near: a JPEG may be decoded at a fraction of its size, though with no side below this many pixels.
 
     Raises:
         UnreadableItem: ``unreadable_image``: corrupt, truncated, beyond Pillow's limit or the memory, or pixels of 32
-            bits.
+            bits. Of an array ``unreadable_array``.
     """
+    if is_array(content):
+        return decode_array(content, mode).in_8_bits()
     return _opened(content, lambda image, picture: _decoded(image, picture, mode=mode, near=near))
+
+
+def decode_picture(content: bytes, mode: str) -> Image.Image | FloatPicture:
+    """The same, for those who compute with floats: of an array nothing is rounded.
+
+    Raises:
+        UnreadableItem: as for :func:`decode_image`.
+    """
+    return decode_array(content, mode) if is_array(content) else decode_image(content, mode)
 
 
 @contextmanager

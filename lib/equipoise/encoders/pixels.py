@@ -9,7 +9,7 @@ from PIL import Image
 from pydantic import Field
 
 from equipoise.encoders.base import Kind, unit_vectors
-from equipoise.encoders.images import decode_image
+from equipoise.encoders.images import decode_picture
 from equipoise.errors import ConfigError
 
 LARGEST_SIZE = 512
@@ -39,13 +39,13 @@ class PixelsEncoder:
         self.size = size
         self.mode = mode
 
-    def decode(self, content: bytes) -> NDArray[np.uint8]:
-        """The resized pixels, (d,) uint8."""
-        image = decode_image(content, self.mode)
+    def decode(self, content: bytes) -> NDArray[np.uint8 | np.float32]:
+        """The resized pixels, (d,) uint8; of an array float32 from 0 to 1, which has the same direction."""
+        image = decode_picture(content, self.mode)
         if image.size != (self.size, self.size):
             image = image.resize((self.size, self.size), Image.Resampling.BILINEAR)
-        return np.asarray(image, dtype=np.uint8).reshape(-1)
+        return np.asarray(image).reshape(-1)
 
-    def encode(self, items: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
+    def encode(self, items: Sequence[NDArray[np.uint8 | np.float32]]) -> NDArray[np.float32]:
         """Unit vectors (or zero), (n, d) float32."""
         return unit_vectors(np.stack(items).astype(np.float32))

@@ -1,16 +1,18 @@
 """Pictures as models for images read them: resized, cropped and scaled as torchvision does it."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from equipoise.encoders.images import decode_image
+from equipoise.encoders.arrays import FloatPicture
+from equipoise.encoders.images import decode_picture
 from equipoise.errors import ConfigError
 
+Picture = TypeVar("Picture", Image.Image, FloatPicture)
 Side = Annotated[int, Field(gt=0, le=4096, strict=True)]
 Resize = Literal["square", "shortest_side"]
 Interpolation = Literal["nearest", "bilinear", "bicubic", "lanczos"]
@@ -74,13 +76,13 @@ class Preparation(BaseModel):
         """Of a picture as the model is given it, the shortest one, in pixels."""
         return self.crop or self.size
 
-    def pixels(self, content: bytes) -> NDArray[np.uint8]:
-        """A picture's file, decoded, resized and cropped: (height, width, 3) uint8.
+    def pixels(self, content: bytes) -> NDArray[Any]:
+        """A picture's file, decoded, resized and cropped: (height, width, 3) uint8; of an array float32, 1 being 255.
 
         Raises:
-            UnreadableItem: ``unreadable_image``.
+            UnreadableItem: ``unreadable_image``, ``unreadable_array``.
         """
-        image = decode_image(content, "RGB")
+        image = decode_picture(content, "RGB")
         if self.resize == "shortest_side":
             image = without_length(image)
         wanted = self._resized(*image.size)
@@ -88,7 +90,7 @@ class Preparation(BaseModel):
             image = image.resize(wanted, Image.Resampling[self.interpolation.upper()])
         if self.crop is not None:
             image = _middle(image, self.crop, self.crop)
-        return np.asarray(image, dtype=np.uint8)
+        return np.asarray(image) if isinstance(image, Image.Image) else image.layers * np.float32(255)
 
     def _resized(self, width: int, height: int) -> tuple[int, int]:
         if self.resize == "square":
@@ -119,12 +121,12 @@ def expressible(own: Mapping[str, Any], given: Mapping[str, Any], *, told: str, 
     return needed
 
 
-def without_length(image: Image.Image) -> Image.Image:
+def without_length(image: Picture) -> Picture:
     """The middle of a picture that is longer than :data:`LONGEST` times its width; else all of it."""
     return _middle(image, LONGEST * min(image.size), LONGEST * min(image.size))
 
 
-def _middle(image: Image.Image, width: int, height: int) -> Image.Image:
+def _middle(image: Picture, width: int, height: int) -> Picture:
     """At most so much of it, from its middle; where that is half a pixel off, as torchvision rounds it."""
     width, height = min(width, image.width), min(height, image.height)
     if image.size == (width, height):

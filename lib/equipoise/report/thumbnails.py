@@ -6,6 +6,7 @@ from pathlib import PurePosixPath
 
 from PIL import Image
 
+from equipoise.encoders.arrays import is_array, shown_array
 from equipoise.encoders.images import decode_image, image_size, quiet_pillow
 
 THUMBNAIL_SIDE = 72
@@ -25,7 +26,7 @@ def fitted(content: bytes, side: int) -> Image.Image | None:
         with quiet_pillow():
             is_small = max(image_size(content)) < side
             # A JPEG's decoder skips what the thumbnail has no room for.
-            image = decode_image(content, "RGB", near=2 * side)
+            image = shown_array(content) if is_array(content) else decode_image(content, "RGB", near=2 * side)
             return _within(image, side, Image.Resampling.NEAREST if is_small else Image.Resampling.LANCZOS)
     except Exception:  # one picture never ends a page: it is not shown
         return None
