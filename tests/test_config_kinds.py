@@ -24,6 +24,7 @@ WHOLE: dict[str, Any] = {
         "likes": {"kind": "images", "path": "l"},
         "notes": {"kind": "texts", "path": "n"},
         "rows": {"kind": "table", "path": "r", "content": "c", "attributes": ["a"]},
+        "scans": {"kind": "arrays", "path": "s", "window": [8, 8], "scaling": {"percentiles": [1, 99]}},
         "given": {**EMBEDDINGS, "attributes": ["a"]},
     },
     "encoders": {"small": {"encoder": "pixels", "size": 8, "mode": "L"}},

@@ -6,6 +6,7 @@ from equipoise.config.loading import load, spark_settings, validated
 from equipoise.config.places import Place
 from equipoise.config.sections import HOW, Section, identity, shown
 from equipoise.config.sources import (
+    ArraysSource,
     Block,
     EmbeddingsSource,
     ImagesSource,
@@ -19,6 +20,7 @@ from equipoise.config.studies import Compare, Report, Variant
 
 __all__ = [
     "HOW",
+    "ArraysSource",
     "Block",
     "Compare",
     "Config",

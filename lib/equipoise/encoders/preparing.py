@@ -12,7 +12,7 @@ from equipoise.encoders.arrays import FloatPicture
 from equipoise.encoders.images import decode_picture
 from equipoise.errors import ConfigError
 
-Picture = TypeVar("Picture", Image.Image, FloatPicture)
+Picture = TypeVar("Picture", bound=Image.Image | FloatPicture)
 Side = Annotated[int, Field(gt=0, le=4096, strict=True)]
 Resize = Literal["square", "shortest_side"]
 Interpolation = Literal["nearest", "bilinear", "bicubic", "lanczos"]
@@ -132,4 +132,4 @@ def _middle(image: Picture, width: int, height: int) -> Picture:
     if image.size == (width, height):
         return image
     left, top = round((image.width - width) / 2.0), round((image.height - height) / 2.0)
-    return image.crop((left, top, left + width, top + height))
+    return image.crop((left, top, left + width, top + height))  # type: ignore[return-value]  # of the same class

@@ -14,7 +14,10 @@ from equipoise.encoders.base import Kind, UnreadableItem, unreadable
 from equipoise.encoders.images import image_size, quiet_pillow
 from equipoise.pipeline.locating import locate
 from equipoise.pipeline.reasons import CONTENT_TOO_LARGE, MISSING_CONTENT
-from equipoise.pipeline.tar_members import SCHEME, read_member
+from equipoise.pipeline.tar_members import SCHEME as MEMBER
+from equipoise.pipeline.tar_members import read_member
+from equipoise.pipeline.windows import SCHEME as WINDOW
+from equipoise.pipeline.windows import read_window
 from equipoise.schemas import POOL, Col
 
 # Reading waits for the store, not for the processor.
@@ -25,18 +28,19 @@ _BYTES_AT_ONCE = 256 << 20
 _LARGEST_KEPT = 1 << 30
 
 
-BEHIND: Mapping[str, Callable[[str], bytes]] = {SCHEME: read_member}
-"""What reads the contents behind a uri that is no plain file's, by its scheme."""
+SCHEMES: Mapping[str, Callable[[str], bytes]] = {MEMBER: read_member, WINDOW: read_window}
+"""What reads a uri that names no whole file, by its scheme."""
 
 
 def read_bytes(uri: str) -> bytes:
-    """The whole file, or what the uri names of one.
+    """The whole file, or what else its scheme says.
 
     Raises:
-        UnreadableItem: ``unreadable_file``: it is gone, not allowed, of an unknown scheme, or larger than the memory.
+        UnreadableItem: ``unreadable_file``: it is gone, not allowed, of an unknown scheme, or larger than the memory;
+            of a scheme of ``SCHEMES`` also what its reader has against the item.
     """
     with unreadable("unreadable_file"):
-        if (read := BEHIND.get(uri.partition(":")[0])) is not None:
+        if (read := SCHEMES.get(uri.partition(":")[0])) is not None:
             return read(uri)
         filesystem, path = locate(uri)
         with filesystem.open_input_file(path) as file:

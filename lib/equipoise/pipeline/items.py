@@ -11,15 +11,15 @@ from pyspark.sql import functions as F
 from pyspark.sql import types as t
 
 from equipoise.kernels.vectors import LARGEST_NORM
+from equipoise.pipeline.reasons import NOT_FINITE as NOT_FINITE
+from equipoise.pipeline.windows import SCHEME as WINDOW
 from equipoise.schemas import EMBEDDINGS, POOL, REJECTS, Col
 
 ALREADY_IN_POOL = "already_in_pool"
 DUPLICATE_ID = "duplicate_id"
 ID_COLLISION = "id_collision"
 MISSING_ID = "missing_id"
-NOT_FINITE = "not_finite"
-EMPTY_VECTOR = "empty_vector"
-OTHER_LENGTH = "other_length"
+EMPTY_VECTOR, OTHER_LENGTH = "empty_vector", "other_length"
 TOO_LARGE = "too_large"
 OF_VECTORS = (NOT_FINITE, EMPTY_VECTOR, OTHER_LENGTH, TOO_LARGE)
 """Reasons of vectors that cannot be used, whatever their items are."""
@@ -103,8 +103,7 @@ def rejects(items: DataFrame, *, run_id: str, stage: str) -> DataFrame:
     """Rows of the table ``rejects``: the items with a reason, but for those that the pool already holds."""
     refused = items.where(_is_refused())
     columns = {Col.run_id: F.lit(run_id), Col.stage: F.lit(stage), **{name: F.col(name) for name in items.columns}}
-    nothing = F.lit(None).cast("string")
-    return refused.select(*(columns.get(name, nothing).alias(name) for name in REJECTS.columns))
+    return refused.select(*(columns.get(name, F.lit(None).cast("string")).alias(name) for name in REJECTS.columns))
 
 
 def pool_rows(items: DataFrame) -> DataFrame:
@@ -225,6 +224,7 @@ def _with_pool_verdict(
         (F.col(Col.modified_at), known[Col.modified_at]),
         (F.col(Col.n_bytes), known[Col.n_bytes]),
         (F.sha2(F.col(Col.content).cast("binary"), 256), known[Col.content_hash]),
+        (F.when(F.col(Col.uri).startswith(f"{WINDOW}:"), F.col(Col.uri)), known[Col.uri]),  # it holds the scale
     ]
     if vectors is not None:
         hashed = vectors.select(Col.item_id, F.xxhash64(Col.embedding).alias(_VECTOR))

@@ -195,7 +195,7 @@ def _surveyed(spark: SparkSession, path: str, extensions: Sequence[str], *, plac
 
 
 def _suffixes(extensions: Sequence[str]) -> tuple[str, ...]:
-    return tuple(f".{extension.lower()}" for extension in extensions)
+    return tuple(f".{extension.lower()}" if extension else "" for extension in extensions)
 
 
 def _by_tasks(spark: SparkSession, folders: Sequence[Folder], listed: Callable[..., Any], schema: t.StructType) -> Any:

@@ -16,6 +16,7 @@ from equipoise.pipeline.items import MISSING_ID, RAW
 from equipoise.pipeline.reasons import MISSING_CONTENT
 from equipoise.pipeline.streams import COMPRESSED
 from equipoise.schemas import Col
+from equipoise.sources.batches import cut
 from equipoise.sources.files import attribute_keys, existing, raw
 from equipoise.sources.ids import whole_number
 from equipoise.sources.json_files import Document, documents
@@ -30,7 +31,6 @@ _MOST_TASKS = 20_000
 _SAMPLED = 20
 _MOST_NAMES = 1_000
 _SHOWN = 200
-_BATCH_ROWS, _BATCH_BYTES = 4096, 8 << 20
 _ITEMS = t.StructType([*(field for field in RAW if field.name != Col.given_id), t.StructField(Col.url, t.StringType())])
 _NAMES = t.StructType([t.StructField(Col.name, t.StringType())])
 _ARROW = {
@@ -98,27 +98,13 @@ def _ranges(present: DataFrame, n_tasks: int) -> DataFrame:
 def _items(batches: Iterable[pa.RecordBatch], *, source: TextsSource, size: int) -> Iterator[pa.RecordBatch]:
     for batch in batches:
         for number, one in enumerate(_ranges_of(batch, size)):
-            for together in _cut(one.documents()):
+            for together in cut(one.documents(), lambda document: len(document.value.written)):
                 yield _rows(together, one.uri, batch.column(Col.modified_at)[number], source)
 
 
 def _ranges_of(batch: pa.RecordBatch, size: int) -> Iterator[_Range]:
     columns = (batch.column(name).to_pylist() for name in (Col.uri, Col.n_bytes, Col.value))
     return (_Range(uri, n_bytes, start, size) for uri, n_bytes, start in zip(*columns, strict=True))
-
-
-def _cut(found: Iterable[Document]) -> Iterator[list[Document]]:
-    """As many as go into a batch: up to a number, and a number of bytes."""
-    together: list[Document] = []
-    n_bytes = 0
-    for one in found:
-        together.append(one)
-        n_bytes += len(one.value.written)
-        if len(together) == _BATCH_ROWS or n_bytes > _BATCH_BYTES:
-            yield together
-            together, n_bytes = [], 0
-    if together:
-        yield together
 
 
 def _rows(found: list[Document], uri: str, modified_at: pa.Scalar, source: TextsSource) -> pa.RecordBatch:

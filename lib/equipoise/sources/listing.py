@@ -14,6 +14,7 @@ from pyarrow import fs
 
 from equipoise.pipeline.locating import locate
 from equipoise.pipeline.reasons import EMPTY_FILE
+from equipoise.pipeline.stored_arrays import ZARR, ZARR_MARKS
 
 UNREADABLE_FILE = "unreadable_file"
 UNREADABLE_FOLDER = "unreadable_folder"
@@ -74,12 +75,14 @@ def top(uri: str, suffixes: tuple[str, ...]) -> Entry:
     if isinstance(filesystem, fs.LocalFileSystem):
         status = os.stat(_in_bytes(path))
         if S_ISDIR(status.st_mode):
-            return Folder(uri, path, (_real(path),))
+            return _array_store(uri, suffixes, path) or Folder(uri, path, (_real(path),))
         return _regular(uri, path, suffixes, status=status)
     info = filesystem.get_file_info(path.rstrip("/"))
     if info.type == fs.FileType.NotFound:
         raise FileNotFoundError(path)
-    return Folder(uri, info.path) if info.type == fs.FileType.Directory else _of_store(uri, info, suffixes)
+    if info.type == fs.FileType.Directory:
+        return _array_store(uri, suffixes, info.path) or Folder(uri, info.path)
+    return _of_store(uri, info, suffixes)
 
 
 def entries(folder: Folder, suffixes: tuple[str, ...]) -> Iterator[Entry]:
@@ -95,7 +98,7 @@ def entries(folder: Folder, suffixes: tuple[str, ...]) -> Iterator[Entry]:
     for info in filesystem.get_file_info(fs.FileSelector(folder.path, allow_not_found=True)):
         uri = below(folder.uri, info.base_name)
         if info.type == fs.FileType.Directory:
-            yield _folder_kind(info.base_name) or Folder(uri, info.path)
+            yield _folder_kind(info.base_name) or _array_store(uri, suffixes) or Folder(uri, info.path)
         else:
             yield _of_store(uri, info, suffixes)
 
@@ -125,7 +128,7 @@ def _local(entry: os.DirEntry[bytes], folder: Folder, suffixes: tuple[str, ...])
         if not S_ISDIR(entry.stat().st_mode):
             return _regular(uri, path, suffixes, status=entry.stat())
         if not entry.is_symlink():
-            return _folder_kind(name) or Folder(uri, path, folder.roots)
+            return _folder_kind(name) or _array_store(uri, suffixes) or Folder(uri, path, folder.roots)
         target = _real(path)
         is_listed = any(_is_listed(target, root) for root in folder.roots)
         return Passed(LINKED_TWICE) if is_listed else Folder(uri, path, (*folder.roots, target))
@@ -167,6 +170,20 @@ def _folder_kind(name: str) -> Passed | None:
     if name.startswith("."):
         return Passed(DOT_FOLDERS)
     return Passed(OF_SPARK) if name in _SPARKS_OWN else None
+
+
+def _array_store(uri: str, suffixes: tuple[str, ...], path: str | None = None) -> Found | None:
+    """A folder of zarr's, which is one item where such are asked for; None where it is none.
+
+    ``path``: of the source itself, which may be called anything.
+    """
+    if ZARR not in suffixes:
+        return None
+    is_one = uri.rstrip("/").lower().endswith(ZARR)
+    if not is_one and path is not None:
+        filesystem, _ = locate(uri)
+        is_one = any(info.is_file for info in filesystem.get_file_info([below(path, mark) for mark in ZARR_MARKS]))
+    return Found(uri) if is_one else None
 
 
 def _passed(name: str, suffixes: tuple[str, ...]) -> Passed | None:

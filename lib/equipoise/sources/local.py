@@ -2,11 +2,14 @@
 
 import os
 from collections.abc import Callable, Mapping
+from importlib.util import find_spec
 from typing import Any
 
-from equipoise.config import EmbeddingsSource, Place, Source
-from equipoise.errors import InputError
+from equipoise.config import ArraysSource, EmbeddingsSource, Place, Source
+from equipoise.errors import ConfigError, InputError
 from equipoise.pipeline.locating import local_path, missing
+from equipoise.pipeline.stored_arrays import ZARR
+from equipoise.sources.array_rows import user_function
 from equipoise.sources.npy_parts import is_of_npy, no_parts, open_parts
 
 
@@ -16,6 +19,7 @@ def check_source(source: Source, place: Place) -> None:
     Raises:
         InputError: a path, or a list of what is blocked, is missing or not readable; a ``.npy`` is broken, of another
             shape or type, or there is not one id a vector.
+        ConfigError: a reader, or the library that the files need, is not there.
     """
     for key, path in source.blocks.lists.items() if source.blocks else ():
         check_path(path, place.key(f"block.{key}"), is_file=True)
@@ -25,6 +29,14 @@ def check_source(source: Source, place: Place) -> None:
 
 def _check_files(source: Source, place: Place) -> None:
     check_path(source.path, place.key("path"))
+
+
+def _check_arrays(source: ArraysSource, place: Place) -> None:
+    check_path(source.path, place.key("path"))
+    if source.reader is not None:
+        user_function(source.reader)
+    elif source.path.rstrip("/").lower().endswith(ZARR) and find_spec("zarr") is None:
+        raise ConfigError(f"{place.key('path')} {source.path} needs the library zarr: pip install 'equipoise[zarr]'")
 
 
 def _check_table(source: Source, place: Place) -> None:
@@ -66,5 +78,9 @@ def check_path(path: str, key: str, *, is_table: bool = False, is_file: bool = F
         raise InputError(f"{key} {path} may not be read by this user: change its permissions, or run as another one")
 
 
-CHECKS: Mapping[str, Callable[[Any, Place], None]] = {"table": _check_table, "embeddings": _check_embeddings}
+CHECKS: Mapping[str, Callable[[Any, Place], None]] = {
+    "table": _check_table,
+    "embeddings": _check_embeddings,
+    "arrays": _check_arrays,
+}
 """Of the kinds whose paths are no plain files or folders."""

@@ -9,6 +9,7 @@ from pyspark.sql import functions as F
 
 from equipoise.config import Place, Source
 from equipoise.schemas import Col
+from equipoise.sources.arrays import ARRAYS
 from equipoise.sources.embeddings import EMBEDDINGS
 from equipoise.sources.images import IMAGES
 from equipoise.sources.reader import Reader
@@ -27,6 +28,7 @@ READERS: Mapping[str, Reader[Any]] = {
     "texts": TEXTS,
     "table": TABLE,
     "embeddings": EMBEDDINGS,
+    "arrays": ARRAYS,
 }
 
 

@@ -6,6 +6,7 @@ from typing import Annotated, get_args
 from pydantic import Field
 
 from equipoise.config.places import Place
+from equipoise.config.sources.arrays import ArraysSource as ArraysSource
 from equipoise.config.sources.base import AnySource as AnySource
 from equipoise.config.sources.blocking import Block as Block
 from equipoise.config.sources.embeddings import EmbeddingsSource as EmbeddingsSource
@@ -17,7 +18,7 @@ from equipoise.encoders.base import Kind
 from equipoise.pipeline.locating import in_one_spelling
 
 Source = Annotated[
-    ImagesSource | WebDatasetSource | TextsSource | TableSource | EmbeddingsSource,
+    ImagesSource | WebDatasetSource | ArraysSource | TextsSource | TableSource | EmbeddingsSource,
     Field(discriminator="kind"),
 ]
 KINDS = tuple(get_args(kind.model_fields["kind"].annotation)[0] for kind in get_args(get_args(Source)[0]))

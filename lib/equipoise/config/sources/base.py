@@ -8,7 +8,8 @@ from equipoise.config.sections import HOW, Section
 from equipoise.config.sources.blocking import URL, Block
 from equipoise.encoders.base import Kind
 
-FILE_SUFFIX = re.compile(r"\.(npy|parquet|delta|jsonl?|ndjson|txt|tar)(\.(gz|bz2|zst))?$")
+FILE_SUFFIX = re.compile(r"\.(npy|npz|zarr|parquet|delta|jsonl?|ndjson|txt|tar)(\.(gz|bz2|zst))?$")
+_EXTENSION = re.compile(r"[^\s/*?\[\]{}]+")
 SOURCE_NAME = re.compile(r"[^0-9A-Za-z_\-]+")
 
 
@@ -57,3 +58,16 @@ class SourceWithIds(AnySource):
     """``id_space: own`` hashes source and id, so that the whole numbers of two sources may overlap."""
 
     id_space: Literal["shared", "own"] = "shared"
+
+
+def plain_endings(given: tuple[str, ...]) -> tuple[str, ...]:
+    """Endings of file names as they are compared: ``.PNG`` and ``png`` are one.
+
+    Raises:
+        ValueError: one is none.
+    """
+    plain = tuple(dict.fromkeys(extension.strip().removeprefix(".").lower() for extension in given))
+    for extension in plain:
+        if not _EXTENSION.fullmatch(extension):
+            raise ValueError(f"{extension!r} is no ending of a file name: write it as png or .png")
+    return plain

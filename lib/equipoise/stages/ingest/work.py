@@ -24,6 +24,7 @@ from equipoise.pipeline.items import (
     with_usable_vectors,
     with_verdict,
 )
+from equipoise.pipeline.told import told_by_workers
 from equipoise.runs.account import Account
 from equipoise.runs.context import Context
 from equipoise.schemas import EMBEDDINGS, POOL, REJECTS, Col, Slice
@@ -100,7 +101,9 @@ def _verdicts(context: Context, settings: Ingestion, raw: DataFrame, stack: Exit
     pool = None if since is None else context.workspace.read(POOL, since)
     judged = with_verdict(items, pool, vectors=_own_vectors(context, settings), takes_changed=is_replacing(settings))
     verdicts = stack.enter_context(persisted(judged))
-    return Verdicts(verdicts, {row[Col.reason]: row for row in verdict_counts(verdicts).collect()}, since)
+    with told_by_workers():
+        counts = {row[Col.reason]: row for row in verdict_counts(verdicts).collect()}  # a row a reason
+    return Verdicts(verdicts, counts, since)
 
 
 def _own_vectors(context: Context, settings: Ingestion) -> DataFrame | None:
