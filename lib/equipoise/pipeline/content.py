@@ -28,19 +28,19 @@ _BYTES_AT_ONCE = 256 << 20
 _LARGEST_KEPT = 1 << 30
 
 
-SCHEMES: Mapping[str, Callable[[str], bytes]] = {MEMBER: read_member, WINDOW: read_window}
-"""What reads a uri that names no whole file, by its scheme."""
+BEHIND: Mapping[str, Callable[[str], bytes]] = {MEMBER: read_member, WINDOW: read_window}
+"""What reads the contents behind a uri that is no plain file's, by its scheme."""
 
 
 def read_bytes(uri: str) -> bytes:
-    """The whole file, or what else its scheme says.
+    """The whole file, or what the uri names of one.
 
     Raises:
         UnreadableItem: ``unreadable_file``: it is gone, not allowed, of an unknown scheme, or larger than the memory;
-            of a scheme of ``SCHEMES`` also what its reader has against the item.
+            or what its scheme's reader has against the item.
     """
     with unreadable("unreadable_file"):
-        if (read := SCHEMES.get(uri.partition(":")[0])) is not None:
+        if (read := BEHIND.get(uri.partition(":")[0])) is not None:
             return read(uri)
         filesystem, path = locate(uri)
         with filesystem.open_input_file(path) as file:
