@@ -6,11 +6,10 @@ import numpy as np
 import pytest
 
 from equipoise.config import ArraysSource
-from equipoise.errors import ConfigError
 from equipoise.pipeline.content import read_bytes
 from equipoise.pipeline.windows import Window
 from equipoise.sources import array_windows
-from equipoise.sources.array_rows import rows_of, user_function
+from equipoise.sources.array_rows import rows_of
 
 LIMITS = {"limits": (0, 100)}
 
@@ -204,64 +203,3 @@ def test_a_compressed_member_that_is_damaged_or_holds_nan_has_its_reason(tmp_pat
     (tmp_path / "p.npz").write_bytes(content)
     (row,) = found(tmp_path / "p.npz", window=(2, 2))
     assert row.reason == "damaged_file"
-
-
-READER = """
-import numpy as np
-def windows(path, window=(2, 2), overlap=(0, 0)):
-    values = np.loadtxt(path)
-    for row in range(0, len(values), window[0]):
-        yield f"rows {row}", values[row : row + window[0]]
-def broken(path):
-    yield "first", np.zeros((2, 2))
-    raise OSError("bad header")
-NUMBER = 3
-"""
-
-
-@pytest.fixture
-def reader(tmp_path, monkeypatch):
-    (tmp_path / "segment_reader.py").write_text(READER)
-    monkeypatch.syspath_prepend(tmp_path)
-    np.savetxt(tmp_path / "a.txt", np.arange(16).reshape(4, 4))
-    return tmp_path / "a.txt"
-
-
-def test_a_reader_of_the_users_yields_windows_which_are_scaled_and_kept(reader):
-    rows = found(reader, reader="python:segment_reader:windows", window=(2, 4), scaling={"percentiles": (0, 100)})
-    assert [row.key for row in rows] == [f"file:{reader}#rows 0", f"file:{reader}#rows 2"]
-    np.testing.assert_allclose(pixels(rows[1]), np.arange(8, 16).reshape(2, 4) / 15, rtol=1e-6)
-    assert {row.uri for row in rows} == {f"file:{reader}"}
-
-
-def test_without_scaling_its_values_are_taken_as_they_are(reader):
-    rows = found(reader, reader="python:segment_reader:windows", window=None, scaling=None)
-    np.testing.assert_array_equal(pixels(rows[0]), np.arange(8).reshape(2, 4))
-
-
-def test_what_a_reader_raises_makes_the_file_a_damaged_one(reader):
-    rows = found(reader, reader="python:segment_reader:broken", window=None)
-    assert [row.reason for row in rows] == [None, "damaged_file"]
-    assert rows[1].detail == "reader python:segment_reader:broken: OSError: bad header"
-
-
-@pytest.mark.parametrize(
-    "name, said",
-    [
-        ("python:no_such_module:f", "reader python:no_such_module:f cannot be imported: ModuleNotFoundError"),
-        ("python:segment_reader:f", "cannot be imported: AttributeError"),
-        ("python:segment_reader:NUMBER", "reader python:segment_reader:NUMBER is no function but of type int"),
-    ],
-)
-def test_a_reader_that_is_not_there_is_named(reader, name, said):
-    with pytest.raises(ConfigError, match=said):
-        user_function(name)
-
-
-def test_a_library_that_is_missing_is_named_with_its_extra(tmp_path, monkeypatch):
-    def missing(*_):
-        raise ModuleNotFoundError("No module named 'zarr'", name="zarr")
-
-    monkeypatch.setattr("equipoise.pipeline.stored_arrays._zarr", missing)
-    with pytest.raises(ConfigError, match=r"a.zarr needs the library zarr: pip install 'equipoise\[zarr\]'"):
-        found(tmp_path / "a.zarr")

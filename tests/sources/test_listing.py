@@ -40,6 +40,26 @@ def test_files_are_taken_by_their_ending_in_any_case_whatever_they_begin_with(tm
     assert not found.passed and not found.left
 
 
+def test_a_folder_of_zarrs_is_one_item_where_such_are_asked_for(tmp_path):
+    write(tmp_path, "a.ZARR/zarr.json", "a.ZARR/c/0/0", "sub/b.zarr/.zgroup", "c.npy", ".d.zarr/zarr.json")
+    found = survey(f"file:{tmp_path}", (".npy", ".zarr"))
+    assert names(found.found, tmp_path) == ["a.ZARR", "c.npy", "sub/b.zarr"] and found.passed == {"dot folders": 1}
+    assert surveyed(tmp_path).passed == {
+        ".json": 1,
+        "files without an ending": 1,
+        "dot files": 1,
+        ".npy": 1,
+        "dot folders": 1,
+    }
+
+
+@pytest.mark.parametrize("mark", ["zarr.json", ".zarray", ".zgroup"])
+def test_a_zarr_that_is_the_source_itself_may_have_any_name(tmp_path, mark):
+    write(tmp_path, mark, "c/0")
+    assert survey(f"file:{tmp_path}", (".zarr",)).found == [Found(f"file:{tmp_path}")]
+    assert survey(f"file:{tmp_path}", (".npy",)).found == []
+
+
 def test_all_other_files_are_counted_by_ending_or_by_what_they_are(tmp_path):
     write(tmp_path, "a.zst", "sub/b.ZST", "c.gz", "notes", "end.", ".DS_Store", ".git/HEAD", "_delta_log/0.jsonl.gz")
     write(tmp_path, "not.a real ending")
