@@ -1,6 +1,7 @@
 """Which windows arrays have, what is scaled to what, and the verdicts on what cannot be cut: by hand, without Spark."""
 
 import io
+import zipfile
 
 import numpy as np
 import pytest
@@ -181,6 +182,13 @@ def test_of_a_file_of_several_arrays_each_has_its_own_verdict(tmp_path):
     rows = {row.key.removeprefix(f"file:{tmp_path}/"): row for row in found(tmp_path / "a.npz")}
     assert rows["a.npz#flat"].reason == "unusable_array"
     assert rows[f"window:0+4,0+4;array=good:file:{tmp_path}/a.npz"].reason is None and len(rows) == 2
+
+
+def test_a_file_without_arrays_is_one_row_and_not_lost(tmp_path):
+    with zipfile.ZipFile(tmp_path / "a.npz", "w") as archive:
+        archive.writestr("notes.txt", "no array")
+    (row,) = found(tmp_path / "a.npz")
+    assert (row.reason, row.detail) == ("unusable_array", "it holds no array")
 
 
 def test_a_compressed_member_goes_inline_and_is_the_same_picture(tmp_path):

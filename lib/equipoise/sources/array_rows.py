@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from importlib import import_module
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -26,7 +27,14 @@ from equipoise.pipeline.stored_arrays import (
     unpacked,
 )
 from equipoise.pipeline.windows import Scale, Window, npy_bytes, npy_size
-from equipoise.sources.array_windows import check_numbers, layout, scale_of, scale_of_values, windows_of
+from equipoise.sources.array_windows import (
+    UNUSABLE_ARRAY,
+    check_numbers,
+    layout,
+    scale_of,
+    scale_of_values,
+    windows_of,
+)
 from equipoise.sources.listing import below
 
 Windows = Iterator[tuple[str, NDArray[Any]]]
@@ -59,9 +67,11 @@ def rows_of(uri: str, source: ArraysSource) -> Iterator[Row]:
     except Exception as error:  # readers of broken contents raise anything
         yield _damaged(uri, uri, error)
         return
-    yield from _of_reader(uri, source) if source.reader else ()
-    for name in names:
-        yield from _guarded(uri, name, source)
+    parts = [_of_reader(uri, source)] if source.reader else [_guarded(uri, name, source) for name in names]
+    rows = chain.from_iterable(parts)
+    nothing = Row(uri, uri, reason=UNUSABLE_ARRAY, detail="it holds no array")
+    yield next(rows, nothing)
+    yield from rows
 
 
 def user_function(reader: str) -> Callable[..., Windows]:
