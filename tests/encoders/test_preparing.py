@@ -77,6 +77,22 @@ def test_an_encoder_has_every_option_of_a_preparation():
         assert name == "size" or declared[name].default == option.default
 
 
+@pytest.mark.parametrize(
+    "encoder, own, size",
+    [
+        ("torchscript:a.pt", set(), 320),
+        ("timm:a", {"pool", "checkpoint", "revision"}, None),
+        ("open_clip:a/b", {"checkpoint", "revision"}, None),
+        ("torchhub:a/b:c", {"arguments", "trust_remote_code", "revision"}, 256),
+        ("dino-checkpoint:a.pth", {"pool", "network", "heads"}, 256),
+    ],
+)
+def test_options_of_a_family_are_its_own_and_those_that_all_share(encoder, own, size):
+    declared = encoder_options(encoder)
+    assert declared.keys() == own | Preparation.model_fields.keys() | {"normalise", "half"}
+    assert declared["size"].default == size
+
+
 @pytest.mark.parametrize("interpolation", ["nearest", "bilinear", "bicubic", "lanczos"])
 @pytest.mark.parametrize("shape", [(61, 97), (97, 61), (50, 50), (33, 64)])
 @pytest.mark.parametrize(

@@ -118,6 +118,7 @@ def test_the_id_is_of_the_bytes_and_options_wherever_the_file_lies(tmp_path, mea
     before = encoder_id(means, {})
     assert before.startswith("torchscript-means.pt-")
     assert encoder_id(f"torchscript:{moved}", {}) == before == encoder_id(means, {"size": 320})
+    assert encoder_id(means, {"size": None, "crop": None, "half": None}) == before  # null is the default
     assert encoder_id(means, {"mean": [0.485, 0.456, 0.406]}) == before != encoder_id(means, {"mean": [0, 0, 0]})
     assert encoder_id(means, {"size": 288}) != before != encoder_id(again, {})
     saved(Flat(), moved)

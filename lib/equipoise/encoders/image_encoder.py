@@ -1,6 +1,7 @@
 """What families of encoders of images share, whatever runs their models: options, preparation, vectors."""
 
 import textwrap
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -20,7 +21,7 @@ _LONGEST_REASON = 400
 """Characters of what a library says is wrong: of weights that do not fit it lists hundreds of names."""
 
 
-class ImageEncoder:
+class ImageEncoder(ABC):
     """An encoder with a model of images.
 
     A family derives from it. It has its name in ``family`` and, where all its models are given pictures prepared alike,
@@ -89,13 +90,13 @@ class ImageEncoder:
         """
         return {}
 
+    @abstractmethod
     def image_model(self, *, gpu: int | None, half: bool) -> ImageModel:
         """The model, loaded, which is given pictures as ``self.preparation`` has them.
 
         Raises:
             ConfigError: it cannot be.
         """
-        raise NotImplementedError
 
     def decode(self, content: bytes) -> NDArray[np.uint8]:
         """The prepared picture, (height, width, 3) uint8."""
@@ -119,9 +120,9 @@ class TorchImageEncoder(ImageEncoder):
             model = self.torch_model(device)
         return torch_image_model(model, encoder=self.encoder, device=device, preparation=self.preparation, half=half)
 
+    @abstractmethod
     def torch_model(self, device: "torch.device") -> "Callable[[torch.Tensor], Any]":
         """What takes (n, 3, height, width) float32 on the device, as ``self.preparation`` has it, and gives (n, d)."""
-        raise NotImplementedError
 
 
 @contextmanager

@@ -104,6 +104,8 @@ class OpenClipEncoder(TorchImageEncoder):
             weights_only=True,
             **forced,
         )
+        for tower in [name for name, _ in model.named_children() if name != "visual"]:
+            setattr(model, tower, None)  # texts are not read here: their tower would double the memory
         return model.eval().to(device).encode_image
 
     def _weights(self) -> tuple[str, str | None]:
