@@ -22,9 +22,10 @@ WHOLE: dict[str, Any] = {
     "sources": {
         "pictures": {"kind": "images", "path": "p"},
         "likes": {"kind": "images", "path": "l"},
+        "shards": {"kind": "webdataset", "path": "s", "block": {"domains": "d", "urls": "u", "url": "f"}},
         "notes": {"kind": "texts", "path": "n"},
-        "rows": {"kind": "table", "path": "r", "content": "c", "attributes": ["a"]},
         "scans": {"kind": "arrays", "path": "s", "window": [8, 8], "scaling": {"percentiles": [1, 99]}},
+        "rows": {"kind": "table", "path": "r", "content": "c", "attributes": ["a"], "block": {"urls": "u", "url": "f"}},
         "given": {**EMBEDDINGS, "attributes": ["a"]},
     },
     "encoders": {"small": {"encoder": "pixels", "size": 8, "mode": "L"}},

@@ -143,7 +143,7 @@ def test_a_null_is_no_section(tmp_path):
         ({"pool": ["wbe"]}, "pool: there is no source 'wbe'; did you mean 'web'?"),
         ({"pool": []}, "pool: "),
         ({"pool": ["web", "news", "web"]}, "pool names 'web' twice"),
-        ({"sources": {"web": {"path": "x"}}}, "sources.web: needs a kind, one of: images, texts, table, embeddings"),
+        ({"sources": {"web": {"path": "x"}}}, "sources.web: needs a kind, one of: images, "),
         ({"sources": {"web": {"kind": "images", "path": "x", "inline": "perhaps"}}}, "sources.web.inline: must be a"),
         ({"encoders": {"dino/x": {"encoder": "pixels"}}}, "encoders.dino/x"),
         ({"sources": {"a b": {"kind": "images", "path": "x"}}}, "sources.a b"),

@@ -14,6 +14,9 @@ _UNSIGNED = {
     pa.uint32(): pa.int64(),
     pa.uint64(): pa.decimal128(20, 0),
 }
+FILE_FIELDS = ("bytes", "path")
+"""Of a file in a column, as Hugging Face's ``datasets`` writes pictures: its content, else where it lies."""
+_A_FILE = pa.struct([pa.field(name, kind) for name, kind in zip(FILE_FIELDS, (pa.binary(), pa.string()), strict=True)])
 _MOST_DIGITS = 38
 _BYTES = ("string", "large_string", "string_view"), ("binary", "large_binary", "binary_view")
 _UUID = b"uuid"
@@ -53,6 +56,8 @@ def taken_as(kind: pa.DataType) -> pa.DataType | None:
     if is_list(kind):
         inner = taken_as(kind.value_type)
         return None if inner is None else pa.list_(inner)
+    if types.is_struct(kind):
+        return _A_FILE if _is_file(kind) else None
     if types.is_decimal(kind):
         return pa.decimal128(kind.precision, kind.scale) if kind.precision <= _MOST_DIGITS else None
     return _plain(kind)
@@ -71,6 +76,12 @@ def _plain(kind: pa.DataType) -> pa.DataType | None:
         return pa.date32()
     is_own = types.is_boolean(kind) or types.is_integer(kind) or types.is_floating(kind) or types.is_null(kind)
     return kind if is_own else None
+
+
+def _is_file(kind: pa.DataType) -> bool:
+    inner = {kind.field(number).name: taken_as(kind.field(number).type) for number in range(kind.num_fields)}
+    known = [(inner.get(field.name), field.type) for field in _A_FILE]
+    return len(inner) == len(known) and all(found in (wanted, pa.null()) for found, wanted in known)
 
 
 def is_list(kind: pa.DataType) -> bool:
@@ -114,6 +125,10 @@ def taken(array: pa.Array, kind: Kind, wanted: pa.DataType) -> pa.Array:
         return pa.array([None if one is None else str(UUID(bytes=one)) for one in array.to_pylist()], wanted)
     if types.is_timestamp(kind.type) or types.is_time(kind.type):
         return _times(array)
+    if types.is_struct(wanted):
+        inner = dict(zip((field.name for field in array.type), array.flatten(), strict=True))
+        arrays = [inner[field.name].cast(field.type) for field in wanted]
+        return pa.StructArray.from_arrays(arrays, fields=list(wanted), mask=array.is_null())
     return array if array.type == wanted else array.cast(wanted)
 
 

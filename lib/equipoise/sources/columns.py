@@ -4,9 +4,17 @@ from pyspark.sql import Column
 from pyspark.sql import functions as F
 from pyspark.sql import types as t
 
+from equipoise.sources.arrow_types import FILE_FIELDS
+
 BYTES = (t.StringType, t.BinaryType)
 # Its encoder is the one that all versions of Spark send through Java's texts, which no broken byte survives.
 _TEXTS = "UTF-16BE"
+
+
+def is_file(kind: t.DataType) -> bool:
+    """Whether values are files, as Hugging Face's ``datasets`` has them: struct<bytes: binary, path: string>."""
+    kinds = {} if not isinstance(kind, t.StructType) else {field.name: field.dataType for field in kind}
+    return kinds == dict(zip(FILE_FIELDS, (t.BinaryType(), t.StringType()), strict=True))
 
 
 def column(name: str) -> Column:

@@ -14,7 +14,7 @@ from pyspark.sql.pandas.types import from_arrow_type
 
 from equipoise.errors import InputError
 from equipoise.sources.arrow_types import Kind
-from equipoise.sources.columns import column
+from equipoise.sources.columns import column, is_file
 from equipoise.sources.files import existing, loaded, silent, uri_of
 from equipoise.sources.parquet_columns import odd_ones, wanted_columns
 from equipoise.sources.parquet_files import NO_PARQUET, TableFile, names_of, table_files
@@ -64,9 +64,10 @@ def parquet_table(spark: SparkSession, request: Request) -> UserTable:
 
 
 def with_origin(found: DataFrame, request: Request, *, with_row: bool) -> DataFrame:
-    """The wanted columns, and the file (and row) of each row, where ids are asked for and Spark has them."""
+    """The wanted columns, and the file (and row) of each row: for ids and paths of files, where Spark has them."""
     chosen = [column(name) for name in request.names]
-    if request.wanted.get("id") is None or any(name.lower() == _METADATA for name in found.columns):
+    has_files = any(is_file(field.dataType) for field in found.schema if field.name in request.names)
+    if (request.wanted.get("id") is None and not has_files) or any(name.lower() == _METADATA for name in found.columns):
         return found.select(*chosen)
     plus_kept = F.regexp_replace(F.col(f"{_METADATA}.file_path"), r"\+", "%2B")
     file = F.regexp_replace(F.url_decode(plus_kept), "^file:/+", "file:/")
@@ -171,7 +172,8 @@ def _rows(spark: SparkSession, read: Sequence[Look], columns: Sequence[Wanted], 
     n_bytes = sum(look.file.n_bytes or 0 for look in read)
     n_tasks = min(len(units), _MOST_TASKS, max(spark.sparkContext.defaultParallelism, -(-n_bytes // _TASK_BYTES)))
     fields = [t.StructField(column.held, from_arrow_type(column.type)) for column in columns]
-    fields += [t.StructField(FILE, t.StringType()), t.StructField(ROW, t.LongType())] if name is not None else []
+    has_origin = name is not None or any(is_file(field.dataType) for field in fields)
+    fields += [t.StructField(FILE, t.StringType()), t.StructField(ROW, t.LongType())] if has_origin else []
     numbers = spark.range(0, len(units), 1, max(1, n_tasks))
     read_units = partial(rows, units=units, wanted=columns, identity=name)
     return numbers.mapInArrow(read_units, t.StructType(fields))  # type: ignore[arg-type]

@@ -62,6 +62,8 @@ def rows(
 ) -> Iterator[pa.RecordBatch]:
     """The wanted columns of the units of these numbers; with ``identity``, those without an id have file and row.
 
+    Where a column is of files (see :data:`FILE_FIELDS` of ``arrow_types``) all rows have both.
+
     Raises:
         OSError, pa.ArrowException: a file is damaged, or has another type.
     """
@@ -71,25 +73,34 @@ def rows(
 
 
 def _rows(unit: Unit, wanted: Sequence[Wanted], identity: str | None) -> Iterator[pa.RecordBatch]:
+    has_files = any(pa.types.is_struct(column.type) for column in wanted)
     with opened(unit.file.uri) as file:
         found = kinds(file, [column.name for column in wanted if column.name not in unit.file.parts])
         first = sum(file.metadata.row_group(group).num_rows for group in range(min(unit.groups or (0,))))
         for batch in batches(file, list(found), unit.groups):
             arrays = {column.held: _values(batch, column, found, unit.file) for column in wanted}
-            more = [arrays[column.held] for column in wanted if column.name == identity]
-            origin = _origin(more[0], unit.file.uri, first) if more else ()
+            ids = next((arrays[column.held] for column in wanted if column.name == identity), None)
+            is_told = (
+                pa.repeat(pa.scalar(True), batch.num_rows) if has_files else None if ids is None else _missing(ids)
+            )
+            origin = () if is_told is None else _origin(is_told, unit.file.uri, first)
             names = [*arrays, *(FILE, ROW)[: len(origin)]]
             yield pa.RecordBatch.from_arrays([*arrays.values(), *origin], names=names)
             first += batch.num_rows
 
 
-def _origin(ids: pa.Array, uri: str, first: int) -> tuple[pa.Array, pa.Array]:
-    """File and row of those without an id alone."""
+def _missing(ids: pa.Array) -> pa.Array:
+    """Which rows have no id."""
     is_missing = pc.is_null(ids)
     if pa.types.is_string(ids.type) or pa.types.is_binary(ids.type):
         is_missing = pc.or_(is_missing, pc.fill_null(pc.equal(pc.binary_length(ids), 0), False))
-    rows = pa.array(range(first, first + len(ids)), pa.int64())
-    return tuple(pc.if_else(is_missing, value, pa.scalar(None, value.type)) for value in (pa.scalar(uri), rows))
+    return is_missing
+
+
+def _origin(is_told: pa.Array, uri: str, first: int) -> tuple[pa.Array, pa.Array]:
+    """File and row, of those rows alone of which they are told."""
+    rows = pa.array(range(first, first + len(is_told)), pa.int64())
+    return tuple(pc.if_else(is_told, value, pa.scalar(None, value.type)) for value in (pa.scalar(uri), rows))
 
 
 def _values(batch: pa.RecordBatch, column: Wanted, found: dict[str, Kind], file: TableFile) -> pa.Array:

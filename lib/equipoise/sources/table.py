@@ -15,7 +15,8 @@ from equipoise.errors import InputError
 from equipoise.pipeline.items import MISSING_ID, RAW
 from equipoise.pipeline.reasons import DAMAGED_FILE, MISSING_CONTENT
 from equipoise.schemas import Col
-from equipoise.sources.columns import BYTES
+from equipoise.sources.arrow_types import FILE_FIELDS
+from equipoise.sources.columns import BYTES, as_text, is_file
 from equipoise.sources.files import attribute_keys, attribute_map, existing, loaded, raw, uri_of
 from equipoise.sources.ids import LARGEST, SMALLEST
 from equipoise.sources.parquet import look_at, parquet_table, with_origin
@@ -62,20 +63,18 @@ def newest_commit(spark: SparkSession, name: str) -> str:
 def table_items(spark: SparkSession, source: TableSource, place: Place, *, is_careful: bool = False) -> DataFrame:
     """Raw items, one a row. Key: the id, else the uri, else the SHA-256 of the content.
 
-    A whole number that fits BIGINT is the item's id itself.
+    A whole number that fits BIGINT is the item's id itself. Contents may be files as ``datasets`` has them: what has no
+    bytes is read from its path, which begins at the folder of the table's file.
 
     Raises:
         InputError: as for :func:`user_table`, or a column has another type.
     """
     table = user_table(spark, _request(source, ("id", "uri", "content", "label"), place, is_careful=is_careful))
-    if source.content is not None:
-        _check_type(table, "content", source.content, BYTES)
-    content = None if source.content is None else table.column(source.content)
-    uri = _text(table, source.uri)
+    content, uri, keyless = _contents(table, source)
     present = [given.cast("binary") for given in (content, uri) if given is not None]
     absent = F.coalesce(*present).isNull()
     columns = {
-        **_identity(table, source.id, keyless=F.sha2(present[0], 256) if uri is None else uri),
+        **_identity(table, source.id, keyless=keyless),
         Col.uri: uri,
         Col.n_bytes: None if content is None else F.length(content.cast("binary")),
         Col.content: content,
@@ -136,6 +135,29 @@ def _stored(spark: SparkSession, request: Request, found: DataFrame) -> UserTabl
             raise refusal(request, damaged, len(files), way_out=way_out)
     chosen = with_origin(found, request, with_row=False)
     return UserTable(request, found.columns, chosen, {name: name for name in request.names})
+
+
+def _contents(table: UserTable, source: TableSource) -> tuple[Column | None, Column | None, Column]:
+    """Content and uri, None where the source names none, and what makes the key of a row without an id."""
+    uri = _text(table, source.uri)
+    if source.content is None:
+        return None, uri, F.lit(None) if uri is None else uri
+    content = table.column(source.content)
+    if not is_file(table.kind(source.content)):
+        _check_type(table, "content", source.content, BYTES)
+        return content, uri, F.sha2(content.cast("binary"), 256) if uri is None else uri
+    content, path = (content[name] for name in FILE_FIELDS)
+    place = F.when(content.isNull(), _beside(as_text(path, t.StringType()), table.origin()[0]))
+    if uri is None:
+        return content, place, F.coalesce(place, F.sha2(content, 256))
+    return content, F.coalesce(place, uri), uri
+
+
+def _beside(path: Column, file: Column) -> Column:
+    """A path from the folder of a file on, where it begins at no root; null where it is empty."""
+    folder = F.regexp_extract(file, "(?s)^(.*/)[^/]*$", 1)
+    is_whole = path.rlike(r"^(/|[A-Za-z][A-Za-z0-9+.\-]+:)") | file.isNull()
+    return F.when(path != "", F.when(is_whole, path).otherwise(F.concat(folder, path)))
 
 
 def _identity(table: UserTable, name: str | None, keyless: Column | None = None) -> dict[str, Column | None]:
