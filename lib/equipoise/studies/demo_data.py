@@ -1,10 +1,10 @@
-"""The data of the demos, made from what is installed: scikit-learn's digits, and the docstrings of packages."""
+"""The data of the demos, made from what is installed: digits, the docstrings of packages, pictures."""
 
 import ast
 import json
 import random
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from importlib.metadata import distributions
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from PIL import Image
 from sklearn.datasets import load_digits
 
 from equipoise.errors import InputError
+from equipoise.studies.demo_pictures import write_pictures
 
 SHORTEST_PARAGRAPH = 40
 MOST_DOCSTRINGS = 20_000
@@ -22,10 +23,11 @@ BRIGHTEST = 16
 
 
 def write_demo_data(what: str, folder: Path) -> str:
-    """Writes ``digits`` (PNGs in a folder a class) or ``docstrings`` (JSON lines); says what was written.
+    """Writes ``digits`` or ``images`` (PNGs in a folder a class) or ``docstrings`` (JSON lines); says what was written.
 
     Raises:
         InputError: the folder cannot be made.
+        ConfigError: a package that brings pictures is missing.
     """
     unfinished = folder.with_name(f"{folder.name}.unfinished")
     if folder.exists():
@@ -33,7 +35,7 @@ def write_demo_data(what: str, folder: Path) -> str:
     try:
         shutil.rmtree(unfinished, ignore_errors=True)
         unfinished.mkdir(parents=True)
-        written = _write_digits(unfinished) if what == "digits" else _write_docstrings(unfinished)
+        written = WRITERS[what](unfinished)
         unfinished.rename(folder)
     except OSError as error:
         raise InputError(f"--out {folder} cannot be made: {error.strerror}; name another folder") from error
@@ -86,3 +88,10 @@ def _docstrings_of(path: Path) -> Iterator[tuple[str, str]]:
             text = ast.get_docstring(node)
             if text:
                 yield f"{getattr(node, 'name', '')}:{getattr(node, 'lineno', 0)}", text
+
+
+WRITERS: Mapping[str, Callable[[Path], str]] = {
+    "digits": _write_digits,
+    "docstrings": _write_docstrings,
+    "images": write_pictures,
+}
