@@ -280,4 +280,4 @@ def test_without_timm_the_extra_is_named(monkeypatch):
     monkeypatch.setattr(base, "find_spec", lambda module: None)
     with pytest.raises(ConfigError, match=r"needs the library timm: pip install 'equipoise\[timm\]'"):
         check_encoder("dino-checkpoint:a.pth", {})
-    assert encoder_kind("dino-checkpoint:a.pth") == "images"
+    assert encoder_kind("dino-checkpoint:a.pth", {}) == "images"
