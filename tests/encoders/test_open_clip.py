@@ -189,4 +189,4 @@ def test_without_open_clip_the_extra_is_named(monkeypatch):
     monkeypatch.setattr(base, "find_spec", lambda module: None)
     with pytest.raises(ConfigError, match=r"needs the library open_clip: pip install 'equipoise\[open-clip\]'"):
         check_encoder("open_clip:ViT-B-32/openai", {})
-    assert encoder_kind("open_clip:ViT-B-32/openai") == "images"
+    assert encoder_kind("open_clip:ViT-B-32/openai", {}) == "images"

@@ -217,4 +217,4 @@ def test_without_timm_the_extra_is_named(monkeypatch):
     for ask in (load_encoder, lambda name: check_encoder(name, {})):
         with pytest.raises(ConfigError, match=r"needs the library timm: pip install 'equipoise\[timm\]'"):
             ask("timm:test_vit")
-    assert encoder_kind("timm:test_vit") == "images"
+    assert encoder_kind("timm:test_vit", {}) == "images"

@@ -215,4 +215,4 @@ def test_without_torch_the_extra_is_named(monkeypatch, folder):
     monkeypatch.setattr(base, "find_spec", lambda module: None)
     with pytest.raises(ConfigError, match=r"needs the library torch: pip install 'equipoise\[torch\]'"):
         check_encoder(f"torchhub:{folder}:means", {})
-    assert encoder_kind(f"torchhub:{folder}:means") == "images"
+    assert encoder_kind(f"torchhub:{folder}:means", {}) == "images"

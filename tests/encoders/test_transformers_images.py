@@ -1,6 +1,5 @@
 """``transformers:MODEL`` of images: as the library's own pipeline has it."""
 
-import io
 import logging
 from concurrent.futures import ThreadPoolExecutor
 
@@ -13,6 +12,7 @@ tf = pytest.importorskip("transformers")
 pytest.importorskip("torchvision")
 
 import hugging_faces as hf  # noqa: E402
+from encoded import file_of  # noqa: E402
 from equipoise.encoders import UnreadableItem, check_encoder, encoder_kind, load_encoder  # noqa: E402
 from equipoise.errors import ConfigError  # noqa: E402
 
@@ -33,11 +33,6 @@ def photos():
     return [Image.fromarray(data.coffee()), Image.fromarray(data.astronaut()[:, 100:300])]
 
 
-def png(image):
-    image.save(file := io.BytesIO(), "PNG")
-    return file.getvalue()
-
-
 def own_pipeline(name, photos):
     """The library's processor and model, as its documents have them: what the model gives of a picture."""
     place = name.removeprefix("transformers:")
@@ -50,14 +45,14 @@ def own_pipeline(name, photos):
 def encoded(name, photos, **options):
     check_encoder(name, options)
     encoder = load_encoder(name, **{"normalise": False, **options})
-    return encoder.encode([encoder.decode(png(photo)) for photo in photos])
+    return encoder.encode([encoder.decode(file_of(photo)) for photo in photos])
 
 
 @pytest.mark.parametrize("which", sorted(MAKERS))
 def test_by_default_it_gives_what_the_librarys_own_pipeline_gives(models, photos, which):
     given, _, output = own_pipeline(models[which], photos)
     encoder = load_encoder(models[which], normalise=False)
-    items = [encoder.decode(png(photo)) for photo in photos]
+    items = [encoder.decode(file_of(photo)) for photo in photos]
     np.testing.assert_allclose(items, given.numpy(), atol=1e-5)
     found = encoder.encode(items)
     assert found.dtype == np.float32 and encoder.kind == encoder_kind(models[which], {}) == "images"
@@ -108,7 +103,7 @@ def test_vectors_are_of_length_one(models, photos):
 
 def test_threads_decode_alike(models, photos):
     encoder = load_encoder(models["dinov2"])
-    contents = [png(photo) for photo in photos] * 10
+    contents = [file_of(photo) for photo in photos] * 10
     with ThreadPoolExecutor(8) as pool:
         found = list(pool.map(encoder.decode, contents))
     for content, item in zip(contents, found, strict=True):
@@ -118,14 +113,14 @@ def test_threads_decode_alike(models, photos):
 def test_grey_and_odd_pictures_are_pictures_and_broken_ones_are_not(models, photos):
     encoder = load_encoder(models["dinov2"])
     odd = [photos[0].convert("L"), photos[0].convert("RGBA"), Image.new("RGB", (1, 1)), Image.new("RGB", (30_000, 2))]
-    assert encoder.encode([encoder.decode(png(image)) for image in odd]).shape == (4, 32)
+    assert encoder.encode([encoder.decode(file_of(image)) for image in odd]).shape == (4, 32)
     with pytest.raises(UnreadableItem, match="unreadable_image"):
         encoder.decode(b"no picture")
 
 
 def test_pictures_that_do_not_fit_into_the_memory_go_in_parts(models, photos, monkeypatch, caplog):
     encoder = load_encoder(models["dinov2"])
-    items = [encoder.decode(png(photo)) for photo in photos] * 3
+    items = [encoder.decode(file_of(photo)) for photo in photos] * 3
     expected, pooled = encoder.encode(items), encoder._reader._pooled
 
     def hungry(given):

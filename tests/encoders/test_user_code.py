@@ -1,9 +1,13 @@
 """``python:MODULE:NAME``: encoders of a user's own."""
 
+import io
+import re
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from equipoise.config import Embed
 from equipoise.encoders import check_encoder, encoder_id, encoder_kind, encoder_options, load_encoder
@@ -178,3 +182,14 @@ def test_what_it_raises_when_it_is_made_or_asked_is_told(module):
     )
     with pytest.raises(ConfigError, match="ZeroDivisionError: division by zero"):
         check_encoder(module(asked, "lengths_h"), {"times": 2})
+
+
+def test_the_readmes_example_is_one(module):
+    readme = Path(__file__).parents[2] / "README.md"
+    (code,) = re.findall(r"```python\n(import numpy as np\n[^`]*class Brightness:[^`]*)```", readme.read_text())
+    name = module(code, "brightness", "Brightness")
+    check_encoder(name, {"side": 2})
+    encoder = load_encoder(name, side=2, gpu=0)
+    Image.new("RGB", (9, 5), "white").save(file := io.BytesIO(), "PNG")
+    assert encoder.encode([encoder.decode(file.getvalue())]).tolist() == [[255] * 4]
+    assert encoder_kind(name, {}) == "images" and encoder_id(name, {}).startswith("python-brightness-Brightness-")

@@ -94,15 +94,16 @@ def load_encoder(name: str, *, gpu: int | None = None, n_threads: int | None = N
     return make(*arguments, **options, **placement)
 
 
-def encoder_kind(name: str, options: Mapping[str, Any]) -> Kind:
+def encoder_kind(name: str, options: Mapping[str, Any] | None = None) -> Kind:
     """What the encoder reads: ``"images"`` or ``"texts"``. Loads no model; of one that may be either, its files tell.
 
     Raises:
         ConfigError: an unknown family or option, a model whose files are not to be had.
     """
     make, argument = _made(name)
-    _bind(name, make, options)
-    return make.kind_of(argument, **options) if hasattr(make, "kind_of") else make.kind  # type: ignore[attr-defined]
+    given = dict(options or {})
+    _bind(name, make, given)
+    return make.kind_of(argument, **given) if hasattr(make, "kind_of") else make.kind  # type: ignore[attr-defined]
 
 
 def check_encoder(name: str, options: Mapping[str, Any]) -> None:

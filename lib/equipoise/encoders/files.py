@@ -61,8 +61,13 @@ def model_folder(path: str, *marks: str, encoder: str) -> Path:
     return folder.resolve()
 
 
-def folder_hash(path: str, *, encoder: str) -> str:
+def folder_hash(path: str, *, encoder: str, endings: tuple[str, ...] = ("",)) -> str:
     """The SHA-256 of a folder's files and their places in it: all but hidden ones and what Python compiled.
+
+    Args:
+        path: of the folder.
+        encoder: for messages.
+        endings: of the names of files that count.
 
     Raises:
         ConfigError: there is no such folder, or it cannot be read.
@@ -71,6 +76,7 @@ def folder_hash(path: str, *, encoder: str) -> str:
     found = hashlib.sha256()
     for file in sorted(folder.rglob("*")):
         place = file.relative_to(folder)
-        if file.is_file() and "__pycache__" not in place.parts and not any(part[0] == "." for part in place.parts):
+        is_kept = "__pycache__" not in place.parts and not any(part[0] == "." for part in place.parts)
+        if is_kept and file.name.endswith(endings) and file.is_file():
             found.update(f"{place.as_posix()}\0{file_hash(str(file), encoder=encoder)}\n".encode())
     return found.hexdigest()

@@ -1,7 +1,7 @@
 """What encoders with a torch model share: its device, and a pass through it."""
 
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,11 @@ def device_for(gpu: int | None) -> torch.device:
     return torch.device("cuda", (gpu or 0) % n_gpus) if n_gpus else torch.device("cpu")
 
 
+def halved(device: torch.device, half: bool) -> AbstractContextManager[Any]:
+    """In float16 where that is faster than it is inexact: on a GPU."""
+    return torch.autocast(device.type, torch.float16) if half and device.type == "cuda" else nullcontext()
+
+
 def torch_image_model(
     model: Callable[[torch.Tensor], Any], *, encoder: str, device: torch.device, preparation: Preparation, half: bool
 ) -> ImageModel:
@@ -28,17 +33,15 @@ def torch_image_model(
         encoder: its name, for messages.
         device: where it is.
         preparation: what it reads.
-        half: computes in float16 where that is faster than it is inexact: on a GPU. Left alone elsewhere.
+        half: see :func:`halved`.
     """
     mean, std = (
         torch.tensor(values, dtype=torch.float32, device=device).reshape(3, 1, 1)
         for values in (preparation.mean, preparation.std)
     )
-    is_halved = half and device.type == "cuda"
 
     def run(pictures: NDArray[np.uint8]) -> object:
-        halved = torch.autocast(device.type, torch.float16) if is_halved else nullcontext()
-        with torch.inference_mode(), halved:
+        with torch.inference_mode(), halved(device, half):
             given = torch.from_numpy(pictures).to(device).permute(0, 3, 1, 2)
             # In torchvision's order, on the device: the same bits, and a quarter of what is moved.
             output = model(given.contiguous().float().div_(255).sub_(mean).div_(std))

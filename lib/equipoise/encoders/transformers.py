@@ -8,12 +8,13 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from equipoise.encoders.base import Kind, needs, unit_vectors
+from equipoise.encoders.files import folder_hash
 from equipoise.encoders.image_encoder import loading
 from equipoise.encoders.transformers_files import (
+    READ,
     check_code,
     check_files,
     config_of,
-    folder_hash,
     kind_in,
     model_place,
 )
@@ -136,7 +137,7 @@ class TransformersEncoder:
         """
         encoder = _name_of(model)
         place = model_place(model, None, encoder=encoder)
-        return place if isinstance(place, str) else folder_hash(place, encoder=encoder)
+        return place if isinstance(place, str) else folder_hash(str(place), encoder=encoder, endings=READ)
 
     def decode(self, content: bytes) -> Any:
         """Of a picture what the model's processor makes of it, (3, height, width) float32; of a text the text."""

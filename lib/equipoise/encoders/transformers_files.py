@@ -1,13 +1,11 @@
 """Files of models of the library transformers: what they say, before anything heavy is imported."""
 
-import hashlib
 import json
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from equipoise.encoders.base import Kind
-from equipoise.encoders.files import file_hash
 from equipoise.encoders.hub import cached_file, check_hub, fetched_file, is_cached
 from equipoise.errors import ConfigError
 
@@ -18,7 +16,8 @@ BESIDE: dict[Kind, tuple[str, ...]] = {
     "texts": ("tokenizer.json", "tokenizer_config.json", "vocab.txt", "vocab.json", "spiece.model", "tokenizer.model"),
 }
 """Of these a model has one at least, which says how pictures or texts become its input."""
-_READ = (".json", ".safetensors", ".txt", ".model", ".py", ".tiktoken")
+READ = (".json", ".safetensors", ".bin", ".txt", ".model", ".py", ".tiktoken")
+"""Endings of what the library may read of a folder."""
 _OF_IMAGES = ("vision_config", "image_size", "num_channels", "patch_size")
 _OF_SOUNDS = ("num_mel_bins", "feat_extract_norm", "sampling_rate")
 
@@ -106,16 +105,3 @@ def check_code(config: dict[str, Any], *, trusted: bool, encoder: str) -> None:
             f"encoder {encoder}: the model brings code of its own, which would run on every machine: read it, then set "
             "trust_remote_code: true and, of a model of the hub, revision to the commit that you read"
         )
-
-
-def folder_hash(folder: Path, *, encoder: str) -> str:
-    """Of what the library may read of a folder, names and bytes: what pins a model, wherever it lies.
-
-    Raises:
-        ConfigError: a file cannot be read.
-    """
-    files = sorted(file for file in folder.iterdir() if file.is_file())
-    weights = () if any(file.suffix == ".safetensors" for file in files) else (".bin",)
-    read = [file for file in files if file.suffix in (*_READ, *weights)]
-    told = [f"{file.name} {file_hash(str(file), encoder=encoder)}" for file in read]
-    return hashlib.sha256("\n".join(told).encode()).hexdigest()

@@ -12,8 +12,8 @@ from transformers import AutoImageProcessor, AutoModel
 from equipoise.encoders.image_models import PASS, ImageModel
 from equipoise.encoders.images import decode_image
 from equipoise.encoders.preparing import without_length
-from equipoise.encoders.torch_models import device_for
-from equipoise.encoders.transformers_models import ModelSource, check_weights, halved
+from equipoise.encoders.torch_models import device_for, halved, pooled
+from equipoise.encoders.transformers_models import ModelSource, check_weights
 from equipoise.errors import ConfigError
 
 
@@ -85,36 +85,31 @@ class ImageReader:
         if self._pool is None and self._is_dual:
             return self._model.get_image_features(pixel_values=given).pooler_output
         output = self._tower(pixel_values=given)
-        first, patches = _tokens(output.last_hidden_state, given, self._tower.config)
-        pooler = getattr(output, "pooler_output", None) if self._has_pooler else None
-        found = {
-            "pooled": None if pooler is None else pooler.flatten(1),
-            "cls": first,
-            "cls_mean": None if first is None else torch.cat([first, patches.mean(dim=1)], dim=1),
-            "mean": patches.mean(dim=1),
-        }
-        if self._pool is None:
-            return next(vectors for vectors in found.values() if vectors is not None)
-        if found[self._pool] is None:
-            has = ", ".join(name for name, vectors in found.items() if vectors is not None)
-            raise ConfigError(f"encoder {self._encoder}: the model has nothing for pool: {self._pool}; it has {has}")
-        return found[self._pool]
+        tokens, n_first = _tokens(output.last_hidden_state, given, self._tower.config)
+        ways = ("cls", "cls_mean", "mean") if n_first else ("mean",)
+        found = {way: pooled(tokens, way, n_prefix=n_first) for way in ways}
+        pooler = getattr(output, "pooler_output", None)
+        if pooler is not None and self._has_pooler:
+            found = {"pooled": pooler.flatten(1), **found}
+        if self._pool is not None and self._pool not in found:
+            raise ConfigError(
+                f"encoder {self._encoder}: the model has nothing for pool: {self._pool}; it has {', '.join(found)}"
+            )
+        return found[self._pool or next(iter(found))]
 
 
-def _tokens(state: torch.Tensor, pictures: torch.Tensor, config: Any) -> tuple[torch.Tensor | None, torch.Tensor]:
-    """The CLS token (n, d), where there is one, and the patches (n, tokens, d), without registers and their like.
+def _tokens(state: torch.Tensor, pictures: torch.Tensor, config: Any) -> tuple[torch.Tensor, int]:
+    """The tokens (n, tokens, d), and how many come before the patches: CLS, registers and their like.
 
     Args:
-        state: (n, tokens, d), or (n, d, height, width) of a convolutional net.
+        state: tokens, or (n, d, height, width) of a convolutional net.
         pictures: (n, 3, height, width).
         config: of the model.
     """
     if state.ndim == 4:
-        return None, state.flatten(2).transpose(1, 2)
+        return state.flatten(2).transpose(1, 2), 0
     side = getattr(config, "patch_size", None)
     side = side[0] if isinstance(side, (list, tuple)) else side
     if not isinstance(side, int):
-        return None, state
-    n_patches = (pictures.shape[2] // side) * (pictures.shape[3] // side)
-    n_first = max(0, state.shape[1] - n_patches)
-    return (state[:, 0] if n_first else None), state[:, n_first:]
+        return state, 0
+    return state, max(0, state.shape[1] - (pictures.shape[2] // side) * (pictures.shape[3] // side))

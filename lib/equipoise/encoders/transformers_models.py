@@ -1,7 +1,7 @@
 """Models of the library transformers: loaded from this machine's files as far as they are there."""
 
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -51,11 +51,6 @@ def _quiet() -> Iterator[None]:
         said.set_verbosity(verbosity)
         if has_bars:
             said.enable_progress_bar()
-
-
-def halved(device: torch.device, half: bool) -> AbstractContextManager[Any]:
-    """In float16 where that is faster than it is inexact: on a GPU."""
-    return torch.autocast(device.type, torch.float16) if half and device.type == "cuda" else nullcontext()
 
 
 def check_weights(missing: set[str], encoder: str) -> None:

@@ -12,8 +12,8 @@ from transformers import AutoConfig, AutoModel, AutoModelForTextEncoding, AutoTo
 from equipoise.encoders.base import floats_of
 from equipoise.encoders.passes import Passes
 from equipoise.encoders.texts import PASS, decode_text
-from equipoise.encoders.torch_models import device_for
-from equipoise.encoders.transformers_models import ModelSource, check_weights, halved
+from equipoise.encoders.torch_models import device_for, halved
+from equipoise.encoders.transformers_models import ModelSource, check_weights
 from equipoise.errors import ConfigError
 
 _LONGEST = 1_000_000
