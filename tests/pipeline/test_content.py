@@ -135,8 +135,15 @@ def test_the_detail_of_an_unreadable_item_is_text():
 
 def test_contents_that_are_kept_are_read_within_a_limit(monkeypatch):
     monkeypatch.setattr(ct, "_BYTES_AT_ONCE", 10)
-    batch = pa.RecordBatch.from_pydict({Col.n_bytes: pa.array([4, 6, 1, None, 30, 2, 9], pa.int64())})
-    assert [part.column(0).to_pylist() for part in ct._bounded([batch])] == [[4, 6], [1, None], [30], [2], [9]]
+    rows = pa.RecordBatch.from_pydict({Col.n_bytes: pa.array([4, 6, 1, None, 30, 2, 9], pa.int64())})
+    contents = [None, None, None, b"12345678", None, b"12", None]
+
+    def sizes(keep):
+        return [part.column(0).to_pylist() for part, _ in ct._bounded(rows, contents, keep=keep)]
+
+    assert sizes(keep=True) == [[4, 6], [1, None], [30], [2], [9]]
+    assert sizes(keep=False) == [[4, 6, 1, None, 30, 2, 9]]  # those that are there are 10 bytes, no other stays
+    assert [of_rows for _, of_rows in ct._bounded(rows, contents, keep=True)][1] == [None, b"12345678"]
 
 
 def test_a_content_beyond_the_limit_is_not_kept(monkeypatch):

@@ -9,6 +9,7 @@ from PIL import Image
 from equipoise.encoders import UnreadableItem, encoder_id, load_encoder
 from equipoise.errors import ConfigError
 from equipoise.pipeline import embedding as em
+from equipoise.pipeline import encoding as en
 from equipoise.schemas import Col
 
 ITEMS = f"{Col.item_id} long, {Col.key} string, {Col.uri} string, {Col.content} binary"
@@ -70,7 +71,7 @@ def test_an_encoder_that_gives_what_cannot_be_clustered_has_its_items_rejected()
             return np.array([[np.nan, 1], [1, 2], [0, -1e25]], np.float32)
 
     ids = {Col.item_id: [7, 8, 9], Col.key: ["a", "b", "c"], Col.uri: pa.nulls(3, pa.string())}
-    rows = em._encoded(pa.RecordBatch.from_pydict(ids), [b"a", b"b", b"c"], em.Guarded(Broken())).to_pylist()
+    rows = en.encoded(pa.RecordBatch.from_pydict(ids), [b"a", b"b", b"c"], en.Guarded(Broken())).to_pylist()
     assert [row[Col.reason] for row in rows] == ["not_finite", None, "too_large"]
     assert [row[Col.embedding] for row in rows] == [None, [1.0, 2.0], None]
     assert rows[2][Col.detail] == "the encoder's vector holds 1e+25, too large to square in float32"
@@ -86,14 +87,14 @@ def test_the_model_is_loaded_once_a_process(monkeypatch):
     monkeypatch.setattr(em, "load_encoder", load)
     em._loaded.cache_clear()
     for _ in range(3):
-        em._loaded("pixels", '{"size": 3}', encoder_id("pixels", {"size": 3}))
+        em._loaded("pixels", '{"size": 3}', encoder_id("pixels", {"size": 3}), 0)
     assert loads == ["pixels"]
 
 
 def test_a_worker_whose_model_is_another_than_the_drivers_says_so():
     """As where a file was replaced, or machines have other files under one path."""
     with pytest.raises(ConfigError, match=r"encoder pixels: a worker has another model .* \(pixels-\w{8}, not other\)"):
-        em._loaded("pixels", '{"size": 3}', "other")
+        em._loaded("pixels", '{"size": 3}', "other", 0)
 
 
 def test_chunks_are_stable_and_cover_all(spark):
@@ -114,7 +115,7 @@ def test_whatever_the_decoding_of_one_item_raises_the_others_go_on():
                 raise MemoryError("no room")
             return int(content)
 
-    found = [em._decoded(Odd(), None, content) for content in (b"large", b"7", b"seven")]
+    found = [en.decoded(Odd(), None, content) for content in (b"large", b"7", b"seven")]
     assert found[1] == 7
     assert [(item.reason, item.detail) for item in found[::2]] == [
         ("unreadable_item", "MemoryError: no room"),
@@ -143,19 +144,19 @@ def told(found):
 
 def test_an_item_that_the_encoder_cannot_take_is_a_reject_and_its_batch_goes_on():
     items = [1, MemoryError("no room"), 2, ValueError("odd"), UnreadableItem("too_long", "9 words")]
-    assert told(em.Guarded(Picky()).vectors(items)) == [
+    assert told(en.Guarded(Picky()).vectors(items)) == [
         [1, 1],
         ("unreadable_item", "MemoryError: no room"),
         [2, 1],
         ("unreadable_item", "ValueError: odd"),
         ("too_long", "9 words"),
     ]
-    assert told(em.Guarded(Picky()).vectors([3, 4])) == [[3, 2], [4, 2]]
-    assert em.Guarded(Picky()).vectors([]) == []
+    assert told(en.Guarded(Picky()).vectors([3, 4])) == [[3, 2], [4, 2]]
+    assert en.Guarded(Picky()).vectors([]) == []
 
 
 def test_what_every_item_of_a_batch_raises_and_what_the_user_can_mend_ends_the_task():
-    guarded = em.Guarded(Picky())
+    guarded = en.Guarded(Picky())
     guarded.vectors([1, 2])
     with pytest.raises(RuntimeError, match=r"^first$"):
         guarded.vectors([RuntimeError("first"), RuntimeError("second")])
@@ -164,7 +165,7 @@ def test_what_every_item_of_a_batch_raises_and_what_the_user_can_mend_ends_the_t
 
 
 def test_an_item_that_is_alone_in_its_batch_is_a_reject_where_the_encoder_takes_others():
-    guarded = em.Guarded(Picky())
+    guarded = en.Guarded(Picky())
     with pytest.raises(ValueError, match=r"^odd$"):
         guarded.vectors([ValueError("odd")])
     guarded.vectors([1, 2])
@@ -175,7 +176,7 @@ def test_the_row_of_an_odd_item_has_the_reason_and_the_others_their_vectors():
     import pyarrow as pa
 
     ids = {Col.item_id: [7, 8], Col.key: ["a", "b"], Col.uri: pa.nulls(2, pa.string())}
-    rows = em._encoded(pa.RecordBatch.from_pydict(ids), [ValueError("odd"), 5], em.Guarded(Picky())).to_pylist()
+    rows = en.encoded(pa.RecordBatch.from_pydict(ids), [ValueError("odd"), 5], en.Guarded(Picky())).to_pylist()
     assert [(row[Col.reason], row[Col.detail], row[Col.embedding]) for row in rows] == [
         ("unreadable_item", "ValueError: odd", None),
         (None, None, [5.0, 1.0]),

@@ -153,6 +153,13 @@ def test_a_benchmark_and_a_comparison_say_what_they_are():
     assert "Methods were compared here" in text and "no stages of its own" in text and "1.500" in text
 
 
+def test_encoders_are_told_with_what_they_were_trained_on():
+    told = replace(facts(), encoders=["vit-1, trained on ImageNet-1k <curated>", "pixels-2"])
+    html = render(Report(run=told))
+    assert "<dt>encoders</dt><dd>vit-1, trained on ImageNet-1k &lt;curated&gt;; pixels-2</dd>" in html
+    assert "<dt>encoders</dt>" not in render(Report(run=facts()))
+
+
 def test_stages_are_told_with_what_they_stand_on_and_measured_by_what_all_sources_had():
     sources = [StageFacts(f"ingest:{name}", "done", 1.0, 1, n, n) for name, n in (("web", 60), ("news", 40))]
     cluster = StageFacts("cluster", "done", 1.0, 1, 100, 50, stands_on=["ingest:web", "ingest:news"])

@@ -1,10 +1,12 @@
 """The stage embed: what is done is not done again, what cannot be done is named."""
 
+import json
+
 import pytest
 
 from equipoise.encoders import encoder_id
 from equipoise.errors import ConfigError, InputError, RunError
-from equipoise.schemas import EMBEDDINGS, REJECTS, Col
+from equipoise.schemas import EMBEDDINGS, REJECTS, RUNS, Col
 from equipoise.stages.embed import work as stage
 from stages.fakes import Lab, png, write_images
 
@@ -33,19 +35,35 @@ def vectors(run):
     }
 
 
-def test_all_that_can_be_read_is_embedded_in_chunks(spark, tmp_path):
+def test_all_that_can_be_read_is_embedded_in_chunks_each_of_which_is_one_append(spark, tmp_path, monkeypatch):
     lab = Lab(spark, tmp_path, on_delta=True)
     (tmp_path / "in").mkdir()
     (tmp_path / "in/cut.png").write_bytes(png(size=(64, 64))[:-40])
-    run = ingested(lab, *(f"{number}.png" for number in range(7)))
+    run = ingested(lab, *(f"{number}.png" for number in range(11)), embed={**PIXELS, "trained_on": "nothing"})
+    write, jobs = stage._write, []
+
+    def counted(*arguments):
+        before = len(spark.sparkContext.statusTracker().getJobIdsForGroup("r/embed"))
+        written = write(*arguments)
+        jobs.append((written[0], len(spark.sparkContext.statusTracker().getJobIdsForGroup("r/embed")) - before))
+        return written
+
+    monkeypatch.setattr(stage, "_write", counted)
     account = embed(run)
-    assert (account.n_in, account.n_out, account.n_rejected, dict(account.drops)) == (8, 7, 1, {})
-    assert len(vectors(run)) == 7 and {len(vector) for vector in vectors(run).values()} == {4}
+    assert (account.n_in, account.n_out, account.n_rejected, dict(account.drops)) == (12, 11, 1, {})
+    assert len(vectors(run)) == 11 and {len(vector) for vector in vectors(run).values()} == {4}
     (reject,) = run.workspace.read(REJECTS).collect()
     assert (reject[Col.stage], reject[Col.reason]) == ("embed", "unreadable_image")
     assert reject[Col.uri].endswith("cut.png") and reject[Col.key] == reject[Col.uri]
-    assert run.progress.counts[0] == ("embed", 0, 8) and run.progress.counts[-1] == ("embed", 8, 8)
+    assert run.progress.counts[0] == ("embed", 0, 12) and run.progress.counts[-1] == ("embed", 12, 12)
     assert len(run.progress.counts) > 2
+
+    history = run.workspace._delta(EMBEDDINGS).history().orderBy("version").select("operation").collect()
+    assert [row[0] for row in history] == ["CREATE TABLE AS SELECT", *["WRITE"] * (len(jobs) - 1)]
+    assert len(jobs) == 4 and len({n for n_refused, n in jobs[1:] if not n_refused}) == 1, jobs
+    (config,) = {row["config"] for row in run.rows(RUNS) if row["stage"] == "embed"}
+    assert json.loads(config)["trained_on"] == "nothing"
+    assert encoder_id("pixels", {"size": 2, "mode": "L"}) == json.loads(config)[Col.encoder_id]
 
 
 def test_a_killed_run_goes_on_and_ends_like_an_unbroken_one(lab, spark, tmp_path, monkeypatch):

@@ -4,7 +4,7 @@ from equipoise.config.encoders import Embed
 from equipoise.config.header import Config
 from equipoise.config.loading import load, spark_settings, validated
 from equipoise.config.places import Place
-from equipoise.config.sections import HOW, Section, identity, shown
+from equipoise.config.sections import HOW, TOLD, Section, identity, shown
 from equipoise.config.sources import (
     ArraysSource,
     Block,
@@ -20,6 +20,7 @@ from equipoise.config.studies import Compare, Report, Variant
 
 __all__ = [
     "HOW",
+    "TOLD",
     "ArraysSource",
     "Block",
     "Compare",

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import ConfigDict, Field, create_model, model_validator
 
-from equipoise.config.sections import HOW, Count, Section
+from equipoise.config.sections import HOW, TOLD, Count, Section
 from equipoise.encoders import encoder_id, encoder_options
 from equipoise.errors import ConfigError, nearest
 
@@ -18,6 +18,8 @@ class Embed(Section):
     encoder: str
     batch_size: Annotated[int, Field(gt=0, le=1_000_000), HOW] = 256
     items_per_commit: Annotated[Count, HOW] = 1_000_000
+    tasks_per_gpu: Annotated[int, Field(gt=0, le=1000), HOW] = 1
+    trained_on: Annotated[str | None, TOLD] = None
 
     @model_validator(mode="after")
     def _options_fit(self) -> Self:

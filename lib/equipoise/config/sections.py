@@ -9,6 +9,8 @@ from equipoise.errors import nearest
 
 HOW = "how"
 """Marks a key that changes how a stage works but not what it makes: ``Annotated[int, HOW]``."""
+TOLD = "told"
+"""Marks a key that changes nothing, and is recorded for people: ``Annotated[str | None, TOLD]``."""
 LONGEST_NAME = 160
 """Bytes: names are parts of run ids and of the names of folders, which take 255."""
 
@@ -56,14 +58,14 @@ class Section(BaseModel):
 
 
 def identity(value: Any) -> Any:
-    """What the result of a section depends on, as plain values: no key marked ``HOW``, none that has its default.
+    """What the result of a section depends on, as plain values: no key marked ``HOW`` or ``TOLD``, no default.
 
     So a key that comes with a later version changes no identity where nobody sets it.
     """
     match value:
         case Section():
             fields = type(value).model_fields.items()
-            what = {name: getattr(value, name) for name, field in fields if HOW not in field.metadata}
+            what = {name: getattr(value, name) for name, field in fields if not {HOW, TOLD} & {*field.metadata}}
             own = {
                 name: one
                 for name, one in what.items()

@@ -23,6 +23,7 @@ __all__ = [
     "encoder_options",
     "given_encoder_id",
     "load_encoder",
+    "uses_gpu",
 ]
 
 
@@ -92,6 +93,15 @@ def load_encoder(name: str, *, gpu: int | None = None, n_threads: int | None = N
     told = zip(_PLACEMENT, (gpu, n_threads), strict=True)
     placement = {keyword: value for keyword, value in told if keyword in _keywords(make)}
     return make(*arguments, **options, **placement)
+
+
+def uses_gpu(name: str) -> bool:
+    """Whether the encoder's model goes to a GPU where there is one. Loads no model.
+
+    Raises:
+        ConfigError: an unknown family.
+    """
+    return _PLACEMENT[0] in _keywords(_made(name)[0])
 
 
 def encoder_kind(name: str, options: Mapping[str, Any] | None = None) -> Kind:

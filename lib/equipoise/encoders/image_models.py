@@ -21,7 +21,7 @@ class ImageModel:
         run: takes pictures, (n, height, width, 3) uint8 or as they are given, gives (n, d) floats.
         encoder: its name, for messages.
         place: where it runs, for messages.
-        n_at_once: pictures of a pass, at most.
+        n_at_once: pictures of a pass, at most, where they are as the config has them; of larger ones as many fewer.
         side: of a picture as the config has it, in pixels.
         grey: a picture as ``run`` takes it, where that is something else than pixels: by it it is looked what works.
     """
@@ -38,7 +38,9 @@ class ImageModel:
     ) -> None:
         self._run, self._encoder, self._side = run, encoder, side
         self._grey = np.full((side, side, 3), 128, dtype=np.uint8) if grey is None else grey
-        self._passes = Passes(n_at_once, items="pictures", encoder=encoder, place=place)
+        self._passes = Passes(
+            n_at_once, budget=n_at_once * self._grey.size, items="pictures", encoder=encoder, place=place
+        )
         self._dim: int | None = None
 
     def vectors(self, pictures: Sequence[NDArray[Any]]) -> NDArray[np.float32]:
@@ -56,7 +58,7 @@ class ImageModel:
 
     def _of_one_shape(self, pictures: NDArray[Any]) -> NDArray[np.float32]:
         try:
-            return self._passes.over(pictures, self._forward)
+            return self._passes.over(pictures, self._forward, cost=np.size)
         except ConfigError:
             raise
         except Exception as error:  # what a model raises is its own affair

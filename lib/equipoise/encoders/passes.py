@@ -1,8 +1,8 @@
-"""Items through a model, as many at once as its memory holds."""
+"""Items through a model, as many at once as a budget allows, and fewer where its memory does not hold them."""
 
 import logging
-from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,61 +10,71 @@ from numpy.typing import NDArray
 from equipoise.errors import ConfigError
 
 log = logging.getLogger("equipoise")
-Found = TypeVar("Found")
 
 
 class Passes:
-    """How many items a model takes at once: half as many from where they did not fit, which is told once a worker.
+    """How many items a model takes at once; fewer from where they did not fit, which is told once a worker.
 
     Args:
         n_at_once: items of a pass, at most.
+        budget: of what the items of a pass cost together, one alone excepted: pixels, tokens.
         items: what they are, for messages: ``pictures`` or ``texts``.
         encoder: its name, for messages.
         place: where it runs, for messages.
     """
 
-    def __init__(self, n_at_once: int, *, items: str, encoder: str, place: str) -> None:
-        self._pass, self._items, self._encoder, self._place = n_at_once, items, encoder, place
+    def __init__(self, n_at_once: int, *, budget: int, items: str, encoder: str, place: str) -> None:
+        self._most, self._budget = n_at_once, budget
+        self._items, self._encoder, self._place = items, encoder, place
         self._is_split = False
 
-    def over(self, items: Any, forward: Callable[[Any], NDArray[np.float32]]) -> NDArray[np.float32]:
-        """What ``forward`` gives of all items, (n, d), in their order; they are a sequence or an array.
+    def n_of(self, cost: int) -> int:
+        """Items of a pass, each of which costs at most so much."""
+        return max(1, min(self._most, self._budget // max(1, cost)))
+
+    def over(
+        self, items: Any, forward: Callable[[Any], NDArray[np.float32]], *, cost: Callable[[Any], int]
+    ) -> NDArray[np.float32]:
+        """What ``forward`` gives of all items, (n, d), in their order.
+
+        Args:
+            items: a sequence or an array, the dearest first.
+            forward: makes one pass.
+            cost: of an item, in the unit of the budget.
 
         Raises:
             Exception: what ``forward`` raises, other than that several items do not fit.
         """
         found, n_done = [], 0
         while n_done < len(items):
-            part = items[n_done : n_done + self._pass]
+            dearest = cost(items[n_done])
+            part = items[n_done : n_done + self.n_of(dearest)]
             try:
                 found.append(forward(part))
             except Exception as error:  # what a model raises is its own affair
-                self._halve(len(part), error)
+                self.halve(len(part), dearest, error)
             else:
                 n_done += len(part)
         return np.concatenate(found)
 
-    def whole(self, items: Sequence[Any], forward: Callable[[int], Found]) -> Found:
-        """What ``forward`` gives that makes passes of ``items`` itself, of the size that it is told.
+    def halve(self, n_items: int, cost: int, error: Exception) -> None:
+        """Takes fewer items at once from here on, where it is memory that so many were too many for.
+
+        Args:
+            n_items: of the pass.
+            cost: of the dearest of them.
+            error: what the model raised.
 
         Raises:
-            Exception: what ``forward`` raises, other than that several items do not fit.
+            Exception: ``error``, where it says something else, or one item was alone.
         """
-        while True:
-            try:
-                return forward(self._pass)
-            except Exception as error:  # what a model raises is its own affair
-                self._halve(min(self._pass, len(items)), error)
-
-    def _halve(self, n: int, error: Exception) -> None:
-        """Takes fewer items at once from here on, where it is memory that ``n`` of them were too many for."""
-        if n == 1 or isinstance(error, ConfigError) or not is_out_of_memory(error):
+        if n_items == 1 or isinstance(error, ConfigError) or not is_out_of_memory(error):
             raise error
-        self._pass = n // 2
+        self._budget = n_items // 2 * max(1, cost)
         if not self._is_split:
             log.warning(
                 "encoder %s: %d %s at once do not fit into the memory of %s; from here on it takes fewer",
-                *(self._encoder, n, self._items, self._place),
+                *(self._encoder, n_items, self._items, self._place),
             )
         self._is_split = True
 

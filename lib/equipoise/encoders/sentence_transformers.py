@@ -1,6 +1,6 @@
 """Texts by any model of the library sentence-transformers."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,13 +11,15 @@ from numpy.typing import NDArray
 from equipoise.encoders.base import Kind, needs
 from equipoise.encoders.hub import MODEL_FILES, check_hub, from_cache_first, holds_model, is_cached
 from equipoise.encoders.passes import Passes
-from equipoise.encoders.texts import PASS, decode_text
+from equipoise.encoders.texts import PASS, TOKENS, decode_text
 from equipoise.errors import ConfigError
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
 PACKAGE = "package/"
+_BYTES_PER_TOKEN = 3
+"""Four in English, three where every sign is a token of its own."""
 
 
 class SentenceTransformersEncoder:
@@ -49,8 +51,13 @@ class SentenceTransformersEncoder:
             model, revision, lambda place, **where: SentenceTransformer(place, device=str(device), **where)
         )
         self._normalise = normalise
+        self._longest = self._model.max_seq_length
         self._passes = Passes(
-            PASS[device.type], items="texts", encoder=f"sentence-transformers:{model}", place=str(device)
+            PASS[device.type],
+            budget=TOKENS[device.type],
+            items="texts",
+            encoder=f"sentence-transformers:{model}",
+            place=str(device),
         )
 
     @staticmethod
@@ -83,17 +90,40 @@ class SentenceTransformersEncoder:
 
     def encode(self, items: Sequence[str]) -> NDArray[np.float32]:
         """Sentence embeddings, (n, d) float32; texts beyond the model's longest are cut by it."""
-        vectors = self._passes.whole(
-            items,
-            lambda n_at_once: self._model.encode(
-                list(items),
-                batch_size=n_at_once,
-                normalize_embeddings=self._normalise,
-                convert_to_numpy=True,
-                show_progress_bar=False,
-            ),
+        order = sorted(range(len(items)), key=lambda place: -len(items[place]))
+        vectors = np.concatenate([*self._in_passes([items[place] for place in order])])
+        return np.asarray(vectors[np.argsort(order)], dtype=np.float32)
+
+    def _in_passes(self, texts: list[str]) -> Iterator[NDArray[np.floating]]:
+        """Those whose passes are of one size in one call, which costs more than a pass on a GPU; the longest first."""
+        n_done = 0
+        while n_done < len(texts):
+            cost = self._n_tokens(texts[n_done])
+            size = stop = self._passes.n_of(cost)
+            stop += n_done
+            while stop < len(texts) and self._passes.n_of(self._n_tokens(texts[stop])) == size:
+                stop += size
+            part = texts[n_done:stop]
+            try:
+                yield self._encoded(part, size)
+            except Exception as error:  # what a model raises is its own affair
+                self._passes.halve(min(size, len(part)), cost, error)
+            else:
+                n_done += len(part)
+
+    def _encoded(self, texts: list[str], batch_size: int) -> NDArray[np.floating]:
+        return self._model.encode(
+            texts,
+            batch_size=batch_size,
+            normalize_embeddings=self._normalise,
+            convert_to_numpy=True,
+            show_progress_bar=False,
         )
-        return np.asarray(vectors, dtype=np.float32)
+
+    def _n_tokens(self, text: str) -> int:
+        """About; exact ones would cost as much as those that the model makes itself."""
+        n_tokens = len(text.encode()) // _BYTES_PER_TOKEN + 2
+        return min(n_tokens, self._longest or n_tokens)
 
 
 def _loaded(model: str, revision: str | None, load: Callable[..., "SentenceTransformer"]) -> "SentenceTransformer":

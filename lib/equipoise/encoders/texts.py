@@ -2,8 +2,10 @@
 
 from equipoise.encoders.base import UnreadableItem
 
-PASS = {"cpu": 8, "cuda": 256}
-"""Texts of a forward pass, sorted by length: few where padding is paid for, many where the device is wide."""
+PASS = {"cpu": 8, "cuda": 1024}
+"""Texts of a forward pass, at most, sorted by length: few where padding is paid for, many where the device is wide."""
+TOKENS = {"cpu": 8 * 512, "cuda": 256 * 256}
+"""And their tokens, of which a model for long texts takes 32 times as many as one for sentences."""
 
 
 def decode_text(content: bytes) -> str:

@@ -11,7 +11,7 @@ from transformers import AutoConfig, AutoModel, AutoModelForTextEncoding, AutoTo
 
 from equipoise.encoders.base import floats_of
 from equipoise.encoders.passes import Passes
-from equipoise.encoders.texts import PASS, decode_text
+from equipoise.encoders.texts import PASS, TOKENS, decode_text
 from equipoise.encoders.torch_models import device_for, halved
 from equipoise.encoders.transformers_models import ModelSource, check_weights
 from equipoise.errors import ConfigError
@@ -52,7 +52,13 @@ class TextReader:
                 f"encoder {self._encoder}: max_length is {max_length}, beyond the model's longest, {longest}"
             )
         self._max_length = max_length or longest
-        self._passes = Passes(PASS[self._device.type], items="texts", encoder=self._encoder, place=str(self._device))
+        self._passes = Passes(
+            PASS[self._device.type],
+            budget=TOKENS[self._device.type],
+            items="texts",
+            encoder=self._encoder,
+            place=str(self._device),
+        )
 
     def decode(self, content: bytes) -> str:
         """The text; empty ones are rejected."""
@@ -64,9 +70,8 @@ class TextReader:
         tokens = self._tokenizer(list(texts), return_attention_mask=True, **cut)
         taken = [name for name in tokens if name in self._inputs]
         rows = [{name: tokens[name][place] for name in taken} for place in range(len(texts))]
-        # The longest first: what may not fit is seen at once.
-        order = sorted(range(len(rows)), key=lambda place: -len(rows[place]["input_ids"]))
-        found = self._passes.over([rows[place] for place in order], self._forward)
+        order = sorted(range(len(rows)), key=lambda place: -_n_tokens(rows[place]))
+        found = self._passes.over([rows[place] for place in order], self._forward, cost=_n_tokens)
         return found[np.argsort(order)]
 
     def _forward(self, rows: Sequence[dict[str, list[int]]]) -> NDArray[np.float32]:
@@ -75,6 +80,10 @@ class TextReader:
             state = self._model(**given).last_hidden_state
             vectors = _of_texts(state.float(), given["attention_mask"], self._pool)
         return floats_of(vectors.cpu().numpy(), len(rows), items="texts", encoder=self._encoder)
+
+
+def _n_tokens(row: dict[str, list[int]]) -> int:
+    return len(row["input_ids"])
 
 
 def _of_texts(state: torch.Tensor, mask: torch.Tensor, pool: str) -> torch.Tensor:

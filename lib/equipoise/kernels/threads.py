@@ -2,8 +2,9 @@
 
 import os
 import sys
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from functools import cache
 from typing import TypeVar
@@ -60,3 +61,40 @@ def ordered_map(function: Callable[[Item], Result], items: Iterable[Item]) -> It
     """The same for one use."""
     with ordered_mapper() as mapped:
         yield from mapped(function, items)
+
+
+def ahead(
+    threads: Executor,
+    function: Callable[[Item], Result],
+    items: Iterable[Item],
+    *,
+    n_items: int,
+    weight: Callable[[Item], int],
+    most: int,
+) -> Iterator[Result]:
+    """Results in the order of the items, which threads make while the caller is busy with those that it has.
+
+    Args:
+        threads: what makes them; ``items`` is read by the caller's own thread.
+        function: of one item.
+        items: as they come.
+        n_items: that are begun and not given out, at most.
+        weight: of an item.
+        most: of the weights of those, or one item.
+    """
+    waiting: deque[tuple[Future[Result], int]] = deque()
+    begun = 0
+    try:
+        for item in items:
+            own = weight(item)
+            while waiting and (len(waiting) == n_items or begun + own > most):
+                result, done = waiting.popleft()
+                begun -= done
+                yield result.result()
+            waiting.append((threads.submit(function, item), own))
+            begun += own
+        while waiting:
+            yield waiting.popleft()[0].result()
+    finally:
+        for result, _ in waiting:
+            result.cancel()

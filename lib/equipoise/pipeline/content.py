@@ -13,6 +13,7 @@ from pyspark.sql import types as t
 from equipoise.encoders.base import Kind, UnreadableItem, unreadable
 from equipoise.encoders.images import image_size, quiet_pillow
 from equipoise.pipeline.locating import locate
+from equipoise.pipeline.pieces import in_pieces, whole
 from equipoise.pipeline.reasons import CONTENT_TOO_LARGE, MISSING_CONTENT
 from equipoise.pipeline.tar_members import SCHEME as MEMBER
 from equipoise.pipeline.tar_members import read_member
@@ -73,7 +74,8 @@ def with_content(items: DataFrame, kind: Kind | None, *, keep: bool) -> DataFram
     """
     added = (POOL.schema[name] for name in (Col.content_hash, Col.width, Col.height))
     schema = t.StructType([*items.schema, *added])
-    return items.mapInArrow(partial(_with_content, kind=kind, keep=keep), schema)  # type: ignore[arg-type]
+    fill = partial(_with_content, names=schema.names, kind=kind, keep=keep)
+    return in_pieces(items).mapInArrow(fill, schema)  # type: ignore[arg-type]
 
 
 class _Facts(NamedTuple):
@@ -93,33 +95,39 @@ def slices(batches: Iterable[pa.RecordBatch], n_rows: int) -> Iterator[pa.Record
             yield batch.slice(start, n_rows)
 
 
-def _bounded(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """The batches, cut so that contents are within the limit, or of one row; ``bytes`` says how large they are."""
-    for batch in slices(batches, _ROWS_AT_ONCE):
-        start = total = 0
-        for place, n_bytes in enumerate(batch.column(Col.n_bytes).to_pylist()):
-            if place > start and total + (n_bytes or 0) > _BYTES_AT_ONCE:
-                yield batch.slice(start, place - start)
-                start, total = place, 0
-            total += n_bytes or 0
-        yield batch.slice(start)
+def _bounded(
+    rows: pa.RecordBatch, contents: list[bytes | None], *, keep: bool
+) -> Iterator[tuple[pa.RecordBatch, list[bytes | None]]]:
+    """Rows and contents, cut so that what is kept is within the limit, or of one row; ``bytes`` says what will come."""
+    start = total = 0
+    for place, (content, n_bytes) in enumerate(zip(contents, rows.column(Col.n_bytes).to_pylist(), strict=True)):
+        size = (n_bytes or 0 if keep else 0) if content is None else len(content)
+        if place > start and total + size > _BYTES_AT_ONCE:
+            yield rows.slice(start, place - start), contents[start:place]
+            start, total = place, 0
+        total += size
+    yield rows.slice(start), contents[start:]
 
 
-def _with_content(batches: Iterable[pa.RecordBatch], *, kind: Kind | None, keep: bool) -> Iterator[pa.RecordBatch]:
+def _with_content(
+    batches: Iterable[pa.RecordBatch], *, names: list[str], kind: Kind | None, keep: bool
+) -> Iterator[pa.RecordBatch]:
+    find = partial(_facts, kind=kind, keep=keep)
     with quiet_pillow(), ThreadPoolExecutor(READERS) as readers:
-        for batch in _bounded(batches) if keep else slices(batches, _ROWS_AT_ONCE):
-            rows = (batch.column(name).to_pylist() for name in (Col.uri, Col.content))
-            yield _filled(batch, list(readers.map(partial(_facts, kind=kind, keep=keep), *rows)))
+        for crossed in whole(batches, n_rows=_ROWS_AT_ONCE, n_bytes=_BYTES_AT_ONCE):
+            for rows, contents in _bounded(*crossed, keep=keep):
+                filled = _filled(rows, list(readers.map(find, rows.column(Col.uri).to_pylist(), contents)))
+                yield pa.RecordBatch.from_pydict({name: filled[name] for name in names})
 
 
-def _filled(batch: pa.RecordBatch, facts: list[_Facts]) -> pa.RecordBatch:
-    columns = dict(zip(batch.schema.names, batch.columns, strict=True))
+def _filled(rows: pa.RecordBatch, facts: list[_Facts]) -> dict[str, pa.Array]:
+    columns = dict(zip(rows.schema.names, rows.columns, strict=True))
     new = zip(*facts, strict=True)
     names = (Col.content, Col.n_bytes, Col.content_hash, Col.width, Col.height, Col.reason, Col.detail)
     kinds = (pa.binary(), pa.int64(), pa.string(), pa.int32(), pa.int32(), pa.string(), pa.string())
     for name, kind, values in zip(names, kinds, new, strict=True):
         columns[name] = pa.array(values, kind)
-    return pa.RecordBatch.from_pydict(columns)
+    return columns
 
 
 def _facts(uri: str | None, content: bytes | None, *, kind: Kind | None, keep: bool) -> _Facts:

@@ -36,7 +36,7 @@ class RunFacts:
     """Where a run came from: ``config`` is YAML, ``versions`` those of the tables that it read, by name.
 
     ``source`` is None where the run has no pool, as a benchmark; all else that may be None is where it has no stages of
-    its own: a comparison measures what other runs made.
+    its own: a comparison measures what other runs made. ``encoders`` are in words, with what they were trained on.
     """
 
     run_id: str
@@ -48,6 +48,7 @@ class RunFacts:
     config: str
     versions: Mapping[str, int]
     stages: Sequence[StageFacts]
+    encoders: Sequence[str] = ()
 
     @property
     def n_found(self) -> int:

@@ -31,6 +31,9 @@ class Col:
     n_clashes = "n_clashes"
     n_changed = "n_changed"
     chunk = "chunk"
+    # contents on their way
+    piece = "piece"
+    n_pieces = "n_pieces"
     # clusters
     run_id = "run_id"
     level = "level"

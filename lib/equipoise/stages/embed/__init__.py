@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from equipoise.config import HOW, Config, NamedSource, Section
+from equipoise.config import HOW, TOLD, Config, NamedSource, Section
 from equipoise.encoders import Kind, encoder_kind
 from equipoise.errors import ConfigError
 from equipoise.runs.graph import Graph
@@ -19,10 +19,12 @@ class Embedding(Section):
 
     source: str
     encoder_id: str
-    encoder: Annotated[str, HOW]
-    options: Annotated[dict[str, Any], HOW] = Field(default_factory=dict)
+    encoder: Annotated[str, TOLD]
+    options: Annotated[dict[str, Any], TOLD] = Field(default_factory=dict)
     batch_size: Annotated[int, HOW] = 256
     items_per_commit: Annotated[int, HOW] = 1_000_000
+    tasks_per_gpu: Annotated[int, HOW] = 1
+    trained_on: Annotated[str | None, TOLD] = None
 
 
 def nodes(config: Config, so_far: Graph) -> Iterator[Node[Embedding]]:
@@ -54,6 +56,8 @@ def _node(config: Config, so_far: Graph, encoder_name: str, source: NamedSource)
             options=encoder.options,
             batch_size=encoder.batch_size,
             items_per_commit=encoder.items_per_commit,
+            tasks_per_gpu=encoder.tasks_per_gpu,
+            trained_on=encoder.trained_on,
         ),
         "equipoise.stages.embed.work:embed",
         sources=(source.name,),

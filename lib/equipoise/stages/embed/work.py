@@ -1,7 +1,7 @@
 """The items of a source -> vectors, in chunks, so that a killed run goes on where it was."""
 
+import math
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 from pyspark.sql import DataFrame
@@ -58,7 +58,7 @@ def embed(context: Context, settings: Embedding) -> Account:
 
 def _todo(context: Context) -> Todo:
     """What has no vector; of an attempt that was broken off also counts what it did, as of its beginning."""
-    items = context.items().select(Col.item_id, Col.key, Col.uri, Col.content)
+    items = context.items().select(Col.item_id, Col.key, Col.uri, Col.content, Col.n_bytes)
     own = context.own(EMBEDDINGS)
     since = context.version(EMBEDDINGS)  # what comes later is compared by its keys
     if since is None and context.is_first_attempt:
@@ -81,21 +81,20 @@ def _embed_chunks(context: Context, settings: Embedding, todo: Todo) -> tuple[in
     since = todo.since
     if not n_chunks:
         return 0, since
-    with _chunked(todo, n_chunks) as (items, sizes):
-        n_done = todo.n_fresh - sum(size for _, size in sizes)
-        context.progress.count(context.node.name, n_done, todo.n_fresh)
-        for chunk, size in sizes:
-            encoded = vectors(
-                items.where(F.col(Col.chunk) == chunk) if n_chunks > 1 else items,
-                settings.encoder,
-                settings.options,
-                wanted_id=settings.encoder_id,
-                n_items=-(-todo.n_fresh // n_chunks),
-                batch_size=settings.batch_size,
-            )
-            refused, since = _write(context, settings, encoded, since)
-            n_refused, n_done = n_refused + refused, n_done + size
-            context.progress.count(context.node.name, n_done, todo.n_fresh)
+    for items, size, n_before in _chunks(todo, n_chunks):
+        context.progress.count(context.node.name, n_before, todo.n_fresh)
+        encoded = vectors(
+            items,
+            settings.encoder,
+            settings.options,
+            wanted_id=settings.encoder_id,
+            n_items=-(-todo.n_fresh // n_chunks),
+            batch_size=settings.batch_size,
+            tasks_per_gpu=settings.tasks_per_gpu,
+        )
+        refused, since = _write(context, settings, encoded, since)
+        n_refused += refused
+        context.progress.count(context.node.name, n_before + size, todo.n_fresh)
     return n_refused, since
 
 
@@ -111,14 +110,26 @@ def _check_complete(context: Context) -> None:
         )
 
 
-@contextmanager
-def _chunked(todo: Todo, n_chunks: int) -> Iterator[tuple[DataFrame, list[tuple[int, int]]]]:
-    """The items by chunk, and how many each has; one chunk needs neither."""
+def _chunks(todo: Todo, n_chunks: int) -> Iterator[tuple[DataFrame, int, int]]:
+    """The chunks that are to be done: their items, how many they are, and how many were done before.
+
+    All items, with their contents, are read as often as there are groups of chunks, and of a group as often as it has
+    chunks: the square root of their number each, in place of all items for every chunk.
+    """
     if n_chunks == 1:
-        yield todo.items, [(0, todo.n_fresh)]
+        yield todo.items, todo.n_fresh, 0
         return
-    with persisted(with_chunk(todo.items, n_chunks)) as chunked:
-        yield chunked, sorted((chunk, size) for chunk, size in chunked.groupBy(Col.chunk).count().collect())
+    chunked = with_chunk(todo.items, n_chunks)
+    counted = chunked.groupBy(Col.chunk).count().collect()  # a row a chunk
+    sizes = sorted((int(chunk), int(size)) for chunk, size in counted)
+    n_done = todo.n_fresh - sum(size for _, size in sizes)
+    n_together = math.isqrt(n_chunks - 1) + 1
+    for first in range(0, len(sizes), n_together):
+        group = sizes[first : first + n_together]
+        with persisted(chunked.where(F.col(Col.chunk).isin([chunk for chunk, _ in group]))) as items:
+            for chunk, size in group:
+                yield items.where(F.col(Col.chunk) == chunk), size, n_done
+                n_done += size
 
 
 def _write(context: Context, settings: Embedding, encoded: DataFrame, since: int | None) -> tuple[int, int | None]:

@@ -9,9 +9,9 @@ import yaml
 from equipoise.report.content import RunFacts, StageFacts
 from equipoise.runs.record import DONE, RUNNING, Event
 from equipoise.runs.tables import RunTables
-from equipoise.schemas import TABLES, slice_of
+from equipoise.schemas import TABLES, Col, slice_of
 
-SELECT = "select"
+SELECT, EMBED = "select", "embed"
 
 
 def run_facts(run: RunTables) -> RunFacts:
@@ -28,6 +28,7 @@ def run_facts(run: RunTables) -> RunFacts:
         began=run.history[0].at.astimezone(UTC) if newest else None,  # Spark gives local times
         config=_config(run, names),
         versions=_versions(run),
+        encoders=_encoders(run),
         stages=[_stage_facts([one for one in run.history if one.stage == name], on) for name, on in walk.items()],
     )
 
@@ -48,6 +49,13 @@ def _sources(run: RunTables) -> str | None:
     """Kind and path of every source."""
     found = [run.settings(name).get("source", {}) for name in run.done("ingest")]
     return "; ".join(f"{source.get('kind')}, {source.get('path')}" for source in found) or None
+
+
+def _encoders(run: RunTables) -> list[str]:
+    """The encoders whose vectors the run made or found, each with what it was trained on where that is told."""
+    found = [run.settings(name) for name in run.done(EMBED)]
+    told = {one[Col.encoder_id]: one.get("trained_on") for one in found}
+    return [f"{name}, trained on {on}" if on else name for name, on in told.items()]
 
 
 def _versions(run: RunTables) -> dict[str, int]:
