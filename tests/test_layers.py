@@ -14,7 +14,7 @@ from modules import MODULES, PACKAGE, ROOT, imported, name_of, part_of, starts_w
 LAYERS = [
     {"jobs"},
     {"cli"},
-    {"studies"},
+    {"studies", "udfs"},
     {"stages"},
     {"runs", "sources"},
     {"pipeline", "evaluation", "papers", "planning", "report", "tables", "session", "config"},

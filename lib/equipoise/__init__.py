@@ -13,6 +13,9 @@ _PUBLIC = {
     "Level": "equipoise.kernels.levels",
     "fit_hierarchy": "equipoise.stages.functions",
     "select": "equipoise.stages.functions",
+    "embed_udf": "equipoise.udfs",
+    "assign_udf": "equipoise.udfs",
+    "register_udfs": "equipoise.udfs",
 }
 
 __all__ = ["__version__", *_PUBLIC]

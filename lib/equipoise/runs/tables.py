@@ -80,6 +80,10 @@ class RunTables:
         names = dict.fromkeys(event.stage for event in self.history)
         return [name for name in names if name.partition(":")[0] == family and self.record.is_done(name)]
 
+    def clustered_by(self, family: str) -> list[str]:
+        """The nodes of a family that the clustering stood on, directly or not."""
+        return [event.stage for event in self._before(ASSIGNMENTS) if event.stage.partition(":")[0] == family]
+
     @property
     def seed(self) -> int:
         """Of the draws: the newest that an event has."""
