@@ -1,5 +1,6 @@
 """The stage ingest: the pool, the rejects, and what is new the second time."""
 
+import gzip
 import json
 
 import numpy as np
@@ -81,14 +82,17 @@ def test_every_file_is_taken_rejected_or_told_as_not_looked_at(lab, tmp_path):
 def test_texts_of_both_forms_are_ingested_and_equal_texts_once(lab, tmp_path):
     (tmp_path / "in").mkdir()
     (tmp_path / "in/one.txt").write_text("a document")
+    (tmp_path / "in/two.txt.gz").write_bytes(gzip.compress(b"a packed one"))
     lines = [json.dumps({"text": text}) for text in ("x", "y", "x")] + ["{broken"]
     (tmp_path / "in/more.jsonl").write_text("\n".join(lines))
     run = lab.run(source={"kind": "texts", "path": str(tmp_path / "in")})
     account = run.bring("ingest")["ingest"]
-    assert (account.n_in, account.n_out, account.n_rejected) == (5, 3, 2)
+    assert (account.n_in, account.n_out, account.n_rejected) == (6, 4, 2)
     contents = {bytes(row[Col.content]) for row in run.workspace.read(POOL).collect()}
-    assert contents == {b"a document", b"x", b"y"}
+    assert contents == {b"a document", b"a packed one", b"x", b"y"}
     assert reasons(run) == ["duplicate_id", "malformed_json"]
+    again = lab.run("s", source=run.sections["source"]).bring("ingest")["ingest"]
+    assert dict(again.drops) == {"already_in_pool": 4}  # what is packed has no other size by being read
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """What lies behind a uri: read by the Python workers, many files at once, never through the driver."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import NamedTuple
@@ -15,6 +15,7 @@ from equipoise.encoders.images import image_size, quiet_pillow
 from equipoise.pipeline.locating import locate
 from equipoise.pipeline.pieces import in_pieces, whole
 from equipoise.pipeline.reasons import CONTENT_TOO_LARGE, MISSING_CONTENT
+from equipoise.pipeline.streams import UNPACKED, read_unpacked
 from equipoise.pipeline.tar_members import SCHEME as MEMBER
 from equipoise.pipeline.tar_members import read_member
 from equipoise.pipeline.windows import SCHEME as WINDOW
@@ -29,7 +30,11 @@ _BYTES_AT_ONCE = 256 << 20
 _LARGEST_KEPT = 1 << 30
 
 
-BEHIND: Mapping[str, Callable[[str], bytes]] = {MEMBER: read_member, WINDOW: read_window}
+BEHIND: Mapping[str, Callable[[str], bytes]] = {
+    MEMBER: read_member,
+    WINDOW: read_window,
+    UNPACKED: read_unpacked,
+}
 """What reads the contents behind a uri that is no plain file's, by its scheme."""
 
 
@@ -95,18 +100,25 @@ def slices(batches: Iterable[pa.RecordBatch], n_rows: int) -> Iterator[pa.Record
             yield batch.slice(start, n_rows)
 
 
-def _bounded(
-    rows: pa.RecordBatch, contents: list[bytes | None], *, keep: bool
-) -> Iterator[tuple[pa.RecordBatch, list[bytes | None]]]:
-    """Rows and contents, cut so that what is kept is within the limit, or of one row; ``bytes`` says what will come."""
+def _within_bytes(sizes: Sequence[int]) -> Iterator[slice]:
+    """Places that together are within the limit, or one of them."""
     start = total = 0
-    for place, (content, n_bytes) in enumerate(zip(contents, rows.column(Col.n_bytes).to_pylist(), strict=True)):
-        size = (n_bytes or 0 if keep else 0) if content is None else len(content)
+    for place, size in enumerate(sizes):
         if place > start and total + size > _BYTES_AT_ONCE:
-            yield rows.slice(start, place - start), contents[start:place]
+            yield slice(start, place)
             start, total = place, 0
         total += size
-    yield rows.slice(start), contents[start:]
+    if sizes:
+        yield slice(start, len(sizes))
+
+
+def _sizes(rows: pa.RecordBatch, contents: list[bytes | None], *, keep: bool) -> list[int]:
+    """What will be in memory of each: its content, or what will be read and kept; ``bytes`` says how much."""
+    coming = rows.column(Col.n_bytes).to_pylist()
+    return [
+        len(content) if content is not None else (n_bytes or 0) if keep else 0
+        for content, n_bytes in zip(contents, coming, strict=True)
+    ]
 
 
 def _with_content(
@@ -114,10 +126,18 @@ def _with_content(
 ) -> Iterator[pa.RecordBatch]:
     find = partial(_facts, kind=kind, keep=keep)
     with quiet_pillow(), ThreadPoolExecutor(READERS) as readers:
-        for crossed in whole(batches, n_rows=_ROWS_AT_ONCE, n_bytes=_BYTES_AT_ONCE):
-            for rows, contents in _bounded(*crossed, keep=keep):
-                filled = _filled(rows, list(readers.map(find, rows.column(Col.uri).to_pylist(), contents)))
-                yield pa.RecordBatch.from_pydict({name: filled[name] for name in names})
+        for rows, contents in whole(batches, n_rows=_ROWS_AT_ONCE, n_bytes=_BYTES_AT_ONCE):
+            uris = rows.column(Col.uri).to_pylist()
+            for some in _within_bytes(_sizes(rows, contents, keep=keep)):
+                part, facts = _sliced(rows, some), list(readers.map(find, uris[some], contents[some]))
+                # What was packed is larger than its file said.
+                for few in _within_bytes([len(one.content or b"") for one in facts]):
+                    filled = _filled(_sliced(part, few), facts[few])
+                    yield pa.RecordBatch.from_pydict({name: filled[name] for name in names})
+
+
+def _sliced(rows: pa.RecordBatch, places: slice) -> pa.RecordBatch:
+    return rows.slice(places.start, places.stop - places.start)
 
 
 def _filled(rows: pa.RecordBatch, facts: list[_Facts]) -> dict[str, pa.Array]:

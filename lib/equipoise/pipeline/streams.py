@@ -7,11 +7,17 @@ from io import BufferedReader
 
 import pyarrow as pa
 
+from equipoise.encoders.base import UnreadableItem
 from equipoise.pipeline.locating import locate
+from equipoise.pipeline.reasons import CONTENT_TOO_LARGE
 
 COMPRESSED = {"gz": "gzip", "bz2": "bz2", "zst": "zstd"}
+UNPACKED = "unpacked"
+"""The scheme of a uri whose content is what a compressed file holds: ``unpacked:URI``."""
 READ_BYTES = 1 << 20
 """That are read at once."""
+MOST_UNPACKED_BYTES = 256 << 20
+"""Of a file whose size says nothing of what is in it."""
 _ENDING = re.compile(rf"\.({'|'.join(COMPRESSED)})$", re.IGNORECASE)
 
 
@@ -45,6 +51,20 @@ def read_through(uri: str) -> None:
     with opened(uri) as file:
         while file.read1(READ_BYTES):
             pass
+
+
+def read_unpacked(uri: str) -> bytes:
+    """The unpacked bytes of the file of a uri ``unpacked:URI``.
+
+    Raises:
+        UnreadableItem: ``content_too_large``: they are more than can be kept.
+        OSError, ValueError: as of :func:`opened`.
+    """
+    with opened(uri.partition(":")[2]) as file:
+        content = file.read(MOST_UNPACKED_BYTES + 1)
+    if len(content) > MOST_UNPACKED_BYTES:
+        raise UnreadableItem(CONTENT_TOO_LARGE, f"more than {MOST_UNPACKED_BYTES:,} bytes when it is unpacked")
+    return content
 
 
 def _codec(uri: str) -> str | None:

@@ -31,9 +31,9 @@ _MOST_TASKS = 20_000
 _SAMPLED = 20
 _MOST_NAMES = 1_000
 _SHOWN = 200
-_ITEMS = t.StructType([*(field for field in RAW if field.name != Col.given_id), t.StructField(Col.url, t.StringType())])
+ITEMS = t.StructType([*(field for field in RAW if field.name != Col.given_id), t.StructField(Col.url, t.StringType())])
 _NAMES = t.StructType([t.StructField(Col.name, t.StringType())])
-_ARROW = {
+ARROW = {
     Col.key: pa.string(),
     Col.uri: pa.string(),
     Col.n_bytes: pa.int64(),
@@ -79,10 +79,10 @@ def json_items(source: TextsSource, listed: DataFrame, place: Place) -> DataFram
     n_tasks = min(_MOST_TASKS, -(-total // RANGE_BYTES))
     ranges = _ranges(present, n_tasks)
     _check_fields(ranges, source, _Range(first[Col.uri], first[Col.n_bytes], 0, RANGE_BYTES), place)
-    rows = ranges.mapInArrow(partial(_items, source=source, size=RANGE_BYTES), _ITEMS)  # type: ignore[arg-type]
+    rows = ranges.mapInArrow(partial(_items, source=source, size=RANGE_BYTES), ITEMS)  # type: ignore[arg-type]
     key = F.col(Col.key)
     given = {Col.given_id: whole_number(key)} if source.id else {}
-    return raw(rows, {**{name: F.col(name) for name in _ITEMS.names}, **given})
+    return raw(rows, {**{name: F.col(name) for name in ITEMS.names}, **given})
 
 
 def _ranges(present: DataFrame, n_tasks: int) -> DataFrame:
@@ -109,9 +109,9 @@ def _ranges_of(batch: pa.RecordBatch, size: int) -> Iterator[_Range]:
 
 def _rows(found: list[Document], uri: str, modified_at: pa.Scalar, source: TextsSource) -> pa.RecordBatch:
     rows = [_row(one, uri, source) for one in found]
-    arrays: dict[str, Any] = {name: pa.array([row.get(name) for row in rows], kind) for name, kind in _ARROW.items()}
+    arrays: dict[str, Any] = {name: pa.array([row.get(name) for row in rows], kind) for name, kind in ARROW.items()}
     arrays[Col.modified_at] = pa.repeat(modified_at, len(rows))
-    return pa.RecordBatch.from_arrays([arrays[name] for name in _ITEMS.names], names=_ITEMS.names)
+    return pa.RecordBatch.from_arrays([arrays[name] for name in ITEMS.names], names=ITEMS.names)
 
 
 def _row(one: Document, uri: str, source: TextsSource) -> dict[str, Any]:
