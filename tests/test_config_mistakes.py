@@ -44,7 +44,10 @@ from equipoise.stages.running import planned
         ("source.path=" + "x" * 161, "source.name: is needed"),
         ("source.path=''", "source.path: must not be empty"),
         ("source.name=' '", "source.name: must not be empty"),
-        ("source.kind=video", "source: unknown kind 'video'; known: images, texts, table, embeddings"),
+        (
+            "source.kind=video",
+            "source: unknown kind 'video'; known: images, webdataset, arrays, texts, table, embeddings",
+        ),
         ("source.kind=imges", "source: unknown kind 'imges'; did you mean 'images'?"),
         ("source.inline=perhaps", "source.inline: must be a valid boolean"),
         ("report=true", "report: must be a section of keys and values, {} where there are none to give (got True)"),
@@ -109,7 +112,10 @@ def test_a_wrong_value_is_refused_by_name(tmp_path, override, said):
             "source: ids: 'i.txt' does not go with t, which is read as Delta or Parquet: name its column of ids, id",
         ),
         ({"source": {"kind": "table", "path": "t"}}, "contents (content) or of their places (uri)"),
-        ({"source": {"path": "t"}}, "source: needs a kind, one of: images, texts, table, embeddings"),
+        (
+            {"source": {"path": "t"}},
+            "source: needs a kind, one of: images, webdataset, arrays, texts, table, embeddings",
+        ),
         ({"select": {"name": "a"}}, "select: must be a list"),
     ],
 )
