@@ -18,6 +18,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from importlib.util import find_spec
+from itertools import islice
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -88,7 +89,7 @@ def texts(spark: SparkSession, folder: Path, asked: argparse.Namespace) -> None:
 
     from equipoise.encoders.sentence_transformers import model_place
 
-    found = sorted({record["text"] for record in docstrings()})
+    found = sorted({record["text"] for record in islice(docstrings(), 8 * asked.items)})
     chosen = [found[place] for place in np.random.default_rng(0).permutation(len(found))[: asked.items]]
     model = SentenceTransformer(str(model_place(MINILM.partition(":")[2])), device="cpu")
     contents = [text.encode() for text in chosen]
@@ -210,9 +211,7 @@ def chunks(spark: SparkSession, folder: Path, asked: argparse.Namespace) -> None
     own_id = encoder_id(encoder, options)
     alone = Alone(spark, folder, own_id)
     alone.workspace.append(Slice(POOL, {Col.source: "s"}), pool)
-    settings = Embedding(
-        source="s", encoder_id=own_id, encoder=encoder, options=options, items_per_commit=asked.items, batch_size=256
-    )
+    settings = Embedding(source="s", encoder_id=own_id, encoder=encoder, options=options, items_per_commit=asked.items)
     items = alone.items().select(Col.item_id, Col.key, Col.uri, Col.content, Col.n_bytes)
     times = times_of_chunks(lambda: stage._embed_chunks(alone, settings, stage.Todo(items, n, n, 0, None)))
     print("seconds of chunks:", [round(one, 2) for one in times])
