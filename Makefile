@@ -22,7 +22,9 @@ SUBMIT = export SPARK_CONF_DIR=conf/spark/local && \
 	JARS=$$($(BIN)/python -m equipoise.session.jars) && \
 	$(BIN)/spark-submit --conf spark.jars.packages= --jars "$$JARS" $(SUBMIT_OPTIONS) jobs/curate.py
 COMMA := ,
-PYTEST = $(BIN)/python -m pytest
+# A session of Spark each: what one waits for, another computes meanwhile. The tests of a file stay together.
+TEST_PROCESSES ?= 2
+PYTEST = $(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
