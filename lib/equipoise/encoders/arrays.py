@@ -72,7 +72,7 @@ def decode_array(content: bytes, mode: str) -> FloatPicture:
     Raises:
         UnreadableItem: ``unreadable_array``: it is damaged, holds other numbers, or has another number of channels.
     """
-    layers = _layers(content)
+    layers = layers_of(content)
     n_channels, wanted = layers.shape[2], _OF_MODE[mode]
     if n_channels not in _OF_MODE.values():
         raise UnreadableItem(
@@ -90,13 +90,18 @@ def shown_array(content: bytes) -> Image.Image:
     Raises:
         UnreadableItem: ``unreadable_array``.
     """
-    layers = _layers(content)
+    layers = layers_of(content)
     if layers.shape[2] not in _OF_MODE.values():
         layers = layers.mean(axis=2, keepdims=True)
     return FloatPicture(layers).in_8_bits().convert("RGB")
 
 
-def _layers(content: bytes) -> Floats:
+def layers_of(content: bytes) -> Floats:
+    """All channels, (height, width, channels) from 0 to 1.
+
+    Raises:
+        UnreadableItem: ``unreadable_array``.
+    """
     array = _loaded(content)
     return array.reshape(*array.shape[:2], -1)
 

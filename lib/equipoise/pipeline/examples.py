@@ -12,7 +12,8 @@ from pyspark.sql import types as t
 from equipoise.encoders.base import UnreadableItem
 from equipoise.encoders.images import quiet_pillow
 from equipoise.kernels.draws import Purpose
-from equipoise.pipeline.content import READERS, content_of, slices
+from equipoise.pipeline.content import READERS, content_of
+from equipoise.pipeline.pieces import BYTES_OF_BATCH, in_pieces, whole
 from equipoise.pipeline.quotas import draw_of, ranked_by
 from equipoise.schemas import Col
 
@@ -68,16 +69,16 @@ def previews(items: DataFrame, make: Preview) -> DataFrame:
     told = items.select(Col.item_id, Col.key, Col.label, Col.uri, Col.content)
     added = [t.StructField(Col.thumbnail, t.BinaryType()), t.StructField(Col.snippet, t.StringType())]
     schema = t.StructType([*(field for field in told.schema if field.name != Col.content), *added])
-    return told.mapInArrow(partial(_seen, make=make), schema)  # type: ignore[arg-type]
+    return in_pieces(told).mapInArrow(partial(_seen, make=make), schema)  # type: ignore[arg-type]
 
 
 def _seen(batches: Iterable[pa.RecordBatch], *, make: Preview) -> Iterator[pa.RecordBatch]:
     with quiet_pillow(), ThreadPoolExecutor(READERS) as readers:
-        for batch in slices(batches, READERS):
-            uris, contents = (batch.column(name).to_pylist() for name in (Col.uri, Col.content))
+        for rows, contents in whole(batches, n_rows=READERS, n_bytes=BYTES_OF_BATCH):
+            uris = rows.column(Col.uri).to_pylist()
             # Read at once, decoded one after the other: pictures are a hundred times their files.
             views = [_view(make, content) for content in readers.map(_content, uris, contents)]
-            columns = {name: batch.column(name) for name in (Col.item_id, Col.key, Col.label, Col.uri)}
+            columns = {name: rows.column(name) for name in (Col.item_id, Col.key, Col.label, Col.uri)}
             thumbnails, snippets = zip(*views, strict=True)
             columns |= {Col.thumbnail: pa.array(thumbnails, pa.binary()), Col.snippet: pa.array(snippets, pa.string())}
             yield pa.RecordBatch.from_pydict(columns)

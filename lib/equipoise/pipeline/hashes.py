@@ -6,13 +6,16 @@ import unicodedata
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
+import numpy as np
 import pyarrow as pa
 from pyspark.sql import DataFrame
 from pyspark.sql import types as t
 
+from equipoise.encoders.arrays import is_array, layers_of
 from equipoise.encoders.base import UnreadableItem
-from equipoise.encoders.images import decode_image
-from equipoise.pipeline.content import READERS, content_of, slices
+from equipoise.encoders.images import decode_image, quiet_pillow
+from equipoise.pipeline.content import READERS, content_of
+from equipoise.pipeline.pieces import BYTES_OF_BATCH, in_pieces, whole
 from equipoise.schemas import POOL, Col
 
 _ROWS_AT_ONCE = 64
@@ -28,19 +31,22 @@ def with_decoded_hash(items: DataFrame) -> DataFrame:
             decoded no more, has no hash and is equal to nothing.
 
     Returns:
-        Pictures by size and pixels, as they are seen (see :func:`equipoise.encoders.images.decode_image`); texts in
-        Unicode's form NFKC, without case, with single blanks.
+        Pictures by size and pixels, as they are seen (see :func:`equipoise.encoders.images.decode_image`), those that
+        are arrays by their numbers, unrounded; texts in Unicode's form NFKC, without case, with single blanks.
     """
     columns = items.select(Col.item_id, Col.uri, Col.content, Col.width)
-    return columns.mapInArrow(_hashed, _HASHED)  # type: ignore[arg-type]
+    return in_pieces(columns).mapInArrow(_hashed, _HASHED)  # type: ignore[arg-type]
 
 
 def picture_hash(content: bytes) -> str:
-    """The hash of a picture's size and pixels.
+    """The hash of a picture's size and pixels; of an array, of any number of channels, that of its shape and numbers.
 
     Raises:
         UnreadableItem: it is none.
     """
+    if is_array(content):
+        layers = layers_of(content) + np.float32(0)  # there are two zeros
+        return hashlib.sha256(f"{layers.shape}:".encode() + layers.tobytes()).hexdigest()
     picture = decode_image(content, "RGB")
     digest = hashlib.sha256(f"{picture.width}x{picture.height}:".encode())
     digest.update(picture.tobytes())
@@ -62,11 +68,11 @@ def text_hash(content: bytes) -> str:
 
 
 def _hashed(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    with ThreadPoolExecutor(READERS) as readers:
-        for batch in slices(batches, _ROWS_AT_ONCE):
-            rows = (batch.column(name).to_pylist() for name in (Col.uri, Col.content, Col.width))
-            hashes = pa.array(readers.map(_hash, *rows), pa.string())
-            yield pa.RecordBatch.from_arrays([batch.column(Col.item_id), hashes], _HASHED.names)
+    with quiet_pillow(), ThreadPoolExecutor(READERS) as readers:
+        for rows, contents in whole(batches, n_rows=_ROWS_AT_ONCE, n_bytes=BYTES_OF_BATCH):
+            uris, widths = (rows.column(name).to_pylist() for name in (Col.uri, Col.width))
+            hashes = pa.array(readers.map(_hash, uris, contents, widths), pa.string())
+            yield pa.RecordBatch.from_arrays([rows.column(Col.item_id), hashes], _HASHED.names)
 
 
 def _hash(uri: str | None, content: bytes | None, width: int | None) -> str | None:
