@@ -87,6 +87,14 @@ def test_a_graph_that_takes_bytes_is_given_them(tmp_path):
             encoded(name, png(), **options)
 
 
+def test_floats_of_an_array_are_rounded_for_a_graph_that_takes_bytes(tmp_path):
+    name = means(tmp_path / "means.onnx", kind=2, shape=("n", 4, 4, 3))
+    colour = np.array([0.999, 0.5001, 0.0], np.float32)
+    array = io.BytesIO()
+    np.save(array, np.broadcast_to(colour, (4, 4, 3)))
+    assert encoded(name, array.getvalue(), normalise=False).tolist() == [[255, 128, 0]]
+
+
 def test_the_output_is_the_first_or_the_one_that_is_named(tmp_path):
     name = means(tmp_path / "means.onnx")
     once, twice = (encoded(name, png(), **RAW, output=output) for output in (None, "twice"))

@@ -1,5 +1,6 @@
 """``transformers:MODEL`` of images: as the library's own pipeline has it."""
 
+import io
 import logging
 from concurrent.futures import ThreadPoolExecutor
 
@@ -116,6 +117,20 @@ def test_grey_and_odd_pictures_are_pictures_and_broken_ones_are_not(models, phot
     assert encoder.encode([encoder.decode(file_of(image)) for image in odd]).shape == (4, 32)
     with pytest.raises(UnreadableItem, match="unreadable_image"):
         encoder.decode(b"no picture")
+
+
+@pytest.mark.parametrize("which", ["dinov2", "siglip"])
+def test_of_an_array_nothing_is_rounded(models, which):
+    array = np.random.default_rng(0).uniform(0.4, 0.6, (70, 90, 3)).astype(np.float32)
+    file = io.BytesIO()
+    np.save(file, array)
+    processor = tf.AutoImageProcessor.from_pretrained(models[which].removeprefix("transformers:"))
+    floats = torch.from_numpy(array * 255).permute(2, 0, 1)
+    rounded = np.rint(array * 255).astype(np.uint8)
+    exact, near = (processor(images=one, return_tensors="pt")["pixel_values"][0].numpy() for one in (floats, rounded))
+    found = load_encoder(models[which]).decode(file.getvalue())
+    np.testing.assert_allclose(found, exact, atol=1e-6)
+    assert 0 < np.abs(found - near).max() < 0.05
 
 
 def test_pictures_that_do_not_fit_into_the_memory_go_in_parts(models, photos, monkeypatch, caplog):

@@ -174,10 +174,12 @@ class Intake:
                 f"leave out size, resize and crop"
             )
 
-    def numbers(self, pictures: NDArray[np.uint8], preparation: Preparation) -> NDArray[Any]:
-        """Of pictures (n, height, width, 3)."""
+    def numbers(self, pictures: NDArray[np.uint8 | np.float32], preparation: Preparation) -> NDArray[Any]:
+        """Of pictures (n, height, width, 3), white being 255."""
         ordered = self._ordered(pictures)
-        if not self.graph.takes_bytes:
+        if self.graph.takes_bytes:
+            ordered = np.rint(ordered).clip(0, 255)  # of arrays they are floats, and bicubic ones beyond
+        else:
             mean, std = np.asarray([preparation.mean, preparation.std], np.float32)
             ordered = (ordered.astype(np.float32) / np.float32(255 / self.scale) - mean) / std
         laid_out = ordered if self.graph.is_channels_last else ordered.transpose(0, 3, 1, 2)

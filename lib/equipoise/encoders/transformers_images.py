@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 from PIL import Image
 from transformers import AutoImageProcessor, AutoModel
 
+from equipoise.encoders.arrays import FloatPicture
 from equipoise.encoders.image_models import PASS, ImageModel
-from equipoise.encoders.images import decode_image
+from equipoise.encoders.images import decode_image, decode_picture
 from equipoise.encoders.preparing import without_length
 from equipoise.encoders.torch_models import device_for, halved, pooled
 from equipoise.encoders.transformers_models import ModelSource, check_weights
@@ -37,6 +38,7 @@ class ImageReader:
         self._processor = source.load(AutoImageProcessor)
         size = getattr(self._processor, "size", None)
         self._keeps_proportions = bool(size and size.get("shortest_edge"))
+        self._takes_floats = _is_of_tensors(self._processor)
         model, missing = source.model(AutoModel, self._device)
         self._is_dual = hasattr(model, "get_image_features")
         if self._is_dual:
@@ -55,17 +57,18 @@ class ImageReader:
         self._images.vectors([grey])
 
     def decode(self, content: bytes) -> NDArray[np.float32]:
-        """What the processor makes of a picture, (3, height, width) float32."""
-        return self._prepared(decode_image(content, "RGB"))
+        """What the processor makes of a picture, (3, height, width) float32; of an array unrounded, where it can."""
+        return self._prepared((decode_picture if self._takes_floats else decode_image)(content, "RGB"))
 
     def vectors(self, pictures: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
         """Of pictures (3, height, width): (n, d) float32."""
         return self._images.vectors(pictures)
 
-    def _prepared(self, image: Image.Image) -> NDArray[np.float32]:
+    def _prepared(self, image: Image.Image | FloatPicture) -> NDArray[np.float32]:
         if self._keeps_proportions:
             image = without_length(image)
-        found = self._processor(images=image, return_tensors="pt")
+        given = {"images": image} if isinstance(image, Image.Image) else _floats(image)
+        found = self._processor(**given, return_tensors="pt")
         numbers = found.get("pixel_values")
         if set(found) != {"pixel_values"} or not isinstance(numbers, torch.Tensor) or numbers.shape[:2] != (1, 3):
             told = ", ".join(f"{name} of {tuple(getattr(value, 'shape', ()))}" for name, value in found.items())
@@ -96,6 +99,18 @@ class ImageReader:
                 f"encoder {self._encoder}: the model has nothing for pool: {self._pool}; it has {', '.join(found)}"
             )
         return found[self._pool or next(iter(found))]
+
+
+def _is_of_tensors(processor: Any) -> bool:
+    """Whether it computes by torchvision, not by Pillow in 8 bits: versions of the library have two names for it."""
+    names = {one.__name__ for one in type(processor).__mro__}
+    return not names.isdisjoint({"TorchvisionBackend", "BaseImageProcessorFast"})
+
+
+def _floats(picture: FloatPicture) -> dict[str, Any]:
+    """As a processor takes a tensor, white being 255 as that of 8 bits."""
+    layers = torch.from_numpy(picture.layers * np.float32(255)).permute(2, 0, 1)
+    return {"images": layers, "input_data_format": "channels_first"}
 
 
 def _tokens(state: torch.Tensor, pictures: torch.Tensor, config: Any) -> tuple[torch.Tensor, int]:
