@@ -7,8 +7,11 @@ from pyspark.sql import functions as F
 
 from equipoise import assign_udf, embed_udf, register_udfs
 from equipoise.errors import ConfigError, RunError
+from equipoise.pipeline.tar_members import Member
 from equipoise.schemas import ASSIGNMENTS, CENTROIDS, EMBEDDINGS, POOL, Col, Slice
+from equipoise.sources.tar_files import opened_tar
 from equipoise.udfs import _vectors
+from sources.shards import tarred
 from stages.fakes import Lab, png
 
 PIXELS = {"encoder": "pixels", "size": 2, "mode": "L", "batch_size": 4}
@@ -79,10 +82,15 @@ def test_what_is_no_vector_of_the_run_has_no_cluster(spark, views):
 def test_texts_and_uris_are_read_as_what_they_are(spark, tmp_path):
     (tmp_path / "a b.png").write_bytes(png(9))
     embed = embed_udf(**PIXELS)
-    rows = spark.createDataFrame([(f"file:{tmp_path}/a b.png",), (None,), ("file:/no/such.png",)], "uri string")
-    from_uri, *nothing = [row[0] for row in rows.coalesce(1).select(embed("uri")).collect()]
+    tarred(tmp_path / "c.tar", {"a b.png": png(9)})
+    with opened_tar(f"file:{tmp_path}/c.tar") as tar:
+        (entry,) = tar.entries()
+    member = Member(f"file:{tmp_path}/c.tar", entry.name, entry.offset, entry.n_bytes)
+    uris = [f"file:{tmp_path}/a b.png", member.uri, None, "file:/no/such.png"]
+    rows = spark.createDataFrame([(uri,) for uri in uris], "uri string")
+    from_uri, from_shard, *nothing = [row[0] for row in rows.coalesce(1).select(embed("uri")).collect()]
     (from_content,) = spark.createDataFrame([(bytearray(png(9)),)], "c binary").select(embed("c")).first()
-    assert from_uri == from_content and nothing == [None, None]
+    assert from_uri == from_shard == from_content and nothing == [None, None]
 
 
 class Lengths:

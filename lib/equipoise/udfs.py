@@ -36,8 +36,9 @@ _CLUSTER = "cluster"
 def embed_udf(encoder: str, **options: Any) -> Udf:
     """A pandas UDF: contents -> vectors, ARRAY<FLOAT>, as the stage ``embed`` has them; a model loads once a worker.
 
-    Its column is BINARY, as ``content`` of the pool, or STRING: of an encoder of texts the text, of images the uri.
-    What is null, broken or has no usable vector gives null. Spark 3.5 hands it as many rows at a time as
+    Its column is BINARY, as ``content`` of the pool, or STRING: of an encoder of texts the text, of images the uri:
+    where a pool keeps items by reference ``content`` is null, and ``uri`` says where they are. What is null, broken or
+    has no usable vector gives null. Spark 3.5 hands it as many rows at a time as
     ``spark.sql.execution.arrow.maxRecordsPerBatch`` says, however large: lower that for large contents. The last bits
     of a vector may depend on which items share a batch, as in the stage; those of ``pixels`` do not.
 

@@ -5,7 +5,6 @@ import inspect
 import re
 from collections.abc import Callable, Sequence
 from functools import cache
-from importlib import import_module
 from types import ModuleType
 from typing import Any, get_args
 
@@ -15,14 +14,12 @@ from pydantic import TypeAdapter
 from pydantic.errors import PydanticSchemaGenerationError
 
 from equipoise.encoders.base import Encoder, Kind, floats_of
-from equipoise.encoders.passes import last_line
+from equipoise.encoders.importing import FORM, imported, raised
 from equipoise.errors import ConfigError
 
 FAMILY = "python"
 PLACEMENT = ("gpu", "n_threads")
-_NAME = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*")
 _NOT_OPTIONS = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
-_PLACES = "it must be importable on driver and executors: put its folder on PYTHONPATH, on a cluster also --py-files"
 
 
 class UserEncoder:
@@ -59,7 +56,7 @@ class UserEncoder:
         except ConfigError:
             raise
         except Exception as error:  # what a user's code raises is its own affair
-            raise ConfigError(f"encoder {self._encoder}: {_told(error)}") from error
+            raise ConfigError(f"encoder {self._encoder}: {raised(error)}") from error
         for method in ("decode", "encode"):
             if not callable(getattr(made, method, None)):
                 raise ConfigError(f"encoder {self._encoder}: a {type(made).__name__} has no method {method}")
@@ -78,7 +75,7 @@ class UserEncoder:
         except ConfigError:
             raise
         except Exception as error:  # what a user's code raises is its own affair
-            raise ConfigError(f"encoder {self._encoder}: {_told(error)}") from error
+            raise ConfigError(f"encoder {self._encoder}: {raised(error)}") from error
 
     def revision_of(self, argument: str) -> str | None:
         """What says which code it is, beside a ``code_revision`` of its own: the SHA-256 of its module's file."""
@@ -104,18 +101,9 @@ class Checked:
 
 def _imported(argument: str) -> tuple[ModuleType, Callable[..., Any]]:
     encoder = f"encoder {FAMILY}:{argument}"
-    if not _NAME.fullmatch(argument):
+    if not re.fullmatch(FORM, argument):
         raise ConfigError(f"{encoder}: {argument!r} is not of the form module:name, package.module:Class say")
-    name, _, what = argument.partition(":")
-    try:
-        module = import_module(name)
-    except Exception as error:  # what a user's code raises is its own affair
-        raise ConfigError(f"{encoder}: the module {name} cannot be imported ({_told(error)}); {_PLACES}") from error
-    found = getattr(module, what, None)
-    if not callable(found):
-        has = "has no" if found is None else f"has a {type(found).__name__}, no class or function,"
-        raise ConfigError(f"{encoder}: the module {name} ({module.__file__}) {has} {what}")
-    return module, found
+    return imported(argument, place=encoder)
 
 
 def _kind(make: Callable[..., Any], encoder: str) -> Kind:
@@ -131,7 +119,7 @@ def _signature(make: Callable[..., Any], encoder: str) -> inspect.Signature:
     try:
         parameters = inspect.signature(make, eval_str=True).parameters.values()
     except Exception as error:  # annotations are a user's code, too
-        raise ConfigError(f"encoder {encoder}: its options cannot be read: {_told(error)}") from error
+        raise ConfigError(f"encoder {encoder}: its options cannot be read: {raised(error)}") from error
     return inspect.Signature([_keyword(parameter, encoder) for parameter in parameters])
 
 
@@ -158,7 +146,3 @@ def _code_hash(module: ModuleType, encoder: str) -> str:
             "to be raised when it makes other vectors"
         ) from error
     return hashlib.sha256(content).hexdigest()
-
-
-def _told(error: BaseException) -> str:
-    return f"{type(error).__name__}: {last_line(error)}"

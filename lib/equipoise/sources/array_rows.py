@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from importlib import import_module
 from itertools import chain
 from typing import Any
 
@@ -14,6 +13,7 @@ from pyarrow import fs
 
 from equipoise.config import ArraysSource
 from equipoise.encoders.base import UnreadableItem
+from equipoise.encoders.importing import imported
 from equipoise.errors import ConfigError
 from equipoise.pipeline.locating import locate
 from equipoise.pipeline.reasons import DAMAGED_FILE
@@ -80,17 +80,7 @@ def user_function(reader: str) -> Callable[..., Windows]:
     Raises:
         ConfigError: there is none.
     """
-    _, module, name = reader.split(":")
-    try:
-        found = getattr(import_module(module), name)
-    except Exception as error:  # what a user's module raises is its own affair
-        raise ConfigError(
-            f"reader {reader} cannot be imported: {type(error).__name__}: {error}; it must be importable on driver and "
-            "executors: put its folder on PYTHONPATH, on a cluster also --py-files"
-        ) from error
-    if not callable(found):
-        raise ConfigError(f"reader {reader} is no function but of type {type(found).__name__}")
-    function: Callable[..., Windows] = found
+    function: Callable[..., Windows] = imported(reader.partition(":")[2], place=f"reader {reader}")[1]
     return function
 
 

@@ -9,6 +9,7 @@ from pydantic import Field, field_validator, model_validator
 from equipoise.config.sections import Count, Section
 from equipoise.config.sources.base import AnySource, plain_endings
 from equipoise.encoders.base import Kind
+from equipoise.encoders.importing import FORM
 
 LARGEST_SIDE = 4096
 """Of a window: 64 MiB a channel."""
@@ -18,7 +19,7 @@ Shared = Annotated[int, Field(ge=0, lt=LARGEST_SIDE)]
 Percent = Annotated[float, Field(ge=0, le=100)]
 Limit = Annotated[float, Field(ge=-1e38, le=1e38)]
 Channel = Annotated[int, Field(ge=0, lt=2**31)]
-_FUNCTION = re.compile(r"python:[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*")
+_FUNCTION = re.compile(f"python:{FORM}")
 
 
 class Scaling(Section):
