@@ -1,7 +1,6 @@
 """``onnx:FILE``: any ONNX model of images."""
 
 import io
-import logging
 from importlib.util import find_spec
 
 import numpy as np
@@ -12,7 +11,7 @@ pytest.importorskip("onnxruntime")
 pytest.importorskip("onnx")
 
 from equipoise.config import Embed
-from equipoise.encoders import base, check_encoder, encoder_id, encoder_kind, load_encoder, onnx_graph
+from equipoise.encoders import base, check_encoder, encoder_id, encoder_kind, load_encoder
 from equipoise.errors import ConfigError
 from onnx_files import FLOAT, means, saved
 
@@ -213,34 +212,6 @@ def test_it_has_the_threads_of_its_task(tmp_path):
     for n_threads in (1, 2):
         session = load_encoder(name, **RAW, n_threads=n_threads)._session
         assert session.get_session_options().intra_op_num_threads == n_threads
-
-
-@pytest.mark.parametrize(
-    "gpus, gpu, expected", [("0,1", 3, 1), ("0,1", None, 0), ("", 0, None), ("-1", 0, None), ("GPU-a", 5, 0)]
-)
-def test_a_gpu_is_taken_where_the_runtime_has_cuda(monkeypatch, gpus, gpu, expected):
-    import onnxruntime
-
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", gpus)
-    cpu = "CPUExecutionProvider"
-    assert onnx_graph._providers(gpu) == [cpu] or onnx_graph.CUDA in onnxruntime.get_available_providers()
-    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: [onnx_graph.CUDA, cpu])
-    wanted = [] if expected is None else [(onnx_graph.CUDA, {"device_id": expected})]
-    assert onnx_graph._providers(gpu) == [*wanted, cpu]
-
-
-def test_a_gpu_that_cannot_be_used_is_told_of(tmp_path, monkeypatch, caplog):
-    """Here its build has no CUDA, whatever is said of it."""
-    import onnxruntime
-
-    if onnx_graph.CUDA in onnxruntime.get_available_providers():
-        pytest.skip("this build has CUDA")
-    name = means(tmp_path / "means.onnx")
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
-    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: [onnx_graph.CUDA, "CPUExecutionProvider"])
-    with caplog.at_level(logging.WARNING, "equipoise"):
-        np.testing.assert_allclose(encoded(name, png(), **RAW), [COLOUR / 255], rtol=1e-6)
-    assert f"encoder {name}: ONNX Runtime cannot use the GPU" in caplog.text
 
 
 def test_without_its_libraries_the_extra_is_named(monkeypatch, tmp_path):

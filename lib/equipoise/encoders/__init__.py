@@ -23,6 +23,7 @@ __all__ = [
     "encoder_options",
     "given_encoder_id",
     "load_encoder",
+    "n_gpus",
     "uses_gpu",
 ]
 
@@ -36,7 +37,8 @@ class Family:
     that it derives from, with the values of its ``defaults`` where it says nothing. Keywords ``gpu`` and
     ``n_threads`` say where it runs and are no options. Static methods may be there: ``revision_of(argument)`` stands
     for a revision of the model, ``check(argument, **options)`` looks before Spark starts whether it is to be had,
-    ``kind_of(argument, **options)`` says what it reads where its class's ``kind`` does not;
+    ``kind_of(argument, **options)`` says what it reads where its class's ``kind`` does not, ``n_gpus()`` how many GPUs
+    its library could use here, where that is not torch;
     the class's ``code_revision`` (1 without) is raised when it makes other vectors of the same. ``is_file``: the
     argument may be a path, and the revision alone says which model it is, wherever that lies. Options in the class's
     ``files`` are paths, too, and known by their hashes. ``is_user_code``: the class is made for an argument, and stands
@@ -102,6 +104,16 @@ def uses_gpu(name: str) -> bool:
         ConfigError: an unknown family.
     """
     return _PLACEMENT[0] in _keywords(_made(name)[0])
+
+
+def n_gpus(name: str) -> int | None:
+    """How many GPUs of this machine the encoder's own library could use; None: as many as torch does.
+
+    Raises:
+        ConfigError: an unknown family.
+    """
+    make = _made(name)[0]
+    return make.n_gpus() if hasattr(make, "n_gpus") else None
 
 
 def encoder_kind(name: str, options: Mapping[str, Any] | None = None) -> Kind:

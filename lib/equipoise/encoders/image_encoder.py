@@ -98,11 +98,11 @@ class ImageEncoder(ABC):
             ConfigError: it cannot be.
         """
 
-    def decode(self, content: bytes) -> NDArray[np.uint8]:
-        """The prepared picture, (height, width, 3) uint8."""
+    def decode(self, content: bytes) -> NDArray[np.uint8 | np.float32]:
+        """The prepared picture, (height, width, 3) uint8; of an array float32, white being 255."""
         return self.preparation.pixels(content)
 
-    def encode(self, items: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
+    def encode(self, items: Sequence[NDArray[np.uint8 | np.float32]]) -> NDArray[np.float32]:
         """The model's vectors, (n, d) float32, of length one (or zero) where ``normalise`` says so."""
         vectors = self._model.vectors(items)
         return unit_vectors(vectors) if self._normalise else vectors

@@ -18,7 +18,8 @@ class ImageModel:
     """A model that is given prepared pictures.
 
     Args:
-        run: takes pictures, (n, height, width, 3) uint8 or as they are given, gives (n, d) floats.
+        run: takes pictures, (n, height, width, 3) of 0 to 255, uint8 or of arrays float32, or as they are given; gives
+            (n, d) floats.
         encoder: its name, for messages.
         place: where it runs, for messages.
         n_at_once: pictures of a pass, at most, where they are as the config has them; of larger ones as many fewer.

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -11,7 +12,7 @@ from equipoise.encoders.base import needs
 from equipoise.encoders.files import file_hash
 from equipoise.encoders.image_encoder import ImageEncoder, stated
 from equipoise.encoders.image_models import PASS, ImageModel
-from equipoise.encoders.onnx_graph import CUDA, Graph, data_files, graph_of, session_of
+from equipoise.encoders.onnx_graph import CUDA, Graph, data_files, graph_of, n_gpus, session_of
 from equipoise.encoders.preparing import IMAGENET_MEAN, IMAGENET_STD, Preparation
 from equipoise.errors import ConfigError
 
@@ -110,6 +111,11 @@ class OnnxEncoder(ImageEncoder):
         if "size" not in given:
             raise ConfigError(f"encoder {encoder}: the graph takes pictures of any size: set size")
         intake.check(cls.prepared(path, given), encoder=encoder)
+
+    @staticmethod
+    def n_gpus() -> int:
+        """Those that the ONNX Runtime that is installed could use: none unless it was built for CUDA."""
+        return n_gpus() if find_spec("onnxruntime") else 0
 
     def own_preparation(self, given: Mapping[str, Any]) -> Mapping[str, Any]:
         """The graph's size, and ImageNet's mean and deviations as the graph takes numbers."""

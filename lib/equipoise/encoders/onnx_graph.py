@@ -142,15 +142,16 @@ def _data_names(file: Path, size: int, changed_ns: int) -> list[str]:
 
 
 def _providers(gpu: int | None) -> list[Any]:
+    cpu, n_devices = "CPUExecutionProvider", n_gpus()
+    return [(CUDA, {"device_id": (gpu or 0) % n_devices}), cpu] if n_devices else [cpu]
+
+
+def n_gpus() -> int:
+    """Those that ONNX Runtime may use in this process, which it does not tell; 0 where it has no CUDA."""
     import onnxruntime
 
-    cpu = "CPUExecutionProvider"
-    n_gpus = _n_gpus() if CUDA in onnxruntime.get_available_providers() else 0
-    return [(CUDA, {"device_id": (gpu or 0) % n_gpus}), cpu] if n_gpus else [cpu]
-
-
-def _n_gpus() -> int:
-    """Those that this process may use; ONNX Runtime does not tell."""
+    if CUDA not in onnxruntime.get_available_providers():
+        return 0
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     if visible is not None:
         return len([name for name in visible.split(",") if name.strip() not in ("", "-1")])

@@ -12,7 +12,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql import types as t
 
-from equipoise.encoders import Encoder, encoder_id, load_encoder, uses_gpu
+from equipoise.encoders import Encoder, encoder_id, load_encoder, n_gpus, uses_gpu
 from equipoise.errors import ConfigError
 from equipoise.kernels.threads import limit_worker_threads
 from equipoise.pipeline.encoding import Item, embedded
@@ -77,7 +77,7 @@ def ready_encoder(
     Raises:
         ConfigError: the model cannot be loaded, or is another than the driver's.
     """
-    with gpu_of_task(tasks_per_gpu) if uses_gpu(encoder) else nullcontext(0) as gpu:
+    with gpu_of_task(tasks_per_gpu, n_devices=n_gpus(encoder)) if uses_gpu(encoder) else nullcontext(0) as gpu:
         loaded = _loaded(encoder, json.dumps(dict(options), sort_keys=True), wanted_id, gpu)
         # After the model is loaded: only libraries that are there can be told.
         limit_worker_threads(_n_threads())
