@@ -74,6 +74,12 @@ def test_where_it_runs_is_told_and_is_no_option(module):
     assert [*encoder_options(name)] == ["times"]
 
 
+def test_an_option_that_a_config_could_not_give_is_refused(module):
+    name = module(LENGTHS.replace("times", "batch_size"), "lengths_own")
+    with pytest.raises(ValueError, match="has an option 'batch_size', a key of its section: rename it"):
+        Embed(encoder=name, batch_size=2)
+
+
 def test_its_options_are_checked_as_it_declares_them(module):
     name = module(LENGTHS, "lengths_c")
     assert Embed(encoder=name, times=2).options == {"times": 2}

@@ -28,6 +28,8 @@ class Embed(Section):
             model = _options_of(self.encoder)
         except ConfigError:
             return self
+        for key in sorted(model.model_fields.keys() & type(self).model_fields.keys()):
+            raise ValueError(f"encoder {self.encoder!r} has an option {key!r}, a key of its section: rename it")
         for key in self.options.keys() - model.model_fields.keys():
             known = [*model.model_fields, *type(self).model_fields]
             raise ValueError(f"encoder {self.encoder!r} has no option {key!r}; {nearest(key, known)}")
