@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from configs import written
-from equipoise.cli import commands, main
+from equipoise.cli import _Terminated, commands, main
 from equipoise.errors import InputError
 
 ROOT = Path(__file__).parents[1]
@@ -51,6 +51,27 @@ def test_a_log_that_cannot_be_written_is_no_second_failure(ending, monkeypatch):
     monkeypatch.setattr("tempfile.NamedTemporaryFile", full)
     code, said = ending(RuntimeError("anything"))
     assert (code, said) == (1, "equipoise: r failed; no log could be written (No space left on device)\n")
+
+
+class JavaError(Exception):
+    """As Py4J's, which ask the JVM for their text."""
+
+    def __str__(self) -> str:
+        raise ConnectionRefusedError(111, "Connection refused")
+
+
+@pytest.mark.parametrize(
+    ("signalled", "code", "told"), [(KeyboardInterrupt, 130, "interrupted"), (_Terminated, 143, "terminated")]
+)
+def test_where_tidying_up_after_a_signal_fails_it_is_the_signal_that_is_told(ending, signalled, code, told):
+    error = JavaError()
+    error.__context__ = signalled()
+    assert ending(error) == (code, f"equipoise: {told}; go on with --run-id r\n")
+
+
+def test_an_error_that_has_no_text_any_more_is_told_like_all(ending):
+    code, said = ending(JavaError())
+    assert code == 1 and said.startswith("equipoise: r failed; the log is in ")
 
 
 def test_what_else_goes_wrong_names_the_log_alone(ending):

@@ -119,6 +119,11 @@ def test_as_many_rows_come_out_of_a_batch_as_went_in_and_in_their_order():
     assert told == [[1, 3], [], [None, 2, 4, None], [*range(1, 30)], [], [1], []]
 
 
+def test_values_that_are_no_contents_are_refused_by_name():
+    with pytest.raises(ConfigError, match=r"^embed reads BINARY contents or STRING, not values such as 7: cast the"):
+        list(_vectors(iter([pd.Series([None, 7], dtype=object)]), Lengths, 3))
+
+
 def test_what_cannot_be_is_told_before_a_query(spark, finished, place, monkeypatch):
     for options, said in (
         ({"encoder": "pixel"}, "did you mean 'pixels'"),

@@ -70,17 +70,25 @@ def _done(options: argparse.Namespace) -> int:
         sys.stderr.write(f"{printable(said)}\n")
         return 2
     except KeyboardInterrupt as signalled:
-        commands.silence_spark()
-        what = f"go on with --run-id {options.run_id}" if options.run_id else "nothing more is done"
-        is_terminated = isinstance(signalled, _Terminated)
-        sys.stderr.write(f"equipoise: {'terminated' if is_terminated else 'interrupted'}; {what}\n")
-        return TERMINATED if is_terminated else INTERRUPTED
+        return _stopped(signalled, options)
     except BrokenPipeError:
         raise
     except Exception as error:  # all else: the user gets one line, the whole story goes to a file
+        # What tidies up after a signal may fail, as the JVM that had the same signal is gone.
+        for one in _chain(error):
+            if isinstance(one, KeyboardInterrupt):
+                return _stopped(one, options)
         sys.stderr.write(f"equipoise: {options.run_id or options.job} failed; {_cause(error, options)}\n")
         return 1
     return 0
+
+
+def _stopped(signalled: KeyboardInterrupt, options: argparse.Namespace) -> int:
+    commands.silence_spark()
+    what = f"go on with --run-id {options.run_id}" if options.run_id else "nothing more is done"
+    is_terminated = isinstance(signalled, _Terminated)
+    sys.stderr.write(f"equipoise: {'terminated' if is_terminated else 'interrupted'}; {what}\n")
+    return TERMINATED if is_terminated else INTERRUPTED
 
 
 @contextmanager
@@ -117,13 +125,21 @@ def _log_to_stderr() -> None:
 def _cause(error: Exception, options: argparse.Namespace) -> str:
     """Where the log is; before that, what one can see in it."""
     again = f", then go on with --run-id {options.run_id}" if options.run_id else ""
-    is_full = any(re.search(rf"{FULL}|Errno {errno.ENOSPC}\b", str(one)) for one in _chain(error))
+    is_full = any(re.search(rf"{FULL}|Errno {errno.ENOSPC}\b", _said(one)) for one in _chain(error))
     full = f"the disk is full ({FULL}): make room, in the workspace and in Spark's and the system's temporary folders"
     try:
         log = f"the log is in {_log(options.job)}"
     except OSError as unwritten:
         log = f"no log could be written ({unwritten.strerror})"
     return f"{full}{again}; {log}" if is_full else log
+
+
+def _said(error: BaseException) -> str:
+    """Its text; errors of Java's ask the JVM for it, which may be gone."""
+    try:
+        return str(error)
+    except Exception:  # whatever the connection raises
+        return type(error).__name__
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
