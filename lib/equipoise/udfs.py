@@ -145,13 +145,16 @@ def _items(contents: Iterator[pd.Series], lengths: deque[int], encoder: Encoder)
     for series in contents:
         lengths.append(len(series))
         for place, one in enumerate(series):
-            if not (one is None or isinstance(one, str | bytes | bytearray)):
+            if isinstance(one, str) and encoder.kind == "images":
+                yield Item(place, None, one, None)
+            elif isinstance(one, str):
+                yield Item(place, None, None, one.encode())
+            elif one is None or isinstance(one, bytes):
+                yield Item(place, None, None, one)
+            else:
                 raise ConfigError(
                     f"{EMBED} reads BINARY contents or STRING, not values such as {one!r}: cast the column"
                 )
-            is_uri = isinstance(one, str) and encoder.kind == "images"
-            content = one.encode() if isinstance(one, str) and not is_uri else None if is_uri else one
-            yield Item(place, None, one if is_uri else None, content)
 
 
 @dataclass(frozen=True)
