@@ -3,7 +3,7 @@
 import subprocess
 import sys
 import threading
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 
 import pytest
 
@@ -52,6 +52,24 @@ def test_results_come_in_order_and_no_more_are_begun_than_allowed():
     assert (light.most_waiting, light.heaviest) == (4, 4)
     assert [*heavy.results()] == [str(place) for place in range(11)]
     assert heavy.most_waiting == 4 and heavy.heaviest <= 10
+
+
+class AtOnce(Executor):
+    """Makes every result when it is asked for it."""
+
+    def submit(self, function, item):
+        done = Future()
+        done.set_result(function(item))
+        return done
+
+
+def test_results_that_grow_weigh_what_they_became():
+    own = Watched([1] * 40)
+    weighed = {"weight": own.weights.__getitem__, "grown": int.bit_length, "most": 30}
+    for result in ahead(AtOnce(), lambda place: 1 << 9, own.items(), n_items=100, **weighed):
+        assert result == 1 << 9
+        own.taken += 1
+    assert own.taken == 40 and own.most_waiting == 3, "of ten each"
 
 
 def test_what_comes_next_is_made_while_the_caller_is_busy_with_what_it_has():

@@ -70,6 +70,7 @@ def ahead(
     *,
     n_items: int,
     weight: Callable[[Item], int],
+    grown: Callable[[Result], int] = lambda result: 0,
     most: int,
 ) -> Iterator[Result]:
     """Results in the order of the items, which threads make while the caller is busy with those that it has.
@@ -80,13 +81,16 @@ def ahead(
         items: as they come.
         n_items: that are begun and not given out, at most.
         weight: of an item.
+        grown: what a result weighs, where that may be more: those that follow are taken to become as heavy.
         most: of the weights of those, or one item.
     """
     waiting: deque[tuple[Future[Result], int]] = deque()
-    begun = 0
+    begun = expected = 0
     try:
         for item in items:
-            own = weight(item)
+            if waiting and (first := waiting[0][0]).done() and first.exception() is None:
+                expected = grown(first.result())
+            own = max(weight(item), expected)
             while waiting and (len(waiting) == n_items or begun + own > most):
                 result, done = waiting.popleft()
                 begun -= done

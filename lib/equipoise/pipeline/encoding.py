@@ -22,7 +22,7 @@ from equipoise.schemas import Col
 _BATCHES_OF_TEXTS = 4
 """Batches of texts that are given to the encoder together: sorted by length, so that like stands by like."""
 _BYTES_AHEAD = 64 << 20
-"""Of contents that are being decoded or wait for their turn; of vectors that leave a task together, too."""
+"""Of items that are being decoded or wait for their turn; of vectors that leave a task together, too."""
 _BYTES_TOGETHER = 256 << 20
 """Of decoded items that are encoded together."""
 VECTORS = pa.schema(
@@ -65,7 +65,7 @@ def embedded(items: Iterable[Item], encoder: Encoder, *, batch_size: int) -> Ite
     n_together = batch_size * (_BATCHES_OF_TEXTS if encoder.kind == "texts" else 1)
     with quiet_pillow(), ThreadPoolExecutor(READERS) as threads:
         decode = partial(_one_decoded, encoder)
-        decoded = ahead(threads, decode, items, n_items=n_together, weight=_weight, most=_BYTES_AHEAD)
+        decoded = ahead(threads, decode, items, n_items=n_together, weight=_weight, grown=_size, most=_BYTES_AHEAD)
         for some in _together(decoded, n_together):
             ids, keys, uris = zip(*(one.item[:3] for one in some), strict=True)
             rows = pa.RecordBatch.from_arrays(
@@ -80,6 +80,10 @@ def _weight(item: Item) -> int:
     return (item.n_bytes or 0) if item.content is None else len(item.content)
 
 
+def _size(one: _Decoded) -> int:
+    return int(getattr(one.outcome, "nbytes", _length(one.outcome)))
+
+
 def _one_decoded(encoder: Encoder, item: Item) -> _Decoded:
     return _Decoded(item._replace(content=None), decoded(encoder, item.uri, item.content))
 
@@ -89,7 +93,7 @@ def _together(found: Iterable[_Decoded], n_items: int) -> Iterator[list[_Decoded
     waiting: list[_Decoded] = []
     total = 0
     for one in found:
-        size = getattr(one.outcome, "nbytes", _length(one.outcome))
+        size = _size(one)
         if waiting and (len(waiting) == n_items or total + size > _BYTES_TOGETHER):
             yield waiting
             waiting, total = [], 0
