@@ -18,6 +18,7 @@ from equipoise.pipeline.reasons import CONTENT_TOO_LARGE, MISSING_CONTENT
 from equipoise.pipeline.streams import UNPACKED, read_unpacked
 from equipoise.pipeline.tar_members import SCHEME as MEMBER
 from equipoise.pipeline.tar_members import read_member
+from equipoise.pipeline.together import together
 from equipoise.pipeline.windows import SCHEME as WINDOW
 from equipoise.pipeline.windows import read_window
 from equipoise.schemas import POOL, Col
@@ -102,23 +103,21 @@ def slices(batches: Iterable[pa.RecordBatch], n_rows: int) -> Iterator[pa.Record
 
 def _within_bytes(sizes: Sequence[int]) -> Iterator[slice]:
     """Places that together are within the limit, or one of them."""
-    start = total = 0
-    for place, size in enumerate(sizes):
-        if place > start and total + size > _BYTES_AT_ONCE:
-            yield slice(start, place)
-            start, total = place, 0
-        total += size
-    if sizes:
-        yield slice(start, len(sizes))
+    for some in together(enumerate(sizes), lambda one: one[1], n_items=_ROWS_AT_ONCE, n_bytes=_BYTES_AT_ONCE):
+        yield slice(some[0][0], some[-1][0] + 1)
 
 
-def _sizes(rows: pa.RecordBatch, contents: list[bytes | None], *, keep: bool) -> list[int]:
-    """What will be in memory of each: its content, or what will be read and kept; ``bytes`` says how much."""
+def _bounded(
+    rows: pa.RecordBatch, contents: list[bytes | None], *, keep: bool
+) -> Iterator[tuple[pa.RecordBatch, list[bytes | None]]]:
+    """Rows and contents, cut so that what is kept is within the limit, or of one row; ``bytes`` says what will come."""
     coming = rows.column(Col.n_bytes).to_pylist()
-    return [
+    sizes = [
         len(content) if content is not None else (n_bytes or 0) if keep else 0
         for content, n_bytes in zip(contents, coming, strict=True)
     ]
+    for some in _within_bytes(sizes):
+        yield _sliced(rows, some), contents[some]
 
 
 def _with_content(
@@ -127,9 +126,8 @@ def _with_content(
     find = partial(_facts, kind=kind, keep=keep)
     with quiet_pillow(), ThreadPoolExecutor(READERS) as readers:
         for rows, contents in whole(batches, n_rows=_ROWS_AT_ONCE, n_bytes=_BYTES_AT_ONCE):
-            uris = rows.column(Col.uri).to_pylist()
-            for some in _within_bytes(_sizes(rows, contents, keep=keep)):
-                part, facts = _sliced(rows, some), list(readers.map(find, uris[some], contents[some]))
+            for part, own in _bounded(rows, contents, keep=keep):
+                facts = list(readers.map(find, part.column(Col.uri).to_pylist(), own))
                 # What was packed is larger than its file said.
                 for few in _within_bytes([len(one.content or b"") for one in facts]):
                     filled = _filled(_sliced(part, few), facts[few])

@@ -17,6 +17,7 @@ from equipoise.kernels.threads import ahead
 from equipoise.kernels.vectors import largest_value
 from equipoise.pipeline.content import READERS, content_of, slices
 from equipoise.pipeline.items import NOT_FINITE, TOO_LARGE
+from equipoise.pipeline.together import together
 from equipoise.schemas import Col
 
 _BATCHES_OF_TEXTS = 4
@@ -66,7 +67,7 @@ def embedded(items: Iterable[Item], encoder: Encoder, *, batch_size: int) -> Ite
     with quiet_pillow(), ThreadPoolExecutor(READERS) as threads:
         decode = partial(_one_decoded, encoder)
         decoded = ahead(threads, decode, items, n_items=n_together, weight=_weight, grown=_size, most=_BYTES_AHEAD)
-        for some in _together(decoded, n_together):
+        for some in together(decoded, _size, n_items=n_together, n_bytes=_BYTES_TOGETHER):
             ids, keys, uris = zip(*(one.item[:3] for one in some), strict=True)
             rows = pa.RecordBatch.from_arrays(
                 [pa.array(ids, pa.int64()), pa.array(keys, pa.string()), pa.array(uris, pa.string())],
@@ -86,21 +87,6 @@ def _size(one: _Decoded) -> int:
 
 def _one_decoded(encoder: Encoder, item: Item) -> _Decoded:
     return _Decoded(item._replace(content=None), decoded(encoder, item.uri, item.content))
-
-
-def _together(found: Iterable[_Decoded], n_items: int) -> Iterator[list[_Decoded]]:
-    """Items that are encoded together: so many, or what the memory allows."""
-    waiting: list[_Decoded] = []
-    total = 0
-    for one in found:
-        size = _size(one)
-        if waiting and (len(waiting) == n_items or total + size > _BYTES_TOGETHER):
-            yield waiting
-            waiting, total = [], 0
-        waiting.append(one)
-        total += size
-    if waiting:
-        yield waiting
 
 
 def decoded(encoder: Encoder, uri: str | None, content: bytes | None) -> Any:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from equipoise.pipeline.together import together
 from equipoise.schemas import Col
 
 BYTES_OF_BATCH = 64 << 20
@@ -100,14 +101,7 @@ def _cut(
     batch: pa.RecordBatch, last: NDArray[np.intp], contents: Iterable[bytes | None], *, n_rows: int, n_bytes: int
 ) -> Iterator[tuple[pa.RecordBatch, list[bytes | None]]]:
     others = batch.select([name for name in batch.schema.names if name not in (Col.content, Col.piece, Col.n_pieces)])
-    waiting: list[bytes | None] = []
-    start = total = 0
-    for place, content in enumerate(contents):
-        size = len(content or b"")
-        if waiting and (len(waiting) == n_rows or total + size > n_bytes):
-            yield others.take(pa.array(last[start:place])), waiting
-            waiting, start, total = [], place, 0
-        waiting.append(content)
-        total += size
-    if waiting:
-        yield others.take(pa.array(last[start:])), waiting
+    placed = enumerate(contents)
+    for some in together(placed, lambda one: len(one[1] or b""), n_items=n_rows, n_bytes=n_bytes):
+        places, own = zip(*some, strict=True)
+        yield others.take(pa.array(last[places[0] : places[-1] + 1])), list(own)

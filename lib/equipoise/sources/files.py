@@ -36,6 +36,8 @@ _FILE = t.StructType(
 )
 _KINDS = t.StructType([t.StructField(Col.reason, t.StringType()), t.StructField(Col.n_items, t.LongType())])
 _MOST_TASKS = 2048
+MOST_NAMES = 1_000
+"""Of fields that contents are looked through for, beside those that are wanted."""
 _STORES = ("s3", "gs", "abfs", "abfss")
 _SPELLED = re.compile(r"^([A-Za-z][A-Za-z0-9+.\-]+):(//[^/]*)?(.*)$", re.DOTALL)
 _MISSING = "PATH_NOT_FOUND"
@@ -168,6 +170,14 @@ def existing(columns: Iterable[str], path: str, wanted: Mapping[str, str | None]
     for key, name in wanted.items():
         if name is not None and name not in columns:
             raise InputError(f"{place.key(key)}: {path} has no column {name!r}; {nearest(name, columns)}")
+
+
+def existing_fields(names: DataFrame, path: str, wanted: Mapping[str, str | None], *, place: Place) -> None:
+    """The same for fields that tasks found in contents (``name``, each once); where there are none nothing is said."""
+    is_wanted = F.col(Col.name).isin(sorted({name for name in wanted.values() if name is not None}))
+    found = [row[0] for row in names.orderBy(is_wanted.desc(), Col.name).take(MOST_NAMES)]
+    if found:
+        existing(found, path, wanted, place=place)
 
 
 def attribute_keys(names: Iterable[str]) -> dict[str, str]:

@@ -16,8 +16,8 @@ from equipoise.pipeline.items import MISSING_ID, RAW
 from equipoise.pipeline.reasons import MISSING_CONTENT
 from equipoise.pipeline.streams import COMPRESSED
 from equipoise.schemas import Col
-from equipoise.sources.batches import cut
-from equipoise.sources.files import attribute_keys, existing, raw
+from equipoise.sources.batches import cut, dated_rows
+from equipoise.sources.files import MOST_NAMES, attribute_keys, existing_fields, raw
 from equipoise.sources.ids import whole_number
 from equipoise.sources.json_files import Document, documents
 
@@ -29,7 +29,6 @@ RANGE_BYTES = 32 << 20
 _FILE_BYTES = 64 << 10
 _MOST_TASKS = 20_000
 _SAMPLED = 20
-_MOST_NAMES = 1_000
 _SHOWN = 200
 ITEMS = t.StructType([*(field for field in RAW if field.name != Col.given_id), t.StructField(Col.url, t.StringType())])
 _NAMES = t.StructType([t.StructField(Col.name, t.StringType())])
@@ -108,10 +107,7 @@ def _ranges_of(batch: pa.RecordBatch, size: int) -> Iterator[_Range]:
 
 
 def _rows(found: list[Document], uri: str, modified_at: pa.Scalar, source: TextsSource) -> pa.RecordBatch:
-    rows = [_row(one, uri, source) for one in found]
-    arrays: dict[str, Any] = {name: pa.array([row.get(name) for row in rows], kind) for name, kind in ARROW.items()}
-    arrays[Col.modified_at] = pa.repeat(modified_at, len(rows))
-    return pa.RecordBatch.from_arrays([arrays[name] for name in ITEMS.names], names=ITEMS.names)
+    return dated_rows([_row(one, uri, source) for one in found], modified_at, kinds=ARROW, names=ITEMS.names)
 
 
 def _row(one: Document, uri: str, source: TextsSource) -> dict[str, Any]:
@@ -158,10 +154,7 @@ def _check_fields(ranges: DataFrame, source: TextsSource, first: _Range, place: 
     if wanted <= seen:
         return
     names = ranges.mapInArrow(partial(_names, wanted=wanted, size=RANGE_BYTES), _NAMES).distinct()  # type: ignore[arg-type]
-    is_wanted = F.col(Col.name).isin(sorted(wanted))
-    found = [row[0] for row in names.orderBy(is_wanted.desc(), Col.name).take(_MOST_NAMES)]
-    if found:
-        existing(found, source.path, named, place=place)
+    existing_fields(names, source.path, named, place=place)
 
 
 def _names(batches: Iterable[pa.RecordBatch], *, wanted: set[str], size: int) -> Iterator[pa.RecordBatch]:
@@ -172,6 +165,6 @@ def _names(batches: Iterable[pa.RecordBatch], *, wanted: set[str], size: int) ->
             for document in one.documents():
                 fields = document.value.fields or {}
                 seen |= wanted & fields.keys()
-                seen |= fields.keys() if len(seen) < _MOST_NAMES else set()
+                seen |= fields.keys() if len(seen) < MOST_NAMES else set()
             names = [name.encode(errors="replace").decode() for name in seen]
             yield pa.RecordBatch.from_arrays([pa.array(names, pa.string())], names=_NAMES.names)

@@ -16,7 +16,7 @@ from equipoise.sources.reader import Reader
 from equipoise.sources.web_texts import WEB, web_items
 
 PLAIN = ("txt", *(f"txt.{ending}" for ending in COMPRESSED))
-_ALL = (*PLAIN, *LINES, *WEB)
+_ALL = tuple(sorted((*PLAIN, *LINES, *WEB), key=lambda ending: ending.count(".")))
 
 
 def text_items(spark: SparkSession, source: TextsSource, place: Place) -> DataFrame:

@@ -12,7 +12,7 @@ from equipoise.config import Place, TextsSource
 from equipoise.pipeline.reasons import DAMAGED_FILE, EMPTY_FILE
 from equipoise.pipeline.streams import COMPRESSED
 from equipoise.schemas import Col
-from equipoise.sources.batches import cut
+from equipoise.sources.batches import cut, dated_rows
 from equipoise.sources.files import attribute_keys, existing, raw
 from equipoise.sources.json_lines import ARROW, ITEMS
 from equipoise.sources.parquet_files import damage
@@ -47,11 +47,7 @@ def _items(batches: Iterable[pa.RecordBatch], *, source: TextsSource) -> Iterato
     for batch in batches:
         for uri, modified_at in zip(batch.column(Col.uri).to_pylist(), batch.column(Col.modified_at), strict=True):
             for some in cut(web_rows(uri, source), _size):
-                arrays: dict[str, Any] = {
-                    name: pa.array([row.get(name) for row in some], kind) for name, kind in ARROW.items()
-                }
-                arrays[Col.modified_at] = pa.repeat(modified_at, len(some))
-                yield pa.RecordBatch.from_arrays([arrays[name] for name in ITEMS.names], names=ITEMS.names)
+                yield dated_rows(some, modified_at, kinds=ARROW, names=ITEMS.names)
 
 
 def web_rows(uri: str, source: TextsSource) -> Iterator[dict[str, Any]]:

@@ -4,7 +4,6 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from functools import partial
 from itertools import islice
-from typing import Any
 
 import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
@@ -14,7 +13,16 @@ from pyspark.sql import types as t
 from equipoise.config import Place, WebDatasetSource
 from equipoise.pipeline.items import RAW
 from equipoise.schemas import Col
-from equipoise.sources.files import attribute_keys, existing, files, no_files, not_looked_at, raw
+from equipoise.sources.batches import dated_rows
+from equipoise.sources.files import (
+    MOST_NAMES,
+    attribute_keys,
+    existing_fields,
+    files,
+    no_files,
+    not_looked_at,
+    raw,
+)
 from equipoise.sources.reader import Reader
 from equipoise.sources.tar_files import opened_tar
 from equipoise.sources.tar_samples import PARENT, samples, shard_rows
@@ -23,7 +31,6 @@ SHARDS = ("tar",)
 _SHARDS_PER_TASK = 2
 _MOST_TASKS = 20_000
 _SAMPLED = 20
-_MOST_NAMES = 1_000
 _ROWS_AT_ONCE = 4096
 _PASSED = t.MapType(t.StringType(), t.LongType())
 _ITEMS = t.StructType(
@@ -73,11 +80,7 @@ def _items(batches: Iterable[pa.RecordBatch], *, source: WebDatasetSource) -> It
         for uri, modified_at in zip(batch.column(Col.uri).to_pylist(), batch.column(Col.modified_at), strict=True):
             rows = shard_rows(uri, source)
             while some := list(islice(rows, _ROWS_AT_ONCE)):
-                arrays: dict[str, Any] = {
-                    name: pa.array([row.get(name) for row in some], kind) for name, kind in _ARROW.items()
-                }
-                arrays[Col.modified_at] = pa.repeat(modified_at, len(some))
-                yield pa.RecordBatch.from_arrays([arrays[name] for name in _ITEMS.names], names=_ITEMS.names)
+                yield dated_rows(some, modified_at, kinds=_ARROW, names=_ITEMS.names)
 
 
 def _check_fields(shards: DataFrame, source: WebDatasetSource, first: str, place: Place) -> None:
@@ -88,10 +91,7 @@ def _check_fields(shards: DataFrame, source: WebDatasetSource, first: str, place
     if not wanted or wanted <= _names_in(first, source, n_samples=_SAMPLED):
         return
     names = shards.mapInArrow(partial(_names, source=source, wanted=wanted), _NAMES).distinct()  # type: ignore[arg-type]
-    is_wanted = F.col(Col.name).isin(sorted(wanted))
-    found = [row[0] for row in names.orderBy(is_wanted.desc(), Col.name).take(_MOST_NAMES)]
-    if found:
-        existing(found, source.path, named, place=place)
+    existing_fields(names, source.path, named, place=place)
 
 
 def _names(
@@ -111,7 +111,7 @@ def _names_in(
     try:
         with opened_tar(uri) as reader:
             for sample in islice(samples(reader, source, Counter()), n_samples):
-                seen |= sample.names if len(seen) < _MOST_NAMES else sample.names & {*wanted}
+                seen |= sample.names if len(seen) < MOST_NAMES else sample.names & {*wanted}
     except (OSError, ValueError):  # told where its items are read
         return seen
     return {name.encode(errors="replace").decode() for name in seen}
